@@ -1,0 +1,162 @@
+//! Descriptions of columns, said once per kind: forms, lists, filters, merge and the server read them.
+
+use unicode_width::UnicodeWidthChar as _;
+
+use super::{Kind, Refusal, Value};
+
+/// What a column may hold.
+#[derive(Clone, Copy, Debug)]
+pub enum FieldType {
+    /// A text of `min..=max` characters whose shape `sound` confirms.
+    Text { min: usize, max: usize, sound: fn(&str) -> bool },
+    /// One of these texts.
+    Choice(&'static [&'static str]),
+    /// The uuid of a row of that kind.
+    Ref(Kind),
+    /// The uuid of something outside our tables.
+    Uuid,
+    /// An instant.
+    Time,
+}
+
+/// One column.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// The column's name in SQL and on the wire.
+    pub name: &'static str,
+    /// Its label on forms and in lists.
+    pub title: &'static str,
+    pub ty: FieldType,
+    /// Null and blank are refused.
+    pub required: bool,
+    /// Written by the server alone: refused in an edit.
+    pub server: bool,
+    /// Unique among its kind without regard to case.
+    pub unique: bool,
+    /// Fields of one unit are merged together or not at all.
+    pub unit: Option<&'static str>,
+    /// What would be right, shown beside the field.
+    pub hint: &'static str,
+}
+
+impl Field {
+    /// An ordinary optional column, to be refined with struct update syntax.
+    pub const fn new(name: &'static str, title: &'static str, ty: FieldType) -> Self {
+        Self { name, title, ty, required: false, server: false, unique: false, unit: None, hint: "" }
+    }
+
+    /// A column the server writes.
+    pub const fn server(name: &'static str, title: &'static str, ty: FieldType) -> Self {
+        Self { server: true, ..Self::new(name, title, ty) }
+    }
+
+    /// Brings a value typed by a person to the form that is stored, or says what would be right.
+    pub fn accept(&self, value: &Value) -> Result<Value, Refusal> {
+        if self.server {
+            return Err(self.wrong("is set by the server and cannot be edited"));
+        }
+        let text = value.as_deref().map(str::trim).filter(|text| !text.is_empty());
+        let Some(text) = text else {
+            return if self.required { Err(self.wrong("is needed")) } else { Ok(None) };
+        };
+        if text.chars().any(is_harmful) {
+            return Err(self.wrong("holds a control or invisible character: remove it"));
+        }
+        let kept = match self.ty {
+            FieldType::Text { min, max, sound } => {
+                let count = text.chars().count();
+                if count > max {
+                    return Err(self.wrong(&format!("has {count} characters, at most {max} fit")));
+                }
+                (count >= min && sound(text)).then(|| text.to_owned())
+            }
+            FieldType::Choice(texts) => {
+                return texts
+                    .contains(&text)
+                    .then(|| Some(text.to_owned()))
+                    .ok_or_else(|| self.wrong(&format!("is one of {}", texts.join(", "))));
+            }
+            FieldType::Ref(_) | FieldType::Uuid => uuid::Uuid::try_parse(text).ok().map(|id| id.to_string()),
+            FieldType::Time => super::Stamp::parse(text).map(super::Stamp::text),
+        };
+        kept.map(Some).ok_or_else(|| self.wrong(self.hint))
+    }
+
+    fn wrong(&self, what: &str) -> Refusal {
+        Refusal::invalid(self.name, format!("{} {what}.", self.title))
+    }
+}
+
+/// Characters that must not reach a terminal or a name: controls, bidirectional overrides, and other
+/// invisible format characters (zero width, variation selectors, byte order mark).
+pub fn is_harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}' | '\u{061c}')
+        || (c.width().is_none())
+}
+
+/// Any text will do.
+pub fn any_text(_: &str) -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{drone, region, user};
+
+    fn check(field: &str, kind: Kind, text: &str) -> Result<Value, Refusal> {
+        kind.field(field).expect("a field of that kind").accept(&Some(text.to_owned()))
+    }
+
+    #[test]
+    fn values_are_accepted_or_refused_with_the_field() {
+        let good = [
+            (Kind::User, "username", "m_rodriguez", "m_rodriguez"),
+            (Kind::User, "username", "  abc ", "abc"),
+            (Kind::User, "email", "x@y.z", "x@y.z"),
+            (Kind::User, "role", "OPERATOR", "OPERATOR"),
+            (Kind::Region, "name", "Östliche Küste", "Östliche Küste"),
+            (Kind::Drone, "model", "FlyOS_MQ7", "FlyOS_MQ7"),
+        ];
+        for (kind, field, text, kept) in good {
+            assert_eq!(check(field, kind, text), Ok(Some(kept.to_owned())), "{field} {text}");
+        }
+        let long = "x".repeat(300);
+        let bad = [
+            (Kind::User, "username", "ab"),
+            (Kind::User, "username", "a b c"),
+            (Kind::User, "username", "naïve"),
+            (Kind::User, "email", "x@y"),
+            (Kind::User, "email", "x y@z.de"),
+            (Kind::User, "email", "@y.z"),
+            (Kind::User, "role", "ADMIN"),
+            (Kind::User, "full_name", "   "),
+            (Kind::User, "full_name", "Ann\u{202e}a"),
+            (Kind::User, "full_name", "Ann\u{1b}[31m"),
+            (Kind::User, "region_id", "east"),
+            (Kind::User, "created_at", "2026-01-01T00:00:00Z"),
+            (Kind::User, "auth_user_id", "0b8f4b1e-6f6e-4c62-8a0e-2f0c86d6f001"),
+            (Kind::Region, "name", long.as_str()),
+            (Kind::Drone, "status", "active"),
+        ];
+        for (kind, field, text) in bad {
+            let refusal = check(field, kind, text).expect_err(text);
+            assert_eq!(refusal.field.as_deref(), Some(field));
+            assert!(refusal.message.ends_with('.'), "{}", refusal.message);
+        }
+    }
+
+    #[test]
+    fn descriptions_are_whole() {
+        for fields in [region::FIELDS, user::FIELDS, drone::FIELDS] {
+            for field in fields {
+                assert!(!field.title.is_empty());
+                if matches!(field.ty, FieldType::Text { .. }) && !field.server {
+                    assert!(!field.hint.is_empty(), "{} says what would be right", field.name);
+                }
+            }
+        }
+    }
+}
