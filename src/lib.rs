@@ -2,6 +2,8 @@
 //!
 //! * `domain`: what users, regions, drones and assignments are, and every rule about them; pure
 //! * `vault`: keys and sealing
+//! * `store`: what an account keeps on this machine: journal, cache, and both in memory as one view
 
 pub mod domain;
+pub mod store;
 pub mod vault;

@@ -1,0 +1,62 @@
+//! What the journal says: one entry a frame.
+//!
+//! An edit is one frame with all its changes (a group is never torn); what became of it comes in later
+//! frames. Replaying the frames in order gives the outbox as it was: nothing else needs to survive.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::domain::{Change, Reason, Stamp, merge::Clash};
+
+/// One frame's contents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "snake_case")]
+pub enum Entry {
+    /// A person's edit: saved once this frame is on disk. Its number is the frame's sequence number.
+    Edit(Edit),
+    /// The edit got ids for sending; durable before the request leaves, so that after a crash it is sent
+    /// again as it was. One id per change of the edit.
+    Sent { edit: u64, ids: Vec<Uuid> },
+    /// In, with the version of each change's row and the rows its cascade touched.
+    Ack { edit: u64, v: Vec<Seen> },
+    /// The base has what was acknowledged: the edit has left the overlay.
+    Settled { edit: u64 },
+    /// The server has other values: a person decides.
+    Conflict {
+        edit: u64,
+        change: usize,
+        fields: BTreeMap<String, Clash>,
+        by: Option<String>,
+        at: Option<Stamp>,
+    },
+    /// Refused for good.
+    Rejected { edit: u64, change: usize, reason: Reason, field: Option<String>, message: String },
+    /// The row was deleted meanwhile.
+    Gone { edit: u64, change: usize },
+    /// A person let go of it.
+    Discarded { edit: u64 },
+    /// The edit's ids were used for something else: it is to be sent under new ones.
+    Unsent { edit: u64 },
+}
+
+/// A row and the version it must have reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    #[serde(flatten)]
+    pub key: crate::domain::Key,
+    pub v: u64,
+}
+
+/// What a person did, as one unit: applied all or not at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edit {
+    /// The call that made it.
+    pub op: Uuid,
+    /// The author's profile.
+    pub by: Uuid,
+    pub at: Stamp,
+    pub reason: Option<String>,
+    pub changes: Vec<Change>,
+}

@@ -1,0 +1,230 @@
+//! The in-memory tables that all reading goes through: base rows, the outbox, and the view made of both.
+//!
+//! View = base (what the server said) + overlay (edits not yet seen back, with their effects). Base rows are
+//! written by pulls alone; the outbox by `enter` alone, which is the same function for a frame that was just
+//! made durable and for one read back at start, so a restart cannot come to another state. The overlay is
+//! derived: it is taken off, the base changed, and laid on again in the order of the edits, so whatever a
+//! pull brings, what people see is the newest base with their own edits on it.
+//!
+//! One set of tables serves both: `view` holds the overlaid rows and `shadow` the base of those alone.
+//! No I/O, no clock: the desk puts this behind a lock, and tests and the simulator use it as it is.
+
+mod outbox;
+mod overlay;
+mod pulls;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use uuid::Uuid;
+
+use self::outbox::HeldUp;
+use super::cache::{CachedRow, Meta, Who};
+use super::entry::{Edit, Entry, Seen};
+use crate::domain::merge::Clash;
+use crate::domain::{Actor, Change, Fields, Key, Op, Reason, Record, Stamp, World, rules};
+
+/// What became of an edit so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Waiting,
+    /// Frozen under its ids; perhaps on its way, perhaps already in.
+    Sent,
+    /// In; waits until the base has it. `pulls` is how many pulls had begun when the result came.
+    Acked {
+        v: Vec<Seen>,
+        pulls: u64,
+    },
+    Conflict {
+        change: usize,
+        fields: BTreeMap<String, Clash>,
+        by: Option<String>,
+        at: Option<Stamp>,
+    },
+    Rejected {
+        change: usize,
+        reason: Reason,
+        field: Option<String>,
+        message: String,
+    },
+    Gone {
+        change: usize,
+    },
+}
+
+impl Fate {
+    /// A person has to decide.
+    pub fn needs_you(&self) -> bool {
+        matches!(self, Self::Conflict { .. } | Self::Rejected { .. } | Self::Gone { .. })
+    }
+
+    /// The server does not have it, as far as we know.
+    pub fn is_unsent(&self) -> bool {
+        matches!(self, Self::Waiting | Self::Sent)
+    }
+}
+
+/// One edit of the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    pub seq: u64,
+    pub edit: Edit,
+    /// One id per change once it was frozen for sending.
+    pub ids: Vec<Uuid>,
+    pub fate: Fate,
+    /// The rows it touches in the overlay now, cascades included.
+    pub touched: Vec<Key>,
+    /// An earlier edit that it builds on needs a decision first.
+    pub blocked: bool,
+}
+
+impl Pending {
+    fn new(seq: u64, edit: Edit) -> Self {
+        Self { seq, edit, ids: Vec::new(), fate: Fate::Waiting, touched: Vec::new(), blocked: false }
+    }
+}
+
+/// A base row's version and who may see it.
+#[derive(Clone, Debug)]
+struct Base {
+    v: u64,
+    scopes: Vec<String>,
+}
+
+/// Everything one account knows.
+#[derive(Debug, Default)]
+pub struct Replica {
+    view: World,
+    shadow: BTreeMap<Key, Option<Record>>,
+    base: HashMap<Key, Base>,
+    outbox: BTreeMap<u64, Pending>,
+    /// Which edits are about a row; made anew with the overlay.
+    about: HashMap<Key, BTreeSet<u64>>,
+    /// What edits that need a decision, and those behind them, hold up.
+    held_up: HeldUp,
+    meta: Meta,
+    pulls_begun: u64,
+    /// The generation being loaded beside the shown one, after a resync.
+    loading: Option<BTreeSet<Key>>,
+    revision: u64,
+}
+
+/// One row of a pull, as the store takes it.
+#[derive(Clone, Debug)]
+pub struct Pulled {
+    pub key: Key,
+    pub v: u64,
+    /// `None` where the row was deleted or left my sight.
+    pub row: Option<(Fields, Vec<String>)>,
+}
+
+impl Replica {
+    /// The rows as people see them.
+    pub fn view(&self) -> &World {
+        &self.view
+    }
+
+    pub fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// Grows with every change of what can be seen: answers made at one revision stay good for it.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The server's row, where an unsent edit hides it.
+    pub fn base_row(&self, key: &Key) -> Option<Record> {
+        match self.shadow.get(key) {
+            Some(base) => base.clone(),
+            None => self.view.get(key),
+        }
+    }
+
+    /// Rows that are not in the view and still somebody's concern: base rows that unsent edits delete, and new
+    /// rows that were refused.
+    pub fn ghosts(&self) -> Vec<Record> {
+        let hidden = self.shadow.iter().filter(|(key, _)| !self.view.has(key));
+        let hidden = hidden.filter_map(|(_, record)| record.clone());
+        let refused = self.outbox.values().filter(|pending| pending.fate.needs_you());
+        let refused =
+            refused.flat_map(|pending| &pending.edit.changes).filter(|change| !self.view.has(&change.key));
+        hidden.chain(refused.filter_map(new_row)).collect()
+    }
+
+    /// One of `ghosts`.
+    pub fn ghost(&self, key: &Key) -> Option<Record> {
+        let refused =
+            || self.edits_of(key).flat_map(|pending| &pending.edit.changes).find(|change| change.key == *key);
+        self.base_row(key).or_else(|| refused().and_then(new_row))
+    }
+
+    /// Does the server know this row, as far as we do?
+    pub fn is_known(&self, key: &Key) -> bool {
+        self.base.contains_key(key)
+    }
+
+    /// Who acts here, by the profile's own row; what the last pull said where the row is not there.
+    pub fn actor(&self) -> Option<Actor> {
+        let who = self.meta.who.as_ref().filter(|_| !self.meta.shut)?;
+        match self.base_row(&Key::user(who.user)) {
+            Some(Record::User(user)) => Actor::of(&user),
+            _ => Some(Actor { user: who.user, role: who.role, region: who.region }),
+        }
+    }
+
+    // ---- start ----
+
+    /// Takes a base row out of the cache. Before any entry is replayed.
+    pub fn restore(&mut self, key: Key, row: CachedRow) {
+        if let Some(record) = Record::from_fields(&key, &row.row) {
+            self.view.put(record);
+            self.base.insert(key, Base { v: row.v, scopes: row.scopes });
+        }
+    }
+
+    /// Ends the start: `meta` from the cache, then every entry of the journal, then the overlay.
+    pub fn replay<'a>(&mut self, meta: Meta, entries: impl IntoIterator<Item = &'a (u64, Entry)>) {
+        self.meta = meta;
+        if self.meta.reloading {
+            // What the reload had not confirmed yet cannot be told from what it had: it begins anew.
+            self.begin_generation();
+        }
+        for (seq, entry) in entries {
+            self.note(*seq, entry);
+        }
+        self.relay();
+    }
+
+    /// Tries changes on the view with policy and rules; the view is left as it was.
+    pub fn try_out(
+        &mut self,
+        actor: &Actor,
+        changes: &[Change],
+    ) -> Result<Vec<rules::Step>, crate::domain::Refusal> {
+        let steps = rules::carry_out(&mut self.view, Some(actor), changes)?;
+        rules::take_back_steps(&mut self.view, &steps);
+        Ok(steps)
+    }
+
+    /// Who the account is; unknown before the first pull has told.
+    pub fn who(&self) -> Option<&Who> {
+        self.meta.who.as_ref()
+    }
+
+    /// Every base row, as the cache keeps them.
+    pub fn base_rows(&self) -> Vec<(Key, Option<CachedRow>)> {
+        let rows = self.base.iter().filter_map(|(key, base)| {
+            let row = self.base_row(key)?.fields();
+            Some((key.clone(), Some(CachedRow { v: base.v, scopes: base.scopes.clone(), row })))
+        });
+        rows.collect()
+    }
+}
+
+/// The row an insert would make.
+fn new_row(change: &Change) -> Option<Record> {
+    match &change.op {
+        Op::Insert { set } => Record::from_fields(&change.key, set),
+        _ => None,
+    }
+}

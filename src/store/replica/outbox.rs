@@ -1,0 +1,150 @@
+//! The outbox: entries taken in, and which edits may be sent.
+//!
+//! An edit waits behind an earlier one that needs a decision only where it builds on it: the same row, or a
+//! row that the earlier one makes. Everything else goes on.
+
+use std::collections::HashSet;
+
+use uuid::Uuid;
+
+use super::{Fate, Pending, Replica};
+use crate::domain::{Change, Key, Op};
+use crate::store::entry::Entry;
+
+/// Rows and new keys that wait for a decision.
+#[derive(Debug, Default)]
+pub(super) struct HeldUp {
+    rows: HashSet<Key>,
+    /// Keys of rows that would be new: whatever points at them waits as well.
+    new: HashSet<String>,
+}
+
+impl HeldUp {
+    pub(super) fn add(&mut self, pending: &Pending) {
+        for change in &pending.edit.changes {
+            self.rows.insert(change.key.clone());
+            if matches!(change.op, Op::Insert { .. }) {
+                self.new.insert(change.key.pk.clone());
+            }
+        }
+    }
+
+    pub(super) fn holds(&self, pending: &Pending) -> bool {
+        pending.edit.changes.iter().any(|change| {
+            self.rows.contains(&change.key)
+                || !self.new.is_empty() && points_at(change, |id| self.new.contains(id))
+        })
+    }
+}
+
+/// Does the change name a key, as a value or as half of its own key?
+fn points_at(change: &Change, is_it: impl Fn(&str) -> bool) -> bool {
+    let by_value = change.set().is_some_and(|set| set.values().flatten().any(|value| is_it(value)));
+    by_value || change.key.pair().is_some() && change.key.pk.split(':').any(is_it)
+}
+
+/// Does `later` need `earlier`: the same row, or a row that an insert makes?
+fn builds_on(later: &Change, earlier: &Change) -> bool {
+    later.key == earlier.key
+        || matches!(earlier.op, Op::Insert { .. }) && points_at(later, |id| id == earlier.key.pk)
+}
+
+impl Replica {
+    /// Takes in entries that are durable, numbered from `first`.
+    pub fn enter(&mut self, first: u64, entries: &[Entry]) {
+        // A new edit lies on top of what is there, and that one is frozen or got in changes nothing that can be
+        // seen; all else may change what lies below, so the overlay is made anew.
+        let light = entries
+            .iter()
+            .all(|entry| matches!(entry, Entry::Edit(_) | Entry::Sent { .. } | Entry::Ack { .. }));
+        if !light {
+            self.take_off();
+        }
+        for (seq, entry) in (first..).zip(entries) {
+            self.note(seq, entry);
+            if light && matches!(entry, Entry::Edit(_)) {
+                self.lay_on_top(seq);
+            }
+        }
+        if !light {
+            self.relay();
+        } else if entries.iter().any(|entry| matches!(entry, Entry::Edit(_))) {
+            self.revision += 1;
+        }
+    }
+
+    pub(super) fn note(&mut self, seq: u64, entry: &Entry) {
+        let pulls = self.pulls_begun;
+        let mut fate = |edit: &u64, fate: Fate| {
+            if let Some(pending) = self.outbox.get_mut(edit) {
+                pending.fate = fate;
+            }
+        };
+        match entry {
+            Entry::Edit(edit) => drop(self.outbox.insert(seq, Pending::new(seq, edit.clone()))),
+            Entry::Sent { edit, ids } => {
+                if let Some(pending) = self.outbox.get_mut(edit) {
+                    pending.ids.clone_from(ids);
+                    pending.fate = Fate::Sent;
+                }
+            }
+            Entry::Ack { edit, v } => fate(edit, Fate::Acked { v: v.clone(), pulls }),
+            Entry::Conflict { edit, change, fields, by, at } => {
+                let (fields, by) = (fields.clone(), by.clone());
+                fate(edit, Fate::Conflict { change: *change, fields, by, at: *at });
+            }
+            Entry::Rejected { edit, change, reason, field, message } => {
+                let (field, message) = (field.clone(), message.clone());
+                fate(edit, Fate::Rejected { change: *change, reason: *reason, field, message });
+            }
+            Entry::Gone { edit, change } => fate(edit, Fate::Gone { change: *change }),
+            Entry::Unsent { edit } => {
+                if let Some(pending) = self.outbox.get_mut(edit) {
+                    pending.ids.clear();
+                    pending.fate = Fate::Waiting;
+                }
+            }
+            Entry::Settled { edit } | Entry::Discarded { edit } => drop(self.outbox.remove(edit)),
+        }
+        self.meta.applied_seq = self.meta.applied_seq.max(seq);
+    }
+
+    pub fn outbox(&self) -> impl DoubleEndedIterator<Item = &Pending> {
+        self.outbox.values()
+    }
+
+    /// The edits that touch a row, or that need a decision about it; newest first.
+    pub fn edits_of(&self, key: &Key) -> impl Iterator<Item = &Pending> {
+        let about = self.about.get(key).into_iter().flatten().rev();
+        about.filter_map(|seq| self.outbox.get(seq))
+    }
+
+    /// Counts of edits: waiting (sent ones included), on their way, and needing a decision.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        let count = |test: fn(&Pending) -> bool| self.outbox.values().filter(|pending| test(pending)).count();
+        let waiting = count(|pending| pending.fate.is_unsent());
+        let sending = count(|pending| pending.fate == Fate::Sent && !pending.blocked);
+        (waiting, sending, count(|pending| pending.fate.needs_you()))
+    }
+
+    /// The next edits to send, oldest first, none that is held up.
+    pub fn to_send(&self, groups: usize) -> Vec<&Pending> {
+        let open = self.outbox.values().filter(|pending| pending.fate.is_unsent() && !pending.blocked);
+        open.take(groups).collect()
+    }
+
+    /// The ids of the unsent edits that this one builds on.
+    pub fn deps_of(&self, pending: &Pending) -> Vec<Uuid> {
+        let earlier =
+            self.outbox.range(..pending.seq).map(|(_, other)| other).filter(|other| other.fate.is_unsent());
+        let needed = earlier.filter(|other| {
+            let mut pairs = pending
+                .edit
+                .changes
+                .iter()
+                .flat_map(|mine| other.edit.changes.iter().map(move |it| (mine, it)));
+            pairs.any(|(mine, earlier)| builds_on(mine, earlier))
+        });
+        needed.flat_map(|other| other.ids.iter().copied()).collect()
+    }
+}

@@ -1,0 +1,122 @@
+//! Taking in what pulls bring: pages, notices, narrower scopes, whole new generations.
+
+use std::collections::BTreeSet;
+
+use super::{Base, Fate, Pulled, Replica};
+use crate::domain::{Key, Record, scope};
+use crate::store::cache::{CachedRow, Meta};
+use crate::store::entry::Seen;
+
+/// What a page came to.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// What the cache has to write.
+    pub writes: Vec<(Key, Option<CachedRow>)>,
+    /// Edits that left the outbox; the journal has to say so, some time.
+    pub settled: Vec<u64>,
+}
+
+impl Replica {
+    /// A pull begins at its first page; its number is given back with each page.
+    pub fn begin_pull(&mut self) -> u64 {
+        self.pulls_begun += 1;
+        self.pulls_begun
+    }
+
+    /// The server asked for everything anew: what is shown stays until the new generation is in.
+    pub fn begin_generation(&mut self) {
+        self.loading = Some(BTreeSet::new());
+        self.meta.cursor = None;
+        self.meta.reloading = true;
+    }
+
+    pub fn is_reloading(&self) -> bool {
+        self.loading.is_some()
+    }
+
+    /// Takes in one page. Versions decide: an older row than ours is passed over, an equal one only brings its
+    /// scopes. `drained`: the number of the pull whose last page it was.
+    pub fn take_page(&mut self, page: Vec<Pulled>, meta: Meta, drained: Option<u64>) -> Taken {
+        let applied_seq = self.meta.applied_seq;
+        self.meta = Meta { applied_seq, reloading: self.loading.is_some() && drained.is_none(), ..meta };
+        if page.is_empty() && self.loading.is_none() && self.settled(drained).is_empty() {
+            return Taken::default();
+        }
+        self.take_off();
+        let mut writes = Vec::with_capacity(page.len());
+        for pulled in page {
+            writes.extend(self.take_row(pulled));
+        }
+        if drained.is_some()
+            && let Some(kept) = self.loading.take()
+        {
+            let left: Vec<Key> = self.base.keys().filter(|key| !kept.contains(*key)).cloned().collect();
+            writes.extend(left.into_iter().map(|key| self.drop_base(key)));
+        }
+        // What the base has now leaves the overlay at once, so that nothing flickers.
+        let settled = self.settled(drained);
+        for seq in &settled {
+            self.outbox.remove(seq);
+        }
+        self.relay();
+        Taken { writes, settled }
+    }
+
+    fn take_row(&mut self, pulled: Pulled) -> Option<(Key, Option<CachedRow>)> {
+        let Pulled { key, v, row } = pulled;
+        let Some((fields, scopes)) = row else {
+            // A notice older than what we hold is about an earlier life of the row.
+            return self.base.get(&key).is_some_and(|base| base.v <= v).then(|| self.drop_base(key));
+        };
+        // After a resync versions of two generations are not compared.
+        let fresh = self.loading.as_mut().is_some_and(|kept| kept.insert(key.clone()));
+        if !fresh
+            && let Some(base) = self.base.get(&key)
+            && (base.v > v || (base.v == v && base.scopes == scopes))
+        {
+            return None;
+        }
+        let record = Record::from_fields(&key, &fields)?;
+        self.view.put(record);
+        self.base.insert(key.clone(), Base { v, scopes: scopes.clone() });
+        Some((key, Some(CachedRow { v, scopes, row: fields })))
+    }
+
+    /// The server let me in no further: whoever I was here, I may do nothing until a page says otherwise.
+    pub fn shut(&mut self) {
+        self.meta.shut = true;
+    }
+
+    fn drop_base(&mut self, key: Key) -> (Key, Option<CachedRow>) {
+        self.view.remove(&key);
+        self.base.remove(&key);
+        (key, None)
+    }
+
+    /// My scopes became these: rows that none of them meets go at once.
+    pub fn narrow(&mut self, now: &[String], meta: Meta) -> Vec<(Key, Option<CachedRow>)> {
+        self.take_off();
+        let gone: Vec<Key> = self
+            .base
+            .iter()
+            .filter(|(_, base)| !scope::meet(now, &base.scopes))
+            .map(|(key, _)| key.clone())
+            .collect();
+        let writes = gone.into_iter().map(|key| self.drop_base(key)).collect();
+        let (applied_seq, reloading) = (self.meta.applied_seq, self.meta.reloading);
+        // Who I am now comes with the next page; until then nobody edits by an older role.
+        self.meta = Meta { applied_seq, reloading, who: None, ..meta };
+        self.relay();
+        writes
+    }
+
+    /// Acknowledged edits whose result the base now has.
+    fn settled(&self, drained: Option<u64>) -> Vec<u64> {
+        let is_in = |seen: &Seen| self.base.get(&seen.key).is_some_and(|base| base.v >= seen.v);
+        let done = self.outbox.values().filter(|pending| match &pending.fate {
+            Fate::Acked { v, pulls } => drained.is_some_and(|number| number > *pulls) || v.iter().all(is_in),
+            _ => false,
+        });
+        done.map(|pending| pending.seq).collect()
+    }
+}

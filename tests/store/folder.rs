@@ -1,0 +1,229 @@
+//! The account's folder: closed to others, one console at a time, found by the address typed.
+
+use std::fs;
+use std::io::Read as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::Path;
+
+use flyos::store::{AccountFile, AccountFolder, Cache, Journal, StoreError};
+use flyos::vault::{KdfParams, Purpose, Wrap, WrapBy};
+use secrecy::{ExposeSecret as _, SecretString};
+use uuid::Uuid;
+
+use crate::{ACCOUNT, Place, Said, came_through, child, entry, key, place_of_child, say, sealer};
+
+const URL: &str = "https://flyos.example";
+const EMAIL: &str = "Ann@flyos.example";
+
+fn file() -> AccountFile {
+    AccountFile::new(URL, EMAIL, ACCOUNT).unwrap()
+}
+
+/// Nobody but the owner may do anything.
+fn closed(mode: u32) -> bool {
+    (mode & 0o077).count_ones() == 0
+}
+
+/// Every file and folder below, with its mode.
+fn modes(dir: &Path, out: &mut Vec<(std::path::PathBuf, u32)>) {
+    for item in fs::read_dir(dir).unwrap() {
+        let path = item.unwrap().path();
+        out.push((path.clone(), fs::symlink_metadata(&path).unwrap().mode() & 0o7777));
+        if path.is_dir() {
+            modes(&path, out);
+        }
+    }
+}
+
+/// In a process of its own, since the mask is the process's.
+#[test]
+#[ignore = "run by other tests as a process of its own"]
+fn child_without_a_mask() {
+    let Some(place) = place_of_child() else { return };
+    rustix::process::umask(rustix::fs::Mode::empty());
+    let root = place.join("home/.local/share/flyos");
+    let folder = AccountFolder::create_or_open(&root, ACCOUNT).unwrap();
+    let _lock = folder.lock().unwrap();
+    folder.write(&file()).unwrap();
+    folder.write(&file()).unwrap();
+    let (mut journal, _) = Journal::open(&folder.journal_dir(), &folder.quarantine_dir(), sealer()).unwrap();
+    journal.append(&[entry(1)]).unwrap();
+    let mut found = vec![(root.clone(), fs::metadata(&root).unwrap().mode() & 0o7777)];
+    modes(&root, &mut found);
+    assert!(found.len() >= 8, "{found:?}");
+    for (path, mode) in found {
+        assert_eq!(mode, if path.is_dir() { 0o700 } else { 0o600 }, "{path:?}");
+    }
+    // The cache's library knows no modes: the mask is what closes its files.
+    flyos::store::private_umask();
+    drop(Cache::open(&folder.cache_dir(), sealer()).unwrap());
+    let mut found = Vec::new();
+    modes(&folder.cache_dir(), &mut found);
+    assert!(found.iter().all(|(_, mode)| closed(*mode)), "{found:?}");
+    say("modes held");
+}
+
+#[test]
+fn everything_is_closed_to_others_whatever_the_mask() {
+    let place = Place::new();
+    assert!(came_through(child("folder::child_without_a_mask", place.path()), "modes held"));
+}
+
+#[test]
+fn modes_open_to_others_are_repaired() {
+    let place = Place::new();
+    let folder = AccountFolder::create_or_open(place.path(), ACCOUNT).unwrap();
+    folder.write(&file()).unwrap();
+    drop(folder.lock().unwrap());
+    for (path, mode) in [("", 0o755), ("journal", 0o777), ("account.toml", 0o644), ("lock", 0o666)] {
+        fs::set_permissions(folder.path().join(path), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    AccountFolder::create_or_open(place.path(), ACCOUNT).unwrap();
+    let mut found = Vec::new();
+    modes(place.path(), &mut found);
+    assert!(found.iter().all(|(_, mode)| closed(*mode)), "{found:?}");
+}
+
+#[test]
+fn a_symlink_or_a_file_in_its_place_is_refused() {
+    for (name, is_link) in [("journal", true), ("", true), ("cache", false)] {
+        let place = Place::new();
+        let elsewhere = Place::new();
+        let folder = AccountFolder::create_or_open(place.path(), ACCOUNT).unwrap();
+        // A path with nothing joined ends in a slash, which would look through a link.
+        let path = if name.is_empty() { folder.path().to_owned() } else { folder.path().join(name) };
+        fs::remove_dir_all(&path).unwrap();
+        if is_link {
+            symlink(elsewhere.path(), &path).unwrap();
+        } else {
+            fs::write(&path, "").unwrap();
+        }
+        let told = AccountFolder::create_or_open(place.path(), ACCOUNT).unwrap_err();
+        let StoreError::Unsafe { path: named, why } = &told else { unreachable!("{told:?}") };
+        assert_eq!(*named, path);
+        assert!(why.contains(if is_link { "symlink" } else { "not a folder" }), "{why}");
+    }
+}
+
+#[test]
+fn a_symlink_for_a_file_is_never_followed() {
+    let place = Place::new();
+    let folder = AccountFolder::create_or_open(place.path(), ACCOUNT).unwrap();
+    let victim = place.path().join("victim");
+    fs::write(&victim, "precious").unwrap();
+    for name in ["lock", "account.new"] {
+        symlink(&victim, folder.path().join(name)).unwrap();
+    }
+    assert!(folder.lock().is_err());
+    assert!(folder.write(&file()).is_err() || !folder.path().join("account.new").exists());
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+}
+
+#[test]
+fn another_users_folder_is_refused() {
+    if !rustix::process::getuid().is_root() {
+        say("skipped: only root can give a folder away");
+        return;
+    }
+    let place = Place::new();
+    let folder = AccountFolder::create_or_open(place.path(), ACCOUNT).unwrap();
+    std::os::unix::fs::chown(folder.path(), Some(4321), None).unwrap();
+    let told = AccountFolder::create_or_open(place.path(), ACCOUNT).unwrap_err();
+    assert!(matches!(&told, StoreError::Unsafe { why, .. } if why.contains("4321")), "{told:?}");
+    std::os::unix::fs::chown(place.path(), Some(4321), None).unwrap();
+    assert!(matches!(AccountFolder::create_or_open(place.path(), ACCOUNT), Err(StoreError::Unsafe { .. })));
+}
+
+#[test]
+fn a_home_that_cannot_be_made_is_named() {
+    let told = AccountFolder::create_or_open(Path::new("/proc/no/such/home"), ACCOUNT).unwrap_err();
+    assert!(told.to_string().contains("/proc/no/such/home"), "{told}");
+}
+
+/// The other console: takes the lock, says so, and keeps it until its input ends.
+#[test]
+#[ignore = "run by other tests as a process of its own"]
+fn child_holds_the_lock() {
+    let Some(place) = place_of_child() else { return };
+    let folder = AccountFolder::create_or_open(&place, ACCOUNT).unwrap();
+    let _lock = folder.lock().unwrap();
+    say("holding it");
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+}
+
+#[test]
+fn a_second_console_is_told_who_has_it() {
+    let place = Place::new();
+    let folder = AccountFolder::create_or_open(place.path(), ACCOUNT).unwrap();
+    let mut process = child("folder::child_holds_the_lock", place.path());
+    Said::of(&mut process).next("holding it").unwrap();
+    let told = folder.lock().unwrap_err();
+    let StoreError::Locked { pid, since } = &told else { unreachable!("{told:?}") };
+    assert_eq!(*pid, Some(process.id()));
+    assert!(since.is_some());
+    assert!(told.to_string().contains(&process.id().to_string()), "{told}");
+    // Killed, it lets go of it.
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let lock = folder.lock().unwrap();
+    assert!(matches!(folder.lock(), Err(StoreError::Locked { .. })));
+    drop(lock);
+    folder.lock().unwrap();
+}
+
+#[test]
+fn the_folder_is_found_by_the_address_typed_and_says_nothing_of_it() {
+    let place = Place::new();
+    assert_eq!(AccountFolder::find(place.path(), URL, EMAIL).unwrap(), None);
+    for n in 1..4 {
+        let folder = AccountFolder::create_or_open(place.path(), Uuid::from_u128(n)).unwrap();
+        folder.write(&AccountFile::new(URL, &format!("user{n}@flyos.example"), ACCOUNT).unwrap()).unwrap();
+    }
+    let folder = AccountFolder::create_or_open(place.path(), ACCOUNT).unwrap();
+    let mut made = file();
+    folder.write(&made).unwrap();
+    // One damaged folder does not hide the others.
+    fs::write(place.path().join(format!("accounts/{}/account.toml", Uuid::from_u128(1))), "garbage").unwrap();
+    let find = |url, email| AccountFolder::find(place.path(), url, email).unwrap();
+    assert_eq!(find("https://flyos.example/", " ann@FLYOS.example"), Some(folder.clone()));
+    assert_eq!(find("https://other.example", EMAIL), None);
+    assert_eq!(find(URL, "bob@flyos.example"), None);
+    let text = fs::read_to_string(folder.path().join("account.toml")).unwrap().to_lowercase();
+    assert!(!text.contains("ann") && !text.contains("example"), "{text}");
+    made.readdress(URL, "bob@flyos.example");
+    folder.write(&made).unwrap();
+    assert_eq!(find(URL, EMAIL), None);
+    assert!(find(URL, "bob@flyos.example").is_some());
+}
+
+#[test]
+fn the_account_file_keeps_what_it_is_given() {
+    let place = Place::new();
+    let folder = AccountFolder::create_or_open(place.path(), ACCOUNT).unwrap();
+    assert_eq!(folder.read().unwrap(), None);
+    let mut made = file();
+    let words = SecretString::from("correct horse");
+    for by in [WrapBy::Password, WrapBy::Recovery] {
+        made.wraps.push(Wrap::new(by, &words, &key(), KdfParams::cheap()).unwrap());
+    }
+    made.set_session(&sealer(), Some(&SecretString::from("refresh-me"))).unwrap();
+    folder.write(&made).unwrap();
+    let read = folder.read().unwrap().unwrap();
+    assert_eq!(read, made);
+    assert_eq!(read.session(&sealer()).unwrap().unwrap().expose_secret(), "refresh-me");
+    assert!(read.wraps.iter().all(|wrap| wrap.open(&words).unwrap().id() == key().id()));
+    let text = fs::read_to_string(folder.path().join("account.toml")).unwrap();
+    assert!(!text.contains("refresh-me"));
+    // A newer version's own words survive us; its formats are not guessed at.
+    fs::write(folder.path().join("account.toml"), format!("colour = \"blue\"\n{text}")).unwrap();
+    folder.write(&folder.read().unwrap().unwrap()).unwrap();
+    assert!(fs::read_to_string(folder.path().join("account.toml")).unwrap().contains("blue"));
+    fs::write(folder.path().join("account.toml"), text.replace("version = 1", "version = 2")).unwrap();
+    assert!(matches!(folder.read(), Err(StoreError::Schema { found: 2, known: 1, .. })));
+    for garbage in ["", "version = 1", "\u{0}", &"x".repeat(100_000)] {
+        fs::write(folder.path().join("account.toml"), garbage).unwrap();
+        assert!(matches!(folder.read(), Err(StoreError::Corrupt { .. })), "{garbage:.9}");
+    }
+    let token = sealer().seal(Purpose::Rows, b"refresh token", b"x").unwrap();
+    assert!(sealer().open(Purpose::Session, b"refresh token", &token).is_err());
+}
