@@ -3,7 +3,9 @@
 //! * `domain`: what users, regions, drones and assignments are, and every rule about them; pure
 //! * `vault`: keys and sealing
 //! * `store`: what an account keeps on this machine: journal, cache, and both in memory as one view
+//! * `remote`: Supabase on the wire
 
 pub mod domain;
+pub mod remote;
 pub mod store;
 pub mod vault;

@@ -1,0 +1,55 @@
+//! The three calls of the sync protocol. Always by POST: a cursor does not fit an address.
+
+use reqwest::Method;
+use secrecy::SecretString;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::client::{Call, Client, Reply, body_of};
+use super::error::{Doing, RemoteError};
+use super::wire::{DigestReply, DigestRequest, PullReply, PullRequest, PushReply, PushRequest};
+
+impl Client {
+    /// The next page of what changed.
+    pub async fn sync_pull(
+        &self,
+        token: &SecretString,
+        request: &PullRequest,
+    ) -> Result<Reply<PullReply>, RemoteError> {
+        let limit = self.limits().page_bytes;
+        self.rpc(Doing::Pulling, "/rest/v1/rpc/sync_pull", token, request, limit).await
+    }
+
+    /// Edits on their way. Sending the same again is safe: the server knows their ids.
+    pub async fn sync_push(
+        &self,
+        token: &SecretString,
+        request: &PushRequest,
+    ) -> Result<Reply<PushReply>, RemoteError> {
+        let limit = self.limits().page_bytes;
+        self.rpc(Doing::Pushing, "/rest/v1/rpc/sync_push", token, request, limit).await
+    }
+
+    /// Sums over what the caller may see, to compare with one's own.
+    pub async fn sync_digest(
+        &self,
+        token: &SecretString,
+        request: &DigestRequest,
+    ) -> Result<Reply<DigestReply>, RemoteError> {
+        let limit = self.limits().other_bytes;
+        self.rpc(Doing::Digesting, "/rest/v1/rpc/sync_digest", token, request, limit).await
+    }
+
+    async fn rpc<T: DeserializeOwned>(
+        &self,
+        doing: Doing,
+        path: &str,
+        token: &SecretString,
+        request: &impl Serialize,
+        limit: usize,
+    ) -> Result<Reply<T>, RemoteError> {
+        let (body, timeout) = (Some(body_of(request)), self.limits().rest);
+        let call = Call { doing, method: Method::POST, path, token: Some(token), body, limit, timeout };
+        self.json(call).await
+    }
+}
