@@ -4,8 +4,10 @@
 //! * `vault`: keys and sealing
 //! * `store`: what an account keeps on this machine: journal, cache, and both in memory as one view
 //! * `remote`: Supabase on the wire
+//! * `sandbox`: the training server, which speaks the same wire protocol
 
 pub mod domain;
 pub mod remote;
+pub mod sandbox;
 pub mod store;
 pub mod vault;

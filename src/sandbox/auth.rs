@@ -1,0 +1,361 @@
+//! Sign-in accounts and sessions, as `GoTrue` keeps them: passwords as argon2 hashes, refresh tokens that are
+//! replaced at each use, sessions that end.
+//!
+//! No clock: times come in as unix milliseconds. An account knows nothing of roles; what it may do stands in
+//! the profile that is linked to it.
+//!
+//! Refresh tokens: each use gives a new one. The parent of the newest is always taken again (its user may
+//! have crashed before saving the new one), older ones for ten seconds after their use; both give the newest.
+//! Later use of an old one looks like theft and ends the session.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD_NO_PAD as BASE64;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::SandboxError;
+use super::keys::random;
+
+/// How long a used refresh token is still taken.
+const REUSE_INTERVAL_MS: i64 = 10_000;
+/// Sessions of one account: the oldest gives way.
+const SESSIONS_MAX: usize = 64;
+/// Used refresh tokens a session remembers.
+const USED_MAX: usize = 64;
+/// The longest password bcrypt takes, and so `GoTrue`.
+const PASSWORD_BYTES_MAX: usize = 72;
+
+/// A sign-in account.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Account {
+    pub id: Uuid,
+    pub email: String,
+    /// Salt and argon2id hash, base64.
+    salt: String,
+    hash: String,
+    /// The role and place, for whoever offers the training accounts.
+    pub who: String,
+    pub created_at: String,
+    #[serde(default)]
+    pub last_sign_in_ms: Option<i64>,
+}
+
+/// One sign-in, as long as it lasts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Session {
+    pub id: Uuid,
+    pub account: Uuid,
+    pub created_ms: i64,
+    newest: String,
+    /// Used tokens with the time of their use, oldest first.
+    used: VecDeque<(String, i64)>,
+    /// Counts issues over all sessions, so that one can ask whether this one was refreshed since.
+    #[serde(default)]
+    pub issue: u64,
+}
+
+/// What a token reply is made of.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    pub account: Account,
+    pub session: Uuid,
+    pub created_ms: i64,
+    pub refresh_token: String,
+}
+
+/// Why nobody is signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthRefusal {
+    InvalidCredentials,
+    PasswordTooLong,
+    TokenMalformed,
+    TokenNotFound,
+    TokenUsed,
+}
+
+/// Which sessions a sign-out ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignOut {
+    Global,
+    Local,
+    Others,
+}
+
+#[derive(Default)]
+pub struct Auth {
+    accounts: BTreeMap<Uuid, Account>,
+    by_email: HashMap<String, Uuid>,
+    sessions: HashMap<Uuid, Session>,
+    tokens: HashMap<String, Uuid>,
+    issues: u64,
+}
+
+/// Cheap on purpose: the training password is public, and signing in must not be slow in tests. A password
+/// of one's own is still not readable from the file.
+fn hash_password(password: &str, salt: &[u8]) -> Result<[u8; 32], SandboxError> {
+    let wrong = |error: argon2::Error| SandboxError::Keys(format!("a password could not be hashed: {error}"));
+    let params = Params::new(256, 1, 1, Some(32)).map_err(wrong)?;
+    let mut hash = [0; 32];
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into(password.as_bytes(), salt, &mut hash)
+        .map_err(wrong)?;
+    Ok(hash)
+}
+
+/// Twelve of `[a-z0-9]`, as `GoTrue`'s first token format.
+fn refresh_token() -> Result<String, SandboxError> {
+    const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    Ok(random::<12>()?.iter().map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])).collect())
+}
+
+impl Account {
+    pub fn new(
+        id: Uuid,
+        email: &str,
+        password: &str,
+        who: &str,
+        created_at: &str,
+    ) -> Result<Self, SandboxError> {
+        let salt = random::<16>()?;
+        Ok(Self {
+            id,
+            email: email.to_owned(),
+            hash: BASE64.encode(hash_password(password, &salt)?),
+            salt: BASE64.encode(salt),
+            who: who.to_owned(),
+            created_at: created_at.to_owned(),
+            last_sign_in_ms: None,
+        })
+    }
+
+    fn has_password(&self, password: &str) -> bool {
+        let salt = BASE64.decode(&self.salt).unwrap_or_default();
+        hash_password(password, &salt).is_ok_and(|hash| super::keys::same(&BASE64.encode(hash), &self.hash))
+    }
+}
+
+impl Auth {
+    pub fn put_account(&mut self, account: Account) {
+        self.by_email.insert(account.email.to_lowercase(), account.id);
+        self.accounts.insert(account.id, account);
+    }
+
+    pub fn put_session(&mut self, session: Session) {
+        self.end(session.id);
+        self.tokens.insert(session.newest.clone(), session.id);
+        self.tokens.extend(session.used.iter().map(|(token, _)| (token.clone(), session.id)));
+        self.issues = self.issues.max(session.issue);
+        self.sessions.insert(session.id, session);
+    }
+
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values()
+    }
+
+    pub fn account(&self, id: Uuid) -> Option<&Account> {
+        self.accounts.get(&id)
+    }
+
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.values()
+    }
+
+    pub fn session(&self, id: Uuid) -> Option<&Session> {
+        self.sessions.get(&id)
+    }
+
+    /// The session a refresh token belongs to, used or not.
+    pub fn session_of(&self, token: &str) -> Option<Uuid> {
+        self.tokens.get(token).copied()
+    }
+
+    /// The number of the latest issue of any token.
+    pub fn issues(&self) -> u64 {
+        self.issues
+    }
+
+    pub fn sign_in(
+        &mut self,
+        email: &str,
+        password: &str,
+        now_ms: i64,
+    ) -> Result<Result<Issued, AuthRefusal>, SandboxError> {
+        if password.len() > PASSWORD_BYTES_MAX {
+            return Ok(Err(AuthRefusal::PasswordTooLong));
+        }
+        let account = self.by_email.get(&email.to_lowercase()).and_then(|id| self.accounts.get_mut(id));
+        let Some(account) = account else {
+            // Takes as long as a wrong password, so that the time does not tell who is known.
+            hash_password(password, &[0; 16])?;
+            return Ok(Err(AuthRefusal::InvalidCredentials));
+        };
+        if !account.has_password(password) {
+            return Ok(Err(AuthRefusal::InvalidCredentials));
+        }
+        account.last_sign_in_ms = Some(now_ms);
+        let account = account.clone();
+        self.make_room(account.id);
+        self.issues += 1;
+        let session = Session {
+            id: Uuid::new_v4(),
+            account: account.id,
+            created_ms: now_ms,
+            newest: refresh_token()?,
+            used: VecDeque::new(),
+            issue: self.issues,
+        };
+        let issued = issued(account, &session);
+        self.put_session(session);
+        Ok(Ok(issued))
+    }
+
+    fn make_room(&mut self, account: Uuid) {
+        let mut own: Vec<_> = self.sessions.values().filter(|session| session.account == account).collect();
+        own.sort_by_key(|session| session.issue);
+        let many = (own.len() + 1).saturating_sub(SESSIONS_MAX);
+        let old: Vec<Uuid> = own.iter().take(many).map(|session| session.id).collect();
+        for id in old {
+            self.end(id);
+        }
+    }
+
+    pub fn refresh(&mut self, token: &str, now_ms: i64) -> Result<Result<Issued, AuthRefusal>, SandboxError> {
+        if token.len() < 12 || !token.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
+            return Ok(Err(AuthRefusal::TokenMalformed));
+        }
+        let found = self.tokens.get(token).and_then(|id| self.sessions.get_mut(id));
+        let Some(session) = found else { return Ok(Err(AuthRefusal::TokenNotFound)) };
+        let Some(account) = self.accounts.get(&session.account).cloned() else {
+            return Ok(Err(AuthRefusal::TokenNotFound));
+        };
+        if session.newest == token {
+            let fresh = refresh_token()?;
+            let old = std::mem::replace(&mut session.newest, fresh);
+            session.used.push_back((old, now_ms));
+            self.tokens.insert(session.newest.clone(), session.id);
+            if session.used.len() > USED_MAX
+                && let Some((dropped, _)) = session.used.pop_front()
+            {
+                self.tokens.remove(&dropped);
+            }
+        } else {
+            let parent = session.used.back().is_some_and(|(used, _)| used == token);
+            let recent =
+                session.used.iter().any(|(used, at)| used == token && now_ms - at < REUSE_INTERVAL_MS);
+            if !parent && !recent {
+                let id = session.id;
+                self.end(id);
+                return Ok(Err(AuthRefusal::TokenUsed));
+            }
+        }
+        self.issues += 1;
+        session.issue = self.issues;
+        Ok(Ok(issued(account, session)))
+    }
+
+    /// Ends sessions of the account whose session this is; gives the ended ones.
+    pub fn sign_out(&mut self, session: Uuid, account: Uuid, scope: SignOut) -> Vec<Uuid> {
+        let ends = |other: &&Session| match scope {
+            SignOut::Global => other.account == account,
+            SignOut::Local => other.id == session,
+            SignOut::Others => other.account == account && other.id != session,
+        };
+        let ended: Vec<Uuid> = self.sessions.values().filter(ends).map(|session| session.id).collect();
+        for id in &ended {
+            self.end(*id);
+        }
+        ended
+    }
+
+    /// Ends a session. Its used tokens are forgotten with it.
+    pub fn end(&mut self, session: Uuid) {
+        if let Some(session) = self.sessions.remove(&session) {
+            self.tokens.remove(&session.newest);
+            for (token, _) in &session.used {
+                self.tokens.remove(token);
+            }
+        }
+    }
+}
+
+fn issued(account: Account, session: &Session) -> Issued {
+    Issued {
+        account,
+        session: session.id,
+        created_ms: session.created_ms,
+        refresh_token: session.newest.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWORD: &str = "FlyOS2025!";
+
+    fn auth() -> Auth {
+        let mut auth = Auth::default();
+        let account = Account::new(Uuid::from_u128(1), "Main@flyos.mil", PASSWORD, "main", "2025-01-01");
+        auth.put_account(account.expect("an account"));
+        auth
+    }
+
+    fn sign_in(auth: &mut Auth, now: i64) -> Issued {
+        auth.sign_in("main@flyos.mil", PASSWORD, now).expect("random bytes").expect("signed in")
+    }
+
+    #[test]
+    fn passwords() {
+        let mut auth = auth();
+        assert!(auth.sign_in("MAIN@flyos.mil", PASSWORD, 0).expect("random bytes").is_ok());
+        for (email, password, why) in [
+            ("main@flyos.mil", "wrong", AuthRefusal::InvalidCredentials),
+            ("nobody@flyos.mil", PASSWORD, AuthRefusal::InvalidCredentials),
+            ("main@flyos.mil", &"x".repeat(73), AuthRefusal::PasswordTooLong),
+        ] {
+            assert_eq!(auth.sign_in(email, password, 0).expect("random bytes").err(), Some(why));
+        }
+        let stored = serde_json::to_string(&auth.accounts().collect::<Vec<_>>()).expect("JSON");
+        assert!(!stored.contains(PASSWORD), "only hashes are kept");
+    }
+
+    #[test]
+    fn refresh_tokens_rotate_and_their_late_reuse_ends_the_session() {
+        let mut auth = auth();
+        let first = sign_in(&mut auth, 0);
+        let mut refresh = |token: &str, now| {
+            auth.refresh(token, now).expect("random bytes").map(|issued| issued.refresh_token)
+        };
+        let second = refresh(&first.refresh_token, 1000).expect("rotated");
+        assert_ne!(first.refresh_token, second);
+        assert_eq!(refresh(&first.refresh_token, 999_000), Ok(second.clone()), "the parent at any time");
+        let third = refresh(&second, 1_000_000).expect("rotated");
+        assert_eq!(refresh(&second, 1_005_000), Ok(third.clone()));
+        let fourth = refresh(&third, 1_006_000).expect("rotated");
+        assert_eq!(refresh(&second, 1_009_999), Ok(fourth.clone()), "used 9.999 s ago");
+        assert_eq!(refresh(&second, 1_010_000), Err(AuthRefusal::TokenUsed));
+        assert_eq!(refresh(&fourth, 1_010_001), Err(AuthRefusal::TokenNotFound), "the session has ended");
+        assert_eq!(refresh("short", 0), Err(AuthRefusal::TokenMalformed));
+        assert!(auth.session(first.session).is_none());
+    }
+
+    #[test]
+    fn sessions_are_bounded_and_end() {
+        let mut auth = auth();
+        let first = sign_in(&mut auth, 0);
+        let all: Vec<_> = (1..=64).map(|now| sign_in(&mut auth, now)).collect();
+        assert_eq!(auth.sessions().count(), SESSIONS_MAX);
+        assert!(auth.session(first.session).is_none(), "the oldest gave way");
+        let (mine, other) = (all[0].session, all[1].session);
+        assert_eq!(auth.sign_out(mine, first.account.id, SignOut::Local), [mine]);
+        assert!(auth.session(other).is_some());
+        auth.sign_out(other, first.account.id, SignOut::Others);
+        assert_eq!(auth.sessions().map(|session| session.id).collect::<Vec<_>>(), [other]);
+        auth.sign_out(other, first.account.id, SignOut::Global);
+        assert_eq!(auth.sessions().count(), 0);
+        assert!(auth.tokens.is_empty(), "no token outlives its session");
+    }
+}

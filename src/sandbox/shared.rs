@@ -1,0 +1,156 @@
+//! What every request shares: the rows, the accounts, the keys, the faults, the nudges and the log.
+//!
+//! Locks are held for as long as plain data is worked on and never across an await. The order, where two
+//! are held, is engine, then log. A transaction is in the log before anybody hears of it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+use super::SandboxError;
+use super::auth::Auth;
+use super::engine::{Commit, Engine};
+use super::faults::Faults;
+use super::keys::Keys;
+use super::persist::Log;
+use crate::domain::Stamp;
+
+/// Nudges a slow socket may be behind; beyond, it is nudged on everything it joined.
+const NUDGES_MAX: usize = 256;
+/// More scopes than this in one transaction: everybody is nudged instead.
+const SCOPES_NUDGED_MAX: usize = 20;
+
+/// The topics of one transaction, without `realtime:`.
+pub type Nudge = Arc<Vec<String>>;
+
+pub struct Shared {
+    engine: Mutex<Engine>,
+    auth: Mutex<Auth>,
+    log: Option<Mutex<Log>>,
+    /// The log could not be written: what is in memory is ahead of it, so nothing more is taken.
+    stuck: AtomicBool,
+    pub keys: Keys,
+    pub faults: Faults,
+    pub nudges: broadcast::Sender<Nudge>,
+    pub url: String,
+    pub token_lifetime_s: u64,
+}
+
+/// The storage failed, so that nothing can be promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stuck;
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The one place where this room reads the clock.
+pub fn now() -> Stamp {
+    Stamp(Timestamp::now().as_microsecond())
+}
+
+/// Unix seconds, as tokens count.
+pub fn now_s() -> i64 {
+    Timestamp::now().as_second()
+}
+
+impl Shared {
+    pub fn new(
+        engine: Engine,
+        auth: Auth,
+        log: Option<Log>,
+        keys: Keys,
+        faults: Faults,
+        line: (String, u64),
+    ) -> Self {
+        faults.note_issue(auth.issues());
+        Self {
+            engine: Mutex::new(engine),
+            auth: Mutex::new(auth),
+            log: log.map(Mutex::new),
+            stuck: AtomicBool::new(false),
+            keys,
+            faults,
+            nudges: broadcast::Sender::new(NUDGES_MAX),
+            url: line.0,
+            token_lifetime_s: line.1,
+        }
+    }
+
+    pub fn engine(&self) -> MutexGuard<'_, Engine> {
+        locked(&self.engine)
+    }
+
+    pub fn auth(&self) -> MutexGuard<'_, Auth> {
+        locked(&self.auth)
+    }
+
+    /// Runs one transaction: carried out, logged, then told to whoever listens.
+    pub fn transact<T, E>(
+        &self,
+        work: impl FnOnce(&mut Engine, Stamp) -> Result<(T, Commit), E>,
+    ) -> Result<Result<T, E>, Stuck> {
+        let mut engine = self.engine();
+        if self.stuck.load(Ordering::SeqCst) {
+            return Err(Stuck);
+        }
+        let (value, commit) = match work(&mut engine, now()) {
+            Ok(done) => done,
+            Err(error) => return Ok(Err(error)),
+        };
+        if !commit.is_empty()
+            && let Some(log) = &self.log
+            && let Err(error) = locked(log).commit(&engine, &commit)
+        {
+            tracing::error!(%error, "a transaction could not be logged: the server takes no more");
+            self.stuck.store(true, Ordering::SeqCst);
+            return Err(Stuck);
+        }
+        drop(engine);
+        self.nudge(&commit);
+        Ok(Ok(value))
+    }
+
+    /// One message per scope, or one to all.
+    fn nudge(&self, commit: &Commit) {
+        if commit.keys.is_empty() {
+            return;
+        }
+        let own = commit.scopes.iter().filter(|scope| *scope != "*").count();
+        let topics: Vec<String> = if own > SCOPES_NUDGED_MAX {
+            vec!["sync:all".to_owned()]
+        } else {
+            commit.scopes.iter().map(|scope| format!("sync:{scope}")).collect()
+        };
+        // Nobody may be listening, which is no fault.
+        let _listeners = self.nudges.send(Arc::new(topics));
+    }
+
+    /// Under the fault `expired_token`: was this session not refreshed since?
+    pub fn is_made_to_expire(&self, session: Uuid) -> bool {
+        let Some(mark) = self.faults.expired_up_to() else { return false };
+        self.auth().session(session).is_none_or(|session| session.issue <= mark)
+    }
+
+    /// Keeps a session that was just made or refreshed.
+    pub fn keep_session(&self, id: Uuid) -> Result<(), SandboxError> {
+        let auth = self.auth();
+        self.faults.note_issue(auth.issues());
+        match (&self.log, auth.session(id)) {
+            (Some(log), Some(session)) => locked(log).session(session),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps that sessions have ended; where that fails they come back with a restart, and no harm is done.
+    pub fn keep_ended(&self, sessions: &[Uuid]) {
+        if let Some(log) = &self.log
+            && let Err(error) = locked(log).ended(sessions)
+        {
+            tracing::warn!(%error, "the end of a session could not be logged");
+        }
+    }
+}
