@@ -1,0 +1,192 @@
+//! Who is signed in: from an address and a password to an open account.
+//!
+//! An account this machine knows is opened by its own key first: the password unwraps it, no network is
+//! asked, and the server's word comes later, in the background. An account it does not know needs the
+//! server once. Either way the folder is locked for the life of the session, and a second console is told.
+
+pub mod clock;
+pub mod keeper;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use uuid::Uuid;
+
+pub use clock::Clock;
+pub use keeper::Keeper;
+
+use crate::remote::{Client, RemoteError};
+use crate::store::{AccountFile, AccountFolder, AccountLock, Desk, Found, Store, StoreError};
+use crate::vault::{self, DataKey, KdfParams, Sealer, VaultError};
+
+/// An account that is open here.
+#[derive(Debug)]
+pub struct Open {
+    pub email: String,
+    pub uid: Uuid,
+    pub device: Uuid,
+    pub desk: Arc<Desk>,
+    pub keeper: Arc<Keeper>,
+    pub found: Found,
+    /// Opened by its own key, without the server.
+    pub offline: bool,
+}
+
+/// Why nobody is signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// This machine knows the account under another password, and the server agrees with neither or cannot
+    /// be asked.
+    #[error("the password does not open what this machine has")]
+    WrongPassword,
+    /// The server takes the password, but what this machine has is sealed with an older one.
+    #[error("the password was changed elsewhere")]
+    PasswordChanged,
+    #[error("the keys could not be made: {0}")]
+    Vault(VaultError),
+}
+
+/// What a sign-in needs.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    pub data: &'a Path,
+    pub client: Client,
+    pub url: &'a str,
+    pub email: &'a str,
+    pub password: &'a SecretString,
+    pub kdf: KdfParams,
+}
+
+/// Signs in. Blocking work (key derivation, opening files) runs on a thread of its own.
+pub async fn sign_in(request: Request<'_>) -> Result<Open, SignInError> {
+    let (data, url, email) = (request.data.to_owned(), request.url.to_owned(), request.email.to_owned());
+    let known = blocking(move || AccountFolder::find(&data, &url, &email)).await??;
+    match known {
+        Some(folder) => unlock(request, folder).await,
+        None => first_time(request).await,
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| StoreError::Corrupt { what: "opening the account ended in a fault".to_owned() })
+}
+
+async fn unlock(request: Request<'_>, folder: AccountFolder) -> Result<Open, SignInError> {
+    let password = request.password.clone();
+    let opened = blocking(move || open_known(folder, &password)).await?;
+    let (desk, found, uid, device, refresh) = match opened {
+        Err(SignInError::WrongPassword) => {
+            // Wrong here: either mistyped, or changed on the server meanwhile. Only the server can tell.
+            return Err(match request.client.sign_in(request.email, request.password).await {
+                Ok(_) => SignInError::PasswordChanged,
+                Err(error) if error.is_offline() => SignInError::WrongPassword,
+                Err(error) => error.into(),
+            });
+        }
+        other => other?,
+    };
+    let keeper = Keeper::unlocked(
+        uid,
+        request.client,
+        Arc::clone(&desk),
+        refresh,
+        request.email.to_owned(),
+        request.password.clone(),
+    );
+    Ok(Open {
+        email: request.email.to_owned(),
+        uid,
+        device,
+        desk,
+        keeper: Arc::new(keeper),
+        found,
+        offline: true,
+    })
+}
+
+type Known = (Arc<Desk>, Found, Uuid, Uuid, Option<SecretString>);
+
+fn open_known(folder: AccountFolder, password: &SecretString) -> Result<Known, SignInError> {
+    let lock = folder.lock()?;
+    let account =
+        folder.read()?.ok_or_else(|| StoreError::Corrupt { what: "account.toml is gone".to_owned() })?;
+    let key = unwrap(&account, password)?;
+    open_store(folder, lock, &key, &account)
+}
+
+fn unwrap(account: &AccountFile, password: &SecretString) -> Result<DataKey, SignInError> {
+    let opened = account.wraps.iter().find_map(|wrap| match vault::unwrap(password, wrap) {
+        Ok(key) => Some(Ok(key)),
+        Err(VaultError::WrongPassword) => None,
+        Err(error) => Some(Err(SignInError::Vault(error))),
+    });
+    opened.unwrap_or(Err(SignInError::WrongPassword))
+}
+
+fn open_store(
+    folder: AccountFolder,
+    lock: AccountLock,
+    key: &DataKey,
+    account: &AccountFile,
+) -> Result<Known, SignInError> {
+    let sealer = Sealer::new(key, folder.account().into_bytes());
+    let (store, found) = Store::open(folder, lock, &sealer)?;
+    let refresh = store.stored_session();
+    let desk = Desk::start(store).map_err(|source| StoreError::Io {
+        doing: "starting the thread of",
+        path: "the store".into(),
+        source,
+    })?;
+    Ok((Arc::new(desk), found, account.user_id, account.device, refresh))
+}
+
+async fn first_time(request: Request<'_>) -> Result<Open, SignInError> {
+    let reply = request.client.sign_in(request.email, request.password).await?.value;
+    let (data, url, email) = (request.data.to_owned(), request.url.to_owned(), request.email.to_owned());
+    let (password, kdf, user) = (request.password.clone(), request.kdf, reply.user.id);
+    let made = blocking(move || make(&data, (&url, &email, user), &password, kdf)).await??;
+    let (desk, found, uid, device, _) = made;
+    let keeper = Keeper::signed_in(request.client, Arc::clone(&desk), &reply);
+    keeper.keep(&reply).await;
+    let email = request.email.to_owned();
+    Ok(Open { email, uid, device, desk, keeper: Arc::new(keeper), found, offline: false })
+}
+
+/// One folder per project and sign-in account: a cloned project has the same accounts, and its edits must
+/// not meet.
+fn account_id(url: &str, user: Uuid) -> Uuid {
+    let hash = blake3::hash(format!("{url}\0{user}").as_bytes());
+    let mut id = [0; 16];
+    id.copy_from_slice(&hash.as_bytes()[..16]);
+    uuid::Builder::from_custom_bytes(id).into_uuid()
+}
+
+/// Makes the account's folder; or, where the account is known under an older address, opens it.
+fn make(
+    data: &Path,
+    (url, email, user): (&str, &str, Uuid),
+    password: &SecretString,
+    kdf: KdfParams,
+) -> Result<Known, SignInError> {
+    let folder = AccountFolder::create_or_open(data, account_id(url, user))?;
+    let lock = folder.lock()?;
+    let (account, key) = if let Some(mut account) = folder.read()? {
+        let key = unwrap(&account, password).map_err(|_| SignInError::PasswordChanged)?;
+        account.readdress(url, email);
+        (account, key)
+    } else {
+        let key = DataKey::random().map_err(SignInError::Vault)?;
+        let mut account = AccountFile::new(url, email, user)?;
+        account.wraps.push(vault::wrap(password, &key, kdf).map_err(SignInError::Vault)?);
+        (account, key)
+    };
+    folder.write(&account)?;
+    open_store(folder, lock, &key, &account)
+}
