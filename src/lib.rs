@@ -5,11 +5,17 @@
 //! * `store`: what an account keeps on this machine: journal, cache, and both in memory as one view
 //! * `remote`: Supabase on the wire
 //! * `session`: who is signed in: tokens, and opening an account with or without a network
+//! * `sync`: when to pull and push, and doing it
 //! * `sandbox`: the training server, which speaks the same wire protocol
+//!
+//! One edit's way: key, `tui::keys`, message, `update`, effect, `service`, policy and rules (`domain`), journal
+//! (`store`; from here on it is saved), view, event, one frame. Later `sync` sends it, the server answers, a pull
+//! brings it back, and it leaves the outbox. `tests/tidy.rs` holds who may use whom.
 
 pub mod domain;
 pub mod remote;
 pub mod sandbox;
 pub mod session;
 pub mod store;
+pub mod sync;
 pub mod vault;

@@ -1,0 +1,28 @@
+//! Reconciling with the server: `engine` decides when, `translate` puts the words, `runner` does it with what
+//! `flights` has under way, `listen` hears when there is news.
+//!
+//! The protocol in short. A pull goes page by page from an opaque cursor, which is kept in the same batch as its
+//! page; a push sends frozen edits under ids of their own, and the server stores what became of each, so sending
+//! again is always safe. Pull and push are independent. Base rows are written by pulls alone: the answer to a
+//! push only says which version to wait for, or a late answer would bring back a row that has left our sight.
+//!
+//! What is so on purpose:
+//! * An edit's base is what the person saw, never brought up to date behind their back: if the server has
+//!   something else, a person decides.
+//! * An acknowledged edit leaves the overlay when the base has its version; where a cascade touched other rows,
+//!   whose versions are not told, when a pull that began after the answer has drained.
+//! * A delete carries the row as seen, and of an assignment its time, which tells it from a later one of the same
+//!   pair. What an edit depends on is no part of its identity: after a crash it may be sent without a forerunner
+//!   that is in by then.
+//! * Who loses the right to work (`inactive`, `no_profile`, fewer scopes) loses it here at once, also for the next
+//!   start without a line.
+//!
+//! Not yet: deciding on what needs a person, folding of unsent edits, halving a batch that times out, a wait of its
+//! own for each edit that is to be sent again, backoff for each way by itself, offering again what a restored
+//! server has forgotten, digests, the lease.
+
+pub mod engine;
+mod flights;
+mod listen;
+pub mod runner;
+pub mod translate;

@@ -1,0 +1,165 @@
+//! Between the store's words and the wire's: edits to operations, results to journal entries, pages to rows.
+//! Pure, so that tests and a simulator use the same translation.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::engine::{Stop, Trouble};
+use crate::domain::{Change, Fields, Key, Kind, Op};
+use crate::remote::wire::{Must, OpKind, OpResult, OpWire, Outcome, Page, RowKind};
+use crate::store::cache::{Meta, Who};
+use crate::store::entry::{Entry, Seen};
+use crate::store::replica::{Pending, Pulled};
+
+/// Room for the operations of one edit within its sequence number.
+const OPS_PER_EDIT_BITS: u32 = 10;
+
+/// The operations of frozen edits, in order; `deps` names the ids each edit waits for.
+pub fn ops(pendings: &[Pending], deps: impl Fn(&Pending) -> Vec<Uuid>) -> Vec<OpWire> {
+    let each = pendings.iter().flat_map(|pending| {
+        let deps = deps(pending);
+        let group = (pending.edit.changes.len() > 1).then_some(pending.edit.op);
+        let numbered = pending.edit.changes.iter().zip(&pending.ids).enumerate();
+        numbered
+            .map(|(place, (change, id))| {
+                let seq = (pending.seq << OPS_PER_EDIT_BITS) + place as u64;
+                op(change, *id, seq, group, deps.clone())
+            })
+            .collect::<Vec<_>>()
+    });
+    each.collect()
+}
+
+fn op(change: &Change, id: Uuid, seq: u64, group: Option<Uuid>, deps: Vec<Uuid>) -> OpWire {
+    let kind = change.key.kind;
+    let own = |fields: &Fields| own_columns(kind, fields);
+    let (k, base, set) = match &change.op {
+        Op::Insert { set } => (OpKind::Insert, Fields::new(), own(set)),
+        Op::Update { base, set } => (OpKind::Update, own(base), own(set)),
+        Op::Delete { base } => (OpKind::Delete, seen(kind, base), Fields::new()),
+    };
+    OpWire { id, seq, group, t: kind, pk: change.key.pk.clone(), k, base, set, deps }
+}
+
+/// The columns that are people's to write: the server's own never travel.
+fn own_columns(kind: Kind, fields: &Fields) -> Fields {
+    let own = fields.iter().filter(|(name, _)| kind.field(name).is_some_and(|field| !field.server));
+    own.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// The whole row as the person saw it. An assignment's time tells it from a later one of the same pair.
+fn seen(kind: Kind, base: &Fields) -> Fields {
+    let mut seen = own_columns(kind, base);
+    let at = base.get("assigned_at").filter(|at| at.is_some());
+    seen.extend(at.map(|at| ("assigned_at".to_owned(), at.clone())));
+    seen
+}
+
+/// What a push's results mean for the edits that were sent.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Verdicts {
+    pub entries: Vec<Entry>,
+    /// Some are to be sent again, not before so many ms.
+    pub retry_after_ms: Option<u64>,
+}
+
+/// The wait when a server says "again" without saying when, in ms.
+const RETRY_DEFAULT_MS: u64 = 2000;
+
+pub fn verdicts(pendings: &[Pending], results: &[OpResult]) -> Verdicts {
+    let by_id: HashMap<Uuid, &OpResult> = results.iter().map(|result| (result.id, result)).collect();
+    let mut verdicts = Verdicts::default();
+    for pending in pendings {
+        let outcomes: Vec<Option<&Outcome>> =
+            pending.ids.iter().map(|id| by_id.get(id).map(|result| &result.outcome)).collect();
+        match verdict(pending, &outcomes) {
+            Verdict::Final(entry) => verdicts.entries.push(entry),
+            Verdict::Again(after) => {
+                verdicts.retry_after_ms = Some(verdicts.retry_after_ms.unwrap_or(0).max(after));
+            }
+        }
+    }
+    verdicts
+}
+
+enum Verdict {
+    Final(Entry),
+    Again(u64),
+}
+
+/// One edit's verdict: of a group, the culprit speaks for all.
+fn verdict(pending: &Pending, outcomes: &[Option<&Outcome>]) -> Verdict {
+    let edit = pending.seq;
+    for (change, outcome) in outcomes.iter().enumerate() {
+        match outcome {
+            Some(Outcome::Conflict { fields, by, at, .. }) => {
+                let (fields, by) = (fields.clone(), by.clone());
+                return Verdict::Final(Entry::Conflict { edit, change, fields, by, at: *at });
+            }
+            Some(Outcome::Rejected { reason, field, message }) => {
+                let (field, message) = (field.clone(), message.clone());
+                return Verdict::Final(Entry::Rejected { edit, change, reason: *reason, field, message });
+            }
+            Some(Outcome::Gone) => return Verdict::Final(Entry::Gone { edit, change }),
+            _ => {}
+        }
+    }
+    let mut seen = Vec::new();
+    let mut again = None;
+    for (change, outcome) in pending.edit.changes.iter().zip(outcomes) {
+        match outcome {
+            Some(
+                Outcome::Applied { v, effects }
+                | Outcome::Merged { v, effects }
+                | Outcome::Noop { v, effects },
+            ) => {
+                seen.push(Seen { key: change.key.clone(), v: *v });
+                // A cascade's versions are not told: only a pull that began later can show that they are in.
+                let cascaded = effects.iter().filter_map(|(kind, pk)| Key::parse(*kind, pk));
+                seen.extend(cascaded.map(|key| Seen { key, v: u64::MAX }));
+            }
+            Some(Outcome::IdReused) => return Verdict::Final(Entry::Unsent { edit }),
+            Some(Outcome::Retry { after_ms }) => again = Some(after_ms.unwrap_or(RETRY_DEFAULT_MS)),
+            // What holds it back may be settled by then; if a person must decide, it is not sent. An answer
+            // that leaves an edit out is no answer. In both cases the same id goes again.
+            None | Some(_) => {
+                again = Some(RETRY_DEFAULT_MS);
+            }
+        }
+    }
+    again.map_or(Verdict::Final(Entry::Ack { edit, v: seen }), Verdict::Again)
+}
+
+/// A page as the store takes it, and how many of its rows made no sense.
+pub fn rows(page: &Page) -> (Vec<Pulled>, usize) {
+    let each = page.changes.iter().map(|change| {
+        let key = Key::known(change.t, &change.pk)?;
+        let row = match change.k {
+            RowKind::Row => Some((change.row.clone()?, change.scopes.clone()?)),
+            RowKind::Del | RowKind::Exit => None,
+        };
+        Some(Pulled { key, v: change.v, row })
+    });
+    let (sound, unsound): (Vec<_>, Vec<_>) = each.partition(Option::is_some);
+    (sound.into_iter().flatten().collect(), unsound.len())
+}
+
+/// What the cache remembers beside a page's rows.
+pub fn meta(before: &Meta, page: &Page) -> Meta {
+    let who = Who { uid: page.uid, user: page.user, role: page.role, region: page.region };
+    let as_of = if page.more { before.as_of } else { Some(page.server_time) };
+    Meta { cursor: Some(page.cursor.clone()), as_of, who: Some(who), shut: false, ..before.clone() }
+}
+
+/// A word of the server that ends the traffic; `None` for `resync`, which goes on.
+pub fn stop(must: Must) -> Option<Trouble> {
+    Some(Trouble::Stop(match must {
+        Must::Resync => return None,
+        Must::Inactive => Stop::Inactive,
+        Must::NoProfile => Stop::NoProfile,
+        Must::SignedOut => Stop::SignInAgain,
+        Must::Aal2 => Stop::Configuration { why: "the account asks for a second factor".to_owned() },
+        Must::SchemaOld => Stop::Configuration { why: "this console is too old for the server".to_owned() },
+    }))
+}
