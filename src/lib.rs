@@ -6,6 +6,7 @@
 //! * `remote`: Supabase on the wire
 //! * `session`: who is signed in: tokens, and opening an account with or without a network
 //! * `sync`: when to pull and push, and doing it
+//! * `service`: the one door: every action and query of every front
 //! * `sandbox`: the training server, which speaks the same wire protocol
 //!
 //! One edit's way: key, `tui::keys`, message, `update`, effect, `service`, policy and rules (`domain`), journal
@@ -15,6 +16,7 @@
 pub mod domain;
 pub mod remote;
 pub mod sandbox;
+pub mod service;
 pub mod session;
 pub mod store;
 pub mod sync;

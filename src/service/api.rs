@@ -1,0 +1,348 @@
+//! What goes through the door: actions, queries, their answers, and events. Plain serialisable values: the
+//! same one can come from a key, a command line, a socket or a test. A password is never part of one.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::ServiceError;
+use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, Value, merge::Clash};
+
+/// Which front speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Front {
+    Tui,
+    Cli,
+    Test,
+}
+
+/// The context of one call: every action and query takes it first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpCtx {
+    /// Names this call in events, in the journal and in logs.
+    pub op: Uuid,
+    pub front: Front,
+    /// The signed-in person's profile; the role is read from the profile's row when the call is judged.
+    pub who: Option<Uuid>,
+    pub now: Stamp,
+}
+
+/// What can be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Action {
+    /// An edit, kept offline and sent when there is a line. `reason`: up to 200 characters. `seen`: the row's
+    /// values, by column, on which the person decided; where it has others by now, nothing is changed.
+    Edit {
+        intent: Intent,
+        reason: Option<String>,
+        #[serde(default)]
+        seen: Fields,
+    },
+    /// Asks for a pull and a push now.
+    SyncNow,
+    /// Ends the session; what this machine has is kept.
+    SignOut,
+    /// Remembers a project in the configuration file.
+    AddProject { name: String, url: String, key: String },
+    /// In training: takes the line away or gives it back.
+    TrainingLine { up: bool },
+}
+
+/// What an action came to. For an edit: it is on disk when this is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "done", rename_all = "snake_case")]
+pub enum Done {
+    /// Saved on this machine; `summary` says what, in words. `edits` is 0 when all was already so.
+    Saved {
+        edits: usize,
+        summary: String,
+    },
+    SyncAsked,
+    SignedOut,
+    ProjectAdded {
+        name: String,
+    },
+    Line {
+        up: bool,
+    },
+}
+
+/// What can be asked. Answered from memory, at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "query", rename_all = "snake_case")]
+pub enum Query {
+    List(ListQuery),
+    Show {
+        key: Key,
+    },
+    Status,
+    /// What may be done with this kind, or this row; each with the reason where not.
+    Verbs {
+        kind: Kind,
+        key: Option<Key>,
+    },
+    /// What a form's field or a picker can be set to.
+    Choices {
+        kind: Kind,
+        field: String,
+        key: Option<Key>,
+    },
+    /// What would follow from an edit, in words; for confirmations.
+    Consequences {
+        intent: Intent,
+    },
+    /// Edits that wait, are on their way, or need a decision.
+    Outbox,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer {
+    List(ListPage),
+    Show(Option<Box<Detail>>),
+    Status(Box<Status>),
+    Verbs(Vec<VerbState>),
+    Choices(Vec<Choice>),
+    Consequences(Vec<String>),
+    Outbox(Vec<OutboxLine>),
+}
+
+/// Which rows, in which order, and which window of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListQuery {
+    pub kind: Kind,
+    /// Words that must all be found in a row; `column:text` looks in one column; `!` turns a word round.
+    pub filter: String,
+    /// A column of `columns(kind)`.
+    pub sort: String,
+    pub descending: bool,
+    pub offset: usize,
+    pub limit: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListPage {
+    /// Rows of that kind that I may see.
+    pub total: usize,
+    /// Those that the filter leaves.
+    pub matched: usize,
+    /// The window.
+    pub rows: Vec<RowView>,
+}
+
+/// One row as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowView {
+    pub key: Key,
+    pub label: String,
+    /// Text by column name of `columns(kind)`; a column that is empty is absent.
+    pub cells: BTreeMap<String, String>,
+    pub changed: Option<Stamp>,
+    pub mark: Option<Mark>,
+    /// A conflict or a refusal waits on this row.
+    pub needs_you: bool,
+    /// What looks wrong with it, in words.
+    pub alert: Option<String>,
+}
+
+/// An unsent edit's mark on its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    New,
+    Changed,
+    Deleted,
+}
+
+/// One row with what belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detail {
+    pub row: RowView,
+    pub lines: Vec<DetailLine>,
+    pub related: Vec<Related>,
+    pub alerts: Vec<String>,
+    /// Unsent, refused and conflicting edits of this row, newest first.
+    pub edits: Vec<OutboxLine>,
+    /// The stored values, to fill a form with.
+    pub fields: Fields,
+    /// The fields I may not change, with the reason.
+    pub locked: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DetailLine {
+    pub title: String,
+    pub text: String,
+    /// What the server has, where an unsent edit changes it.
+    pub was: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Related {
+    pub title: String,
+    pub items: Vec<(Key, String)>,
+}
+
+/// The verbs of the console's menus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    Create,
+    Edit,
+    Delete,
+    SetStatus,
+    Assign,
+    Unassign,
+}
+
+/// Whether a verb is open to me here, and why not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerbState {
+    pub verb: Verb,
+    pub why_not: Option<String>,
+}
+
+/// One thing to choose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// What is stored; `None` clears the field.
+    pub value: Value,
+    pub label: String,
+    /// Beside the label: its region, how many drones.
+    pub note: String,
+    /// Why it cannot be chosen.
+    pub why_not: Option<String>,
+}
+
+/// One edit of the outbox, in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxLine {
+    pub key: Key,
+    /// What the row is called, even where it is gone.
+    pub label: String,
+    pub what: String,
+    pub state: EditState,
+    pub at: Stamp,
+}
+
+/// How an edit stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum EditState {
+    Waiting,
+    Sending,
+    /// In; shown until a pull has brought it back.
+    Confirmed,
+    /// It depends on an edit that did not get in.
+    Blocked,
+    Conflict {
+        fields: BTreeMap<String, Clash>,
+        by: Option<String>,
+        at: Option<Stamp>,
+    },
+    Refused {
+        field: Option<String>,
+        message: String,
+    },
+    Gone,
+}
+
+impl EditState {
+    pub fn needs_you(&self) -> bool {
+        matches!(self, Self::Conflict { .. } | Self::Refused { .. } | Self::Gone)
+    }
+}
+
+/// How the console stands; the state line is made of it by `status::line`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    pub account: Option<Account>,
+    pub link: Link,
+    /// Server time of the last pull that brought everything.
+    pub as_of: Option<Stamp>,
+    pub waiting: usize,
+    pub sending: usize,
+    pub needs_you: usize,
+    /// Why the last edit could not be saved, until one could be.
+    pub not_saved: Option<String>,
+    /// In training: whether the line is up.
+    pub training_line: Option<bool>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    pub project: String,
+    pub email: String,
+    /// Absent until the first pull has told.
+    pub user: Option<Uuid>,
+    pub role: Option<Role>,
+    pub region: Option<String>,
+}
+
+/// How the line to the server stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "link", rename_all = "snake_case")]
+pub enum Link {
+    SignedOut,
+    Connecting,
+    Loading { done: u64, total: u64 },
+    Online,
+    Offline { since: Stamp, why: String },
+    ServerFault { next_try_s: u64 },
+    SignInAgain,
+    CannotSync { why: String },
+    Inactive,
+    NoProfile,
+}
+
+/// What the sign-in screen needs to know.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setup {
+    pub projects: Vec<ProjectView>,
+    /// Addresses that have signed in on this machine, per project name, latest first.
+    pub known: Vec<(String, String)>,
+    /// In training: the accounts to try, and their password.
+    pub training: Option<TrainingHint>,
+    /// What was wrong with the configuration file, if anything.
+    pub problem: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProjectView {
+    pub name: String,
+    pub url: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrainingHint {
+    /// Address, and who that is.
+    pub accounts: Vec<(String, String)>,
+    pub password: String,
+}
+
+/// What fronts are told.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Rows changed: lists and details are to be asked again.
+    Data,
+    /// The status changed.
+    Status,
+    /// An action that was submitted came to this.
+    Done {
+        op: Uuid,
+        result: Result<Done, ServiceError>,
+    },
+    /// Somebody signed in (`offline`: with what this machine has), or could not.
+    SignedIn {
+        offline: bool,
+        /// What of this machine's files was found damaged.
+        trouble: Option<ServiceError>,
+    },
+    SignInFailed(ServiceError),
+    SignedOut {
+        why: Option<String>,
+    },
+}

@@ -1,0 +1,209 @@
+//! Where things are kept, and which projects there are: folders, the configuration file, the environment.
+//!
+//! The file is `config.toml` in the configuration folder:
+//!
+//! ```toml
+//! default_project = "field"
+//! [projects.field]
+//! url = "https://abc.supabase.co"
+//! key = "sb_publishable_…"
+//! accounts = ["east@flyos.mil"]   # offered on the sign-in screen; optional
+//! ```
+//!
+//! A project in the environment (`SUPABASE_URL` or `NEXT_PUBLIC_SUPABASE_URL`, with
+//! `SUPABASE_PUBLISHABLE_KEY` or `SUPABASE_ANON_KEY`) comes first. A publishable key is no secret, yet the file
+//! is 0600 like everything the console writes.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{ErrorKind, ProjectView, ServiceError};
+
+/// The largest configuration file that is read, in bytes.
+const CONFIG_BYTES_MAX: u64 = 256 * 1024;
+/// The name of the project that the environment describes.
+pub const FROM_ENVIRONMENT: &str = "environment";
+
+/// The folders of one installation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folders {
+    pub config: PathBuf,
+    pub data: PathBuf,
+    pub state: PathBuf,
+}
+
+impl Folders {
+    /// `FLYOS_HOME` moves all of them; else the ones of the desktop standard.
+    pub fn find(home: Option<PathBuf>) -> Result<Self, ServiceError> {
+        if let Some(home) = home.filter(|home| !home.as_os_str().is_empty()) {
+            return Ok(Self::under(&home));
+        }
+        let dirs = directories::ProjectDirs::from("", "", "flyos").ok_or_else(|| {
+            ServiceError::new(ErrorKind::Configuration, "There is no home folder to keep data in.")
+                .hint("Set HOME, or FLYOS_HOME to a folder of your own.")
+        })?;
+        let state = dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_path_buf();
+        Ok(Self { config: dirs.config_dir().into(), data: dirs.data_local_dir().into(), state })
+    }
+
+    pub fn under(home: &Path) -> Self {
+        Self { config: home.join("config"), data: home.join("data"), state: home.join("state") }
+    }
+}
+
+/// One Supabase project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectConfig {
+    pub url: String,
+    pub key: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<String>,
+}
+
+/// The configuration file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_project: Option<String>,
+    #[serde(default)]
+    pub projects: BTreeMap<String, ProjectConfig>,
+}
+
+/// The variables that name a project, as the environment has them.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    pub url: Option<String>,
+    pub key: Option<String>,
+}
+
+impl Environment {
+    pub fn read() -> Self {
+        let first =
+            |names: &[&str]| names.iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+        Self {
+            url: first(&["SUPABASE_URL", "NEXT_PUBLIC_SUPABASE_URL"]),
+            key: first(&["SUPABASE_PUBLISHABLE_KEY", "SUPABASE_ANON_KEY", "NEXT_PUBLIC_SUPABASE_ANON_KEY"]),
+        }
+    }
+}
+
+impl Config {
+    pub fn path(folders: &Folders) -> PathBuf {
+        folders.config.join("config.toml")
+    }
+
+    /// Reads the file; one that is not there is an empty one.
+    pub fn read(folders: &Folders) -> Result<Self, ServiceError> {
+        let path = Self::path(folders);
+        let wrong = |what: String| {
+            ServiceError::new(ErrorKind::Configuration, format!("{} cannot be used: {what}", path.display()))
+                .hint("Mend the file, or move it away to begin with an empty one. No data is touched.")
+        };
+        match std::fs::metadata(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(wrong(error.to_string())),
+            Ok(meta) if meta.len() > CONFIG_BYTES_MAX => {
+                return Err(wrong("it is larger than 256 KiB.".to_owned()));
+            }
+            Ok(_) => {}
+        }
+        let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+        toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))
+    }
+
+    /// Writes the file whole: beside it, then in its place.
+    pub fn write(&self, folders: &Folders) -> Result<(), ServiceError> {
+        let path = Self::path(folders);
+        let wrong = |error: std::io::Error| {
+            ServiceError::new(ErrorKind::Storage, format!("{} cannot be written: {error}.", path.display()))
+                .hint("The project is used now, but not remembered.")
+        };
+        let text = toml::to_string(self).map_err(|error| wrong(std::io::Error::other(error)))?;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folders.config).map_err(wrong)?;
+        let beside = path.with_extension("toml.new");
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&beside)
+            .map_err(wrong)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(wrong)?;
+        std::fs::rename(&beside, &path).map_err(wrong)
+    }
+
+    /// Takes in the environment's project, as the first choice.
+    #[must_use]
+    pub fn with_environment(mut self, environment: Environment) -> Self {
+        if let Environment { url: Some(url), key: Some(key) } = environment {
+            self.projects
+                .insert(FROM_ENVIRONMENT.to_owned(), ProjectConfig { url, key, accounts: Vec::new() });
+            self.default_project = Some(FROM_ENVIRONMENT.to_owned());
+        }
+        self
+    }
+
+    /// The projects, the default one first.
+    pub fn views(&self) -> Vec<ProjectView> {
+        let mut names: Vec<&String> = self.projects.keys().collect();
+        names.sort_by_key(|name| (Some(*name) != self.default_project.as_ref(), (*name).clone()));
+        let view = |name: &String| {
+            self.projects
+                .get(name)
+                .map(|project| ProjectView { name: name.clone(), url: project.url.clone() })
+        };
+        names.into_iter().filter_map(view).collect()
+    }
+
+    /// Addresses the file offers, with their project.
+    pub fn accounts(&self) -> Vec<(String, String)> {
+        let each = self.projects.iter();
+        each.flat_map(|(name, project)| {
+            project.accounts.iter().map(move |email| (name.clone(), email.clone()))
+        })
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_file_survives_and_the_environment_comes_first() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::under(home.path());
+        assert_eq!(Config::read(&folders), Ok(Config::default()));
+        let project = ProjectConfig {
+            url: "https://abc.supabase.co".into(),
+            key: "sb_publishable_x".into(),
+            accounts: vec![],
+        };
+        let config = Config { default_project: None, projects: [("field".to_owned(), project)].into() };
+        config.write(&folders).unwrap();
+        assert_eq!(Config::read(&folders), Ok(config.clone()));
+        let environment = Environment { url: Some("http://127.0.0.1:1".into()), key: Some("k".into()) };
+        let views = config.with_environment(environment).views();
+        assert_eq!(views.iter().map(|view| view.name.as_str()).collect::<Vec<_>>(), ["environment", "field"]);
+        assert_eq!(std::fs::metadata(Config::path(&folders)).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_broken_file_is_named() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::under(home.path());
+        std::fs::create_dir_all(&folders.config).unwrap();
+        std::fs::write(Config::path(&folders), "projects = 7").unwrap();
+        let error = Config::read(&folders).unwrap_err();
+        assert!(error.message.contains("config.toml"), "{error:?}");
+        assert_eq!(error.kind, ErrorKind::Configuration);
+    }
+}

@@ -1,0 +1,127 @@
+//! Troubles of the rooms below, in words for a person: what happened, what is safe, what to do next.
+
+use super::{ErrorKind, ServiceError};
+use crate::remote::{self, Cause, RemoteError};
+use crate::session::SignInError;
+use crate::store::{Found, StoreError};
+
+pub(super) fn signed_out() -> ServiceError {
+    ServiceError::new(ErrorKind::SignIn, "Nobody is signed in, so nothing was changed.")
+}
+
+pub(super) fn store_shut() -> ServiceError {
+    ServiceError::new(ErrorKind::Storage, "The store takes no more work now: the edit was not saved.")
+        .hint("Edits that were shown as saved are safe. Start flyos again.")
+}
+
+pub(super) fn nobody() -> ServiceError {
+    ServiceError::new(ErrorKind::Denied, "This machine does not know (yet) that your account is ACTIVE.")
+        .hint("With a line, the first load tells it. If it stays so, ask headquarters.")
+}
+
+/// Of a storage error, the few words for the state line.
+pub(super) fn short_reason(error: &ServiceError) -> &str {
+    let message = error.message.trim_start_matches("Not saved: ");
+    message.strip_suffix(NOT_MADE).unwrap_or(message)
+}
+
+const NOT_MADE: &str = ". The edit was not made.";
+
+/// An edit that could not be put on disk.
+pub(super) fn not_saved(error: &StoreError) -> ServiceError {
+    let why = match error {
+        StoreError::Full { .. } => "the disk is full".to_owned(),
+        StoreError::ReadOnly { .. } => "the disk is read-only".to_owned(),
+        StoreError::TooLarge { .. } => "it is too large for one edit".to_owned(),
+        other => other.to_string(),
+    };
+    ServiceError::new(ErrorKind::Storage, format!("Not saved: {why}{NOT_MADE}"))
+        .hint("Everything that was saved before is safe.")
+        .hint("Make room, or mend what is named here, and do it again.")
+}
+
+pub(super) fn store(error: &StoreError) -> ServiceError {
+    let kind =
+        if matches!(error, StoreError::Locked { .. }) { ErrorKind::Locked } else { ErrorKind::Storage };
+    let told = ServiceError::new(kind, sentence(&error.to_string()));
+    match error {
+        StoreError::Locked { .. } => told.hint("Go on in that console, or close it and sign in here again."),
+        StoreError::Full { .. } => told.hint("Make room on that disk. What was saved before is safe."),
+        StoreError::ReadOnly { .. } | StoreError::Unsafe { .. } | StoreError::Io { .. } => {
+            told.hint("Mend that folder, or set FLYOS_HOME to one that is yours to write.")
+        }
+        _ => told.hint("Nothing was changed or deleted."),
+    }
+}
+
+/// Errors are told as phrases; people read sentences.
+fn sentence(phrase: &str) -> String {
+    let mut letters = phrase.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
+}
+
+pub(super) fn remote(error: &RemoteError) -> ServiceError {
+    let kind = match error.kind {
+        remote::ErrorKind::TryAgain { unreachable: true } => ErrorKind::Offline,
+        remote::ErrorKind::TryAgain { .. } | remote::ErrorKind::ServerFault | remote::ErrorKind::Gone => {
+            ErrorKind::Server
+        }
+        remote::ErrorKind::SignInAgain => ErrorKind::SignIn,
+        remote::ErrorKind::Configuration => ErrorKind::Configuration,
+        remote::ErrorKind::Refused => ErrorKind::Refused,
+    };
+    let mut told = ServiceError::new(kind, error.message.clone());
+    told.hints.extend(error.hint.clone());
+    if error.cause != Cause::WrongPassword
+        && let Some(id) = error.request_id()
+    {
+        told.hints.push(format!("For support: request {id}"));
+    }
+    told
+}
+
+/// What was found damaged on opening; a write that never ended is no damage, for nobody was told it was saved.
+pub(super) fn found(found: &Found) -> Option<ServiceError> {
+    let lost: u64 = found.missing.iter().map(|numbers| numbers.end() - numbers.start() + 1).sum();
+    if lost > 0 {
+        let message =
+            format!("The journal of this account was damaged: {lost} of its entries cannot be read.");
+        return Some(
+            ServiceError::new(ErrorKind::Storage, message)
+                .hint("Edits among them that were not sent yet are lost: look through what you did last.")
+                .hint(
+                    "All other edits are safe. The damaged file is kept in the account's quarantine folder.",
+                ),
+        );
+    }
+    let why = found.cache_rebuilt.as_ref()?;
+    tracing::warn!(why, "the cache was set aside");
+    Some(
+        ServiceError::new(
+            ErrorKind::Storage,
+            "What this machine had of the server's rows could not be used.",
+        )
+        .hint("It is loaded anew as soon as there is a line. Your own edits are safe."),
+    )
+}
+
+pub(super) fn sign_in(error: &SignInError) -> ServiceError {
+    match error {
+        SignInError::Remote(error) => remote(error),
+        SignInError::Store(error) => store(error),
+        SignInError::WrongPassword => ServiceError::new(
+            ErrorKind::SignIn,
+            "The password does not open what this machine has of that account, and the server cannot be asked.",
+        )
+        .hint("Check the password and try again. Nothing was changed."),
+        SignInError::PasswordChanged => ServiceError::new(
+            ErrorKind::SignIn,
+            "The server takes this password, but what this machine has is sealed with an older one.",
+        )
+        .hint("The older password still opens it for reading here; unsent edits stay and are sent once it is yours again.")
+        .hint("Or use another FLYOS_HOME: it loads everything anew. Nothing was deleted here."),
+        SignInError::Vault(error) => ServiceError::new(ErrorKind::Storage, sentence(&error.to_string()))
+            .hint("Nothing was changed. If it stays so, what this machine has of the account is damaged."),
+    }
+}

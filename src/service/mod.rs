@@ -1,0 +1,257 @@
+//! The one door: every action and query of every front goes through it.
+//!
+//! Reading is answered from memory at once. An edit is judged (policy, then rules) and saved on the desk's
+//! thread, one after the other, so that each is judged on what the one before it left; `Event::Done` tells
+//! when it is on disk. Nothing here waits for the network: signing in and syncing run on the background
+//! runtime and tell by events. The role is read from the profile's row at the moment of judging, so a role
+//! that a pull just changed counts at once.
+
+pub mod api;
+mod cells;
+pub mod config;
+mod detail;
+mod error;
+mod explain;
+mod list;
+mod session;
+mod standing;
+pub mod status;
+mod words;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+pub use api::*;
+pub use config::{Config, Environment, Folders, ProjectConfig};
+pub use error::{ErrorKind, ServiceError};
+pub use session::{Settings, Training};
+
+use self::session::Inner;
+use crate::domain::{Actor, Fields, Intent, Key, Kind, intent};
+pub use crate::session::Clock;
+use crate::store::Store;
+use crate::store::entry::Edit;
+use crate::store::replica::Replica;
+
+/// The longest reason of an edit, in characters.
+pub const REASON_LENGTH_MAX: usize = 200;
+
+/// The columns a list of that kind can show, filter and sort by, in order of importance. `region`,
+/// `operator`, `drones`, `users` are computed; `changed` is `updated_at` or `assigned_at`.
+pub const fn columns(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::User => &["username", "full_name", "role", "status", "region", "drones", "email", "changed"],
+        Kind::Region => &["name", "area", "commander_name", "status", "users", "drones", "changed"],
+        Kind::Drone => &["id", "model", "status", "region", "operator", "changed"],
+        Kind::Assignment => &["username", "drone", "changed"],
+    }
+}
+
+/// The front's handle. Cheap to clone; every method answers at once but those that say otherwise.
+#[derive(Clone)]
+pub struct Service {
+    inner: Arc<Inner>,
+}
+
+impl Service {
+    /// Starts the background runtime; nobody is signed in yet.
+    pub fn open(settings: Settings) -> Result<Self, ServiceError> {
+        Ok(Self { inner: Inner::start(settings)? })
+    }
+
+    /// Where events go. One sink; it is called from background threads and must not block.
+    pub fn subscribe(&self, sink: impl Fn(Event) + Send + Sync + 'static) {
+        self.inner.subscribe(Arc::new(sink));
+    }
+
+    /// A fresh context for one call.
+    pub fn ctx(&self, front: Front) -> OpCtx {
+        let who = self.inner.look(|replica| replica.who().map(|who| who.user)).flatten();
+        OpCtx { op: uuid::Uuid::now_v7(), front, who, now: self.clock().now() }
+    }
+
+    pub fn clock(&self) -> Clock {
+        self.inner.settings.clock.clone()
+    }
+
+    /// What the sign-in screen shows.
+    pub fn setup(&self) -> Setup {
+        self.inner.setup()
+    }
+
+    /// Starts signing in; `Event::SignedIn` or `Event::SignInFailed` tells the end.
+    pub fn sign_in(&self, ctx: &OpCtx, project: &str, email: &str, password: secrecy::SecretString) {
+        tracing::info!(op = %ctx.op, project, "signing in");
+        Inner::sign_in(&self.inner, project.to_owned(), email.trim().to_owned(), password);
+    }
+
+    /// Starts an action; `Event::Done` with `ctx.op` tells the end.
+    pub fn submit(&self, ctx: &OpCtx, action: Action) {
+        let (inner, op) = (Arc::clone(&self.inner), ctx.op);
+        self.start(ctx, action, move |result| inner.emit(Event::Done { op, result }));
+    }
+
+    /// Does an action and waits for its end (for an edit: until it is on disk).
+    pub fn run(&self, ctx: &OpCtx, action: Action) -> Result<Done, ServiceError> {
+        let (done, wait) = std::sync::mpsc::channel();
+        self.start(ctx, action, move |result| drop(done.send(result)));
+        wait.recv().unwrap_or_else(|_| Err(explain::store_shut()))
+    }
+
+    fn start(
+        &self,
+        ctx: &OpCtx,
+        action: Action,
+        done: impl FnOnce(Result<Done, ServiceError>) + Send + 'static,
+    ) {
+        match action {
+            Action::Edit { intent, reason, seen } => self.edit(ctx, Wish { intent, reason, seen }, done),
+            Action::SyncNow => done(self.inner.sync_now().map(|()| Done::SyncAsked)),
+            Action::SignOut => {
+                Inner::sign_out(&self.inner);
+                done(Ok(Done::SignedOut));
+            }
+            Action::AddProject { name, url, key } => {
+                let inner = Arc::clone(&self.inner);
+                self.inner.aside(move || {
+                    done(inner.add_project(&name, &url, &key).map(|()| Done::ProjectAdded { name }));
+                });
+            }
+            Action::TrainingLine { up } => done(self.inner.set_line(up).map(|()| Done::Line { up })),
+        }
+    }
+
+    fn edit(&self, ctx: &OpCtx, wish: Wish, done: impl FnOnce(Result<Done, ServiceError>) + Send + 'static) {
+        let Some(desk) = self.inner.desk() else { return done(Err(explain::signed_out())) };
+        let (inner, ctx) = (Arc::clone(&self.inner), ctx.clone());
+        // The desk may refuse the job and drop it, so `done` is kept where both ways can reach it.
+        let done = Arc::new(std::sync::Mutex::new(Some(done)));
+        let finish = {
+            let done = Arc::clone(&done);
+            move |result| {
+                if let Some(done) = done.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                    done(result);
+                }
+            }
+        };
+        let refused = finish.clone();
+        let job = desk.submit(move |store| {
+            let result = save(store, &ctx, wish);
+            inner.edited(&result);
+            finish(result);
+        });
+        if job.is_err() {
+            refused(Err(explain::store_shut()));
+        }
+    }
+
+    /// Answers a query; the same as the methods below, as values.
+    pub fn ask(&self, ctx: &OpCtx, query: &Query) -> Result<Answer, ServiceError> {
+        Ok(match query {
+            Query::List(query) => Answer::List(self.list(ctx, query)),
+            Query::Show { key } => Answer::Show(self.show(ctx, key).map(Box::new)),
+            Query::Status => Answer::Status(Box::new(self.status())),
+            Query::Verbs { kind, key } => Answer::Verbs(self.verbs(ctx, *kind, key.as_ref())),
+            Query::Choices { kind, field, key } => {
+                Answer::Choices(self.choices(ctx, *kind, field, key.as_ref()))
+            }
+            Query::Consequences { intent } => Answer::Consequences(self.consequences(ctx, intent)),
+            Query::Outbox => Answer::Outbox(self.outbox(ctx)),
+        })
+    }
+
+    pub fn list(&self, _ctx: &OpCtx, query: &ListQuery) -> ListPage {
+        let empty = ListPage { total: 0, matched: 0, rows: Vec::new() };
+        self.inner.look(|replica| self.inner.lists.page(replica, query)).unwrap_or(empty)
+    }
+
+    /// The place of a row among those that match the query, whatever its window; `None`: it is not among them.
+    pub fn place(&self, _ctx: &OpCtx, query: &ListQuery, key: &Key) -> Option<usize> {
+        self.inner.look(|replica| self.inner.lists.place(replica, query, key)).flatten()
+    }
+
+    pub fn show(&self, _ctx: &OpCtx, key: &Key) -> Option<Detail> {
+        self.inner.look(|replica| detail::show(replica, replica.actor().as_ref(), key)).flatten()
+    }
+
+    pub fn status(&self) -> Status {
+        self.inner.status()
+    }
+
+    pub fn verbs(&self, _ctx: &OpCtx, kind: Kind, key: Option<&Key>) -> Vec<VerbState> {
+        self.inner
+            .look(|replica| detail::verbs(replica, replica.actor().as_ref(), kind, key))
+            .unwrap_or_default()
+    }
+
+    pub fn choices(&self, _ctx: &OpCtx, kind: Kind, field: &str, key: Option<&Key>) -> Vec<Choice> {
+        self.inner.look(|replica| detail::choices(replica, kind, field, key)).unwrap_or_default()
+    }
+
+    pub fn consequences(&self, _ctx: &OpCtx, intent: &Intent) -> Vec<String> {
+        self.inner.look(|replica| words::consequences(replica, intent)).unwrap_or_default()
+    }
+
+    /// Edits that wait, are on their way, or need a decision; newest first.
+    pub fn outbox(&self, _ctx: &OpCtx) -> Vec<OutboxLine> {
+        let lines = |replica: &Replica| {
+            replica.outbox().rev().map(|pending| words::outbox_line(replica, pending)).collect()
+        };
+        self.inner.look(lines).unwrap_or_default()
+    }
+
+    /// Ends the session and waits until the store is shut.
+    pub fn close(&self) {
+        self.inner.close();
+    }
+}
+
+/// What a person asks for, why, and on what grounds.
+struct Wish {
+    intent: Intent,
+    reason: Option<String>,
+    seen: Fields,
+}
+
+/// Judges and saves one edit, on the desk's thread.
+fn save(store: &mut Store, ctx: &OpCtx, wish: Wish) -> Result<Done, ServiceError> {
+    let reason = accept_reason(wish.reason)?;
+    let (by, changes, summary) = {
+        let mut replica = store.write();
+        let actor: Actor = replica.actor().ok_or_else(explain::nobody)?;
+        words::still_so(replica.view(), &wish.intent.key(), &wish.seen)?;
+        let changes = intent::plan(replica.view(), &wish.intent)?;
+        replica.try_out(&actor, &changes)?;
+        let summary = words::summary(&replica, &wish.intent.key(), &changes);
+        (actor.user, changes, summary)
+    };
+    if changes.is_empty() {
+        return Ok(Done::Saved { edits: 0, summary: "Nothing to change.".to_owned() });
+    }
+    let edits = changes.len();
+    let edit = Edit { op: ctx.op, by, at: ctx.now, reason, changes };
+    store.save(edit).map_err(|error| explain::not_saved(&error))?;
+    Ok(Done::Saved { edits, summary })
+}
+
+fn accept_reason(reason: Option<String>) -> Result<Option<String>, ServiceError> {
+    let Some(reason) = reason.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let harmful = reason.chars().any(crate::domain::field::is_harmful);
+    if harmful || reason.chars().count() > REASON_LENGTH_MAX {
+        let message = format!("The reason has at most {REASON_LENGTH_MAX} plain characters.");
+        return Err(ServiceError {
+            field: Some("reason".to_owned()),
+            ..ServiceError::new(ErrorKind::Usage, message)
+        });
+    }
+    Ok(Some(reason))
+}
+
+fn read<T, R>(shared: &RwLock<T>, look: impl FnOnce(&T) -> R) -> R {
+    look(&shared.read().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn write<T, R>(lock: &RwLock<T>, change: impl FnOnce(&mut T) -> R) -> R {
+    change(&mut lock.write().unwrap_or_else(PoisonError::into_inner))
+}

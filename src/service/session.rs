@@ -1,0 +1,395 @@
+//! Behind the door: the background runtime, the open session, and how the line stands.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use secrecy::SecretString;
+use tokio::sync::{mpsc, oneshot};
+
+use super::list::Lists;
+use super::standing::State;
+use super::{
+    Account, Config, Done, ErrorKind, Event, Folders, Link, ProjectConfig, ServiceError, Setup, Status,
+    TrainingHint, cells, explain, read, write,
+};
+use crate::remote::{Client, Project, ProjectProblem};
+use crate::session::{self, Clock, Open};
+use crate::store::Desk;
+use crate::store::replica::Replica;
+use crate::sync::engine::{Line, Rhythm};
+use crate::sync::runner::{self, Ask, Told};
+use crate::vault::KdfParams;
+
+/// What the program sets up before the door opens.
+pub struct Settings {
+    pub folders: Folders,
+    pub config: Config,
+    /// What was wrong with the configuration file; told on the sign-in screen.
+    pub problem: Option<String>,
+    pub training: Option<Training>,
+    pub clock: Clock,
+    pub rhythm: Rhythm,
+    pub kdf: KdfParams,
+}
+
+/// In training: the accounts to try, and the switch of the line.
+pub struct Training {
+    pub hint: TrainingHint,
+    pub set_line: Box<dyn Fn(bool) + Send + Sync>,
+}
+
+type Sink = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// What the service's handles share.
+pub(super) struct Inner {
+    pub(super) settings: Settings,
+    pub(super) lists: Lists,
+    config: RwLock<Config>,
+    sink: RwLock<Option<Sink>>,
+    session: RwLock<Option<Session>>,
+    state: RwLock<State>,
+    runtime: tokio::runtime::Handle,
+    stop: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
+}
+
+/// The session that is open.
+struct Session {
+    project: String,
+    email: String,
+    open: Open,
+    asks: mpsc::Sender<Ask>,
+}
+
+/// Questions to the runner that may wait.
+const ASKS_MAX: usize = 64;
+
+impl Inner {
+    pub(super) fn start(settings: Settings) -> Result<Arc<Self>, ServiceError> {
+        let failed = |error: std::io::Error| {
+            ServiceError::new(
+                ErrorKind::Storage,
+                format!("The background work could not be started: {error}."),
+            )
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let handle = runtime.handle().clone();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = std::thread::Builder::new()
+            .name("net".to_owned())
+            .spawn(move || {
+                drop(runtime.block_on(stopped));
+                // A look-up of a name may hang for long: leaving does not wait for it.
+                runtime.shutdown_background();
+            })
+            .map_err(failed)?;
+        let state = State::new(settings.training.is_some());
+        Ok(Arc::new(Self {
+            config: RwLock::new(settings.config.clone()),
+            settings,
+            lists: Lists::default(),
+            sink: RwLock::new(None),
+            session: RwLock::new(None),
+            state: RwLock::new(state),
+            runtime: handle,
+            stop: Mutex::new(Some((stop, thread))),
+        }))
+    }
+
+    pub(super) fn subscribe(&self, sink: Sink) {
+        write(&self.sink, |held| *held = Some(sink));
+    }
+
+    pub(super) fn emit(&self, event: Event) {
+        if let Some(sink) = read(&self.sink, Clone::clone) {
+            sink(event);
+        }
+    }
+
+    /// Looks at the replica of the open session.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Replica) -> T) -> Option<T> {
+        let desk = self.desk()?;
+        let replica = desk.replica().read().unwrap_or_else(PoisonError::into_inner);
+        Some(look(&replica))
+    }
+
+    pub(super) fn desk(&self) -> Option<Arc<Desk>> {
+        read(&self.session, |session| session.as_ref().map(|session| Arc::clone(&session.open.desk)))
+    }
+
+    pub(super) fn setup(&self) -> Setup {
+        let hint = self.settings.training.as_ref().map(|training| training.hint.clone());
+        read(&self.config, |config| Setup {
+            projects: config.views(),
+            known: config.accounts(),
+            training: hint,
+            problem: self.settings.problem.clone(),
+        })
+    }
+
+    pub(super) fn add_project(&self, name: &str, url: &str, key: &str) -> Result<(), ServiceError> {
+        let wrong = |field: &str, message: String| ServiceError {
+            field: Some(field.to_owned()),
+            ..ServiceError::new(ErrorKind::Usage, message)
+        };
+        let sound = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        if name.is_empty() || name.len() > 40 || !sound {
+            return Err(wrong("name", "A project's name is 1 to 40 of A-Z a-z 0-9 - _.".to_owned()));
+        }
+        if name == super::config::FROM_ENVIRONMENT {
+            return Err(wrong(
+                "name",
+                format!("{name} is the name of what the environment describes: take another."),
+            ));
+        }
+        if let Some(problem) = &self.settings.problem {
+            // Writing now would put an empty file in the place of one that a typo keeps from being read.
+            return Err(ServiceError::new(ErrorKind::Configuration, problem.clone())
+                .hint("Mend it and start again; it is not written over."));
+        }
+        let project = Project::new(url, key).map_err(|problem| {
+            let field = if matches!(problem, ProjectProblem::Key(_)) { "key" } else { "url" };
+            wrong(field, problem.to_string())
+        })?;
+        let entry =
+            ProjectConfig { url: project.url().to_owned(), key: key.trim().to_owned(), accounts: Vec::new() };
+        write(&self.config, |config| {
+            config.projects.insert(name.to_owned(), entry);
+            config.default_project.get_or_insert_with(|| name.to_owned());
+            let mut file = config.clone();
+            // What the environment gives is not ours to write down.
+            file.projects.remove(super::config::FROM_ENVIRONMENT);
+            file.default_project = file.default_project.filter(|name| file.projects.contains_key(name));
+            file.write(&self.settings.folders)
+        })
+    }
+
+    // ---- the session ----
+
+    pub(super) fn sign_in(this: &Arc<Self>, project: String, email: String, password: SecretString) {
+        let attempt = write(&this.state, |state| {
+            state.attempt += 1;
+            state.attempt
+        });
+        let inner = Arc::clone(this);
+        this.runtime.spawn(async move {
+            inner.end_session();
+            let opened = inner.try_sign_in(&project, &email, &password).await;
+            if read(&inner.state, |state| state.attempt) != attempt {
+                return; // Somebody else tries by now.
+            }
+            match opened {
+                Ok(open) => Self::begin_session(&inner, project, open),
+                Err(error) => inner.emit(Event::SignInFailed(error)),
+            }
+        });
+    }
+
+    async fn try_sign_in(
+        &self,
+        project: &str,
+        email: &str,
+        password: &SecretString,
+    ) -> Result<Open, ServiceError> {
+        let config = read(&self.config, |config| config.projects.get(project).cloned());
+        let config = config.ok_or_else(|| {
+            ServiceError::new(ErrorKind::Configuration, format!("There is no project named {project}."))
+        })?;
+        if email.is_empty() {
+            return Err(ServiceError::new(ErrorKind::Usage, "An e-mail address is needed to sign in."));
+        }
+        let wrong = |problem: ProjectProblem| {
+            let place = if project == super::config::FROM_ENVIRONMENT {
+                "It comes from the environment: SUPABASE_URL and SUPABASE_PUBLISHABLE_KEY.".to_owned()
+            } else {
+                let path = Config::path(&self.settings.folders);
+                format!("The project {project} is described in {}.", path.display())
+            };
+            ServiceError::new(ErrorKind::Configuration, problem.to_string()).hint(place)
+        };
+        let project = Project::new(&config.url, &config.key).map_err(wrong)?;
+        let url = project.url().to_owned();
+        let client =
+            Client::new(project, env!("CARGO_PKG_VERSION")).map_err(|error| explain::remote(&error))?;
+        let request = session::Request {
+            data: &self.settings.folders.data,
+            client,
+            url: &url,
+            email,
+            password,
+            kdf: self.settings.kdf,
+        };
+        session::sign_in(request).await.map_err(|error| explain::sign_in(&error))
+    }
+
+    fn begin_session(this: &Arc<Self>, project: String, open: Open) {
+        for damage in &open.found.damage {
+            tracing::warn!(?damage, "the journal was damaged; what is sound was kept");
+        }
+        if !open.found.missing.is_empty() {
+            tracing::error!(numbers = ?open.found.missing, "entries of the journal are lost");
+        }
+        let (offline, trouble) = (open.offline, explain::found(&open.found));
+        let (asks, inbox) = mpsc::channel(ASKS_MAX);
+        let inner = Arc::clone(this);
+        let context = runner::Context::new(
+            Arc::clone(&open.keeper),
+            Arc::clone(&open.desk),
+            (open.uid, open.device),
+            this.settings.rhythm,
+            move |told| inner.told(told),
+        );
+        write(&this.state, State::begin);
+        this.lists.forget();
+        let email = open.email.clone();
+        write(&this.session, |session| *session = Some(Session { project, email, open, asks }));
+        this.runtime.spawn(runner::run(Arc::new(context), inbox));
+        this.emit(Event::SignedIn { offline, trouble });
+        this.emit(Event::Data);
+        this.emit(Event::Status);
+    }
+
+    pub(super) fn sign_out(this: &Arc<Self>) {
+        write(&this.state, |state| state.attempt += 1);
+        let Some(session) = write(&this.session, Option::take) else { return };
+        let _ = session.asks.try_send(Ask::Stop);
+        this.lists.forget();
+        let inner = Arc::clone(this);
+        this.runtime.spawn(async move {
+            // Here first, so that nothing stays behind however long the server takes to hear of it.
+            let access = session.open.keeper.forget().await;
+            let desk = Arc::clone(&session.open.desk);
+            drop(tokio::task::spawn_blocking(move || desk.close()).await);
+            inner.emit(Event::SignedOut { why: None });
+            session.open.keeper.sign_out(access).await;
+        });
+    }
+
+    fn end_session(&self) {
+        if let Some(session) = write(&self.session, Option::take) {
+            let _ = session.asks.try_send(Ask::Stop);
+            session.open.desk.close();
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.end_session();
+        let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((stop, thread)) = stop {
+            let _ = stop.send(());
+            if thread.join().is_err() {
+                tracing::error!("the background runtime ended badly");
+            }
+        }
+    }
+
+    /// Does blocking work off the screen's thread.
+    pub(super) fn aside(&self, work: impl FnOnce() + Send + 'static) {
+        drop(self.runtime.spawn_blocking(work));
+    }
+
+    fn ask_runner(&self, ask: Ask) {
+        read(&self.session, |session| {
+            if let Some(session) = session {
+                // A full queue means that the runner is about to look anyway.
+                let _ = session.asks.try_send(ask);
+            }
+        });
+    }
+
+    pub(super) fn sync_now(&self) -> Result<(), ServiceError> {
+        if self.desk().is_none() {
+            return Err(explain::signed_out());
+        }
+        self.ask_runner(Ask::SyncNow);
+        Ok(())
+    }
+
+    pub(super) fn set_line(&self, up: bool) -> Result<(), ServiceError> {
+        let Some(training) = &self.settings.training else {
+            return Err(ServiceError::new(
+                ErrorKind::Usage,
+                "Only the training server's line can be switched.",
+            ));
+        };
+        (training.set_line)(up);
+        write(&self.state, |state| state.training_line = Some(up));
+        self.ask_runner(Ask::SyncNow);
+        self.emit(Event::Status);
+        Ok(())
+    }
+
+    // ---- what comes from below ----
+
+    /// After an edit was saved or not.
+    pub(super) fn edited(&self, result: &Result<Done, ServiceError>) {
+        match result {
+            Ok(Done::Saved { edits: 0, .. }) => return,
+            Ok(_) => {
+                write(&self.state, |state| state.not_saved = None);
+                self.ask_runner(Ask::Edited);
+                self.emit(Event::Data);
+            }
+            Err(error) if error.kind == ErrorKind::Storage => {
+                let why = explain::short_reason(error).to_owned();
+                write(&self.state, |state| state.not_saved = Some(why));
+            }
+            Err(_) => return,
+        }
+        self.emit(Event::Status);
+    }
+
+    fn told(&self, told: Told) {
+        match told {
+            Told::Data => self.emit(Event::Data),
+            Told::Line(line) => self.line_changed(line),
+            Told::Progress(progress) => write(&self.state, |state| state.progress = progress),
+            Told::DiskTrouble(why) => write(&self.state, |state| state.not_saved = Some(why)),
+            Told::CacheTrouble(why) => {
+                tracing::warn!(
+                    why,
+                    "what was received could not be kept on disk; it is asked for again next time"
+                );
+            }
+        }
+        self.emit(Event::Status);
+    }
+
+    fn line_changed(&self, line: Line) {
+        let now = self.settings.clock.now();
+        let as_of = self.look(|replica| replica.meta().as_of).flatten();
+        write(&self.state, |state| state.line_changed(line, now, as_of));
+    }
+
+    // ---- status ----
+
+    pub(super) fn status(&self) -> Status {
+        let now = self.settings.clock.now();
+        let counts =
+            self.look(|replica| (replica.counts(), replica.meta().as_of, replica.outbox().next().is_some()));
+        let ((waiting, sending, needs_you), as_of, _) = counts.unwrap_or_default();
+        let account = self.account();
+        read(&self.state, |state| Status {
+            link: if account.is_none() { Link::SignedOut } else { state.link(now) },
+            account,
+            as_of,
+            waiting,
+            sending,
+            needs_you,
+            not_saved: state.not_saved.clone(),
+            training_line: state.training_line,
+        })
+    }
+
+    fn account(&self) -> Option<Account> {
+        let (project, email) = read(&self.session, |session| {
+            session.as_ref().map(|session| (session.project.clone(), session.email.clone()))
+        })?;
+        let (actor, region) = self.look(|replica| {
+            let actor = replica.actor();
+            let region =
+                actor.and_then(|actor| actor.region).map(|id| cells::region_name(replica.view(), Some(id)));
+            (actor, region)
+        })?;
+        Some(Account { project, email, user: actor.map(|a| a.user), role: actor.map(|a| a.role), region })
+    }
+}

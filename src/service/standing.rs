@@ -1,0 +1,73 @@
+//! How the line and the disk stand, as the runner and the desk told it last.
+
+use super::Link;
+use crate::domain::Stamp;
+use crate::remote::wire::Progress;
+use crate::sync::engine::{Line, Stop};
+
+/// What the status is made of, beside the counts.
+pub(super) struct State {
+    pub(super) line: Line,
+    /// Since when the line stands as it does.
+    line_since: Option<Stamp>,
+    next_try: Option<Stamp>,
+    pub(super) progress: Option<Progress>,
+    pub(super) not_saved: Option<String>,
+    pub(super) training_line: Option<bool>,
+    /// Counts sign-ins, so that a late answer of an earlier one is known as such.
+    pub(super) attempt: u64,
+}
+
+impl State {
+    pub(super) fn new(training: bool) -> Self {
+        Self {
+            line: Line::Unknown,
+            line_since: None,
+            next_try: None,
+            progress: None,
+            not_saved: None,
+            training_line: training.then_some(true),
+            attempt: 0,
+        }
+    }
+
+    /// A new session knows nothing of the line yet.
+    pub(super) fn begin(&mut self) {
+        (self.line, self.line_since, self.next_try) = (Line::Unknown, None, None);
+        (self.progress, self.not_saved) = (None, None);
+    }
+
+    pub(super) fn line_changed(&mut self, line: Line, now: Stamp, as_of: Option<Stamp>) {
+        tracing::info!(?line, "the line changed");
+        let was_down = matches!(self.line, Line::Down { .. } | Line::Faulty { .. });
+        self.line_since = match (&line, &self.line) {
+            // Since when nothing was heard: at a start without a line, since the last time there was one.
+            (Line::Down { .. }, Line::Unknown) => as_of.or(Some(now)),
+            (Line::Down { .. }, _) if was_down => self.line_since,
+            _ => Some(now),
+        };
+        if let Line::Faulty { wait_ms, .. } = &line {
+            self.next_try = Some(Stamp(now.0 + i64::try_from(*wait_ms).unwrap_or(0) * 1000));
+        }
+        self.line = line;
+    }
+
+    pub(super) fn link(&self, now: Stamp) -> Link {
+        match &self.line {
+            Line::Unknown => Link::Connecting,
+            Line::Up => match self.progress {
+                Some(progress) => Link::Loading { done: progress.done, total: progress.total },
+                None => Link::Online,
+            },
+            Line::Down { why } => Link::Offline { since: self.line_since.unwrap_or(now), why: why.clone() },
+            Line::Faulty { .. } => {
+                let wait = self.next_try.map_or(0, |at| (at.0 - now.0).max(0) / 1_000_000);
+                Link::ServerFault { next_try_s: u64::try_from(wait).unwrap_or(0) }
+            }
+            Line::Stopped(Stop::SignInAgain) => Link::SignInAgain,
+            Line::Stopped(Stop::Inactive) => Link::Inactive,
+            Line::Stopped(Stop::NoProfile) => Link::NoProfile,
+            Line::Stopped(Stop::Configuration { why }) => Link::CannotSync { why: why.clone() },
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Changes, edits and consequences in words.
+
+use super::cells::{region_name, user_name, value_text};
+use super::{EditState, ErrorKind, OutboxLine, ServiceError};
+use crate::domain::{Change, Fields, Intent, Key, Kind, Op, Record, World, intent, rules};
+use crate::store::replica::{Fate, Pending, Replica};
+
+/// A row's name, also where it is gone from the view.
+pub fn label(replica: &Replica, key: &Key) -> String {
+    if let Some((user, drone)) = key.pair() {
+        return format!("{} / {drone}", user_name(replica.view(), Some(user)));
+    }
+    let record = replica.view().get(key).or_else(|| replica.ghost(key));
+    record.map_or_else(|| key.pk.clone(), |record| record.label().to_owned())
+}
+
+/// One change in words: `status MAINTENANCE (was ACTIVE)`.
+pub fn change(world: &World, change: &Change) -> String {
+    match &change.op {
+        Op::Insert { .. } => match change.key.pair() {
+            Some((user, drone)) => format!("assign {drone} to {}", user_name(world, Some(user))),
+            None => format!("new {}", change.key.kind),
+        },
+        Op::Delete { base } => {
+            if let Some((user, drone)) = change.key.pair() {
+                format!("unassign {drone} from {}", user_name(world, Some(user)))
+            } else {
+                let name = ["username", "name"].iter().find_map(|field| base.get(*field).cloned().flatten());
+                format!("delete {}", name.unwrap_or_else(|| change.key.to_string()))
+            }
+        }
+        Op::Update { base, set } => {
+            let each = set.iter().map(|(field, value)| {
+                let title = change.key.kind.field(field).map_or(field.as_str(), |field| field.title);
+                let was = base.get(field).cloned().flatten();
+                let (now, was) = (value_text(world, field, value), value_text(world, field, &was));
+                format!("{} {now} (was {was})", title.to_lowercase())
+            });
+            each.collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+/// What was saved, in one sentence without a stop.
+pub fn summary(replica: &Replica, key: &Key, changes: &[Change]) -> String {
+    let each: Vec<_> = changes.iter().map(|one| change(replica.view(), one)).collect();
+    let label = match changes.first().map(|change| &change.op) {
+        Some(Op::Insert { set }) if key.kind != Kind::Assignment => {
+            let name = ["username", "name"].iter().find_map(|field| set.get(*field).cloned().flatten());
+            name.unwrap_or_else(|| key.pk.clone())
+        }
+        _ => label(replica, key),
+    };
+    format!("{label}: {}", each.join("; "))
+}
+
+/// An edit of the outbox as a line.
+pub fn outbox_line(replica: &Replica, pending: &Pending) -> OutboxLine {
+    let at_fault = match &pending.fate {
+        Fate::Conflict { change, .. } | Fate::Rejected { change, .. } | Fate::Gone { change } => *change,
+        _ => pending.edit.changes.len().saturating_sub(1),
+    };
+    let changes = &pending.edit.changes;
+    let key = changes
+        .get(at_fault)
+        .or(changes.first())
+        .map_or_else(|| Key::drone("?"), |change| change.key.clone());
+    let what: Vec<_> = changes.iter().map(|one| change(replica.view(), one)).collect();
+    OutboxLine {
+        label: label(replica, &key),
+        key,
+        what: what.join("; "),
+        state: state(pending),
+        at: pending.edit.at,
+    }
+}
+
+fn state(pending: &Pending) -> EditState {
+    match &pending.fate {
+        Fate::Waiting | Fate::Sent if pending.blocked => EditState::Blocked,
+        Fate::Waiting => EditState::Waiting,
+        Fate::Sent => EditState::Sending,
+        Fate::Acked { .. } => EditState::Confirmed,
+        Fate::Conflict { fields, by, at, .. } => {
+            EditState::Conflict { fields: fields.clone(), by: by.clone(), at: *at }
+        }
+        Fate::Rejected { field, message, .. } => {
+            EditState::Refused { field: field.clone(), message: message.clone() }
+        }
+        Fate::Gone { .. } => EditState::Gone,
+    }
+}
+
+/// Has the row still the values that the person saw? Else the edit would undo what they never saw.
+pub fn still_so(world: &World, key: &Key, seen: &Fields) -> Result<(), ServiceError> {
+    let Some(record) = world.get(key).filter(|_| !seen.is_empty()) else { return Ok(()) };
+    let Some((field, was)) = seen.iter().find(|(field, was)| record.get(field) != **was) else {
+        return Ok(());
+    };
+    let title = key.kind.field(field).map_or(field.as_str(), |field| field.title);
+    let (now, was) = (value_text(world, field, &record.get(field)), value_text(world, field, was));
+    let message = format!("{title} became {now} meanwhile (it was {was}). Nothing was changed.");
+    let error = ServiceError::new(ErrorKind::Refused, message)
+        .hint("Leave this and open it again to see the row as it is.");
+    Err(ServiceError { field: Some(field.clone()), ..error })
+}
+
+/// What would follow from an intent, one sentence each.
+pub fn consequences(replica: &Replica, wish: &Intent) -> Vec<String> {
+    let world = replica.view();
+    let Ok(changes) = intent::plan(world, wish) else { return Vec::new() };
+    let mut said = Vec::new();
+    for change in &changes {
+        match (&change.op, world.get(&change.key)) {
+            (Op::Delete { .. }, Some(record)) => said.extend(deletion(replica, &record)),
+            (Op::Update { .. }, Some(Record::Drone(_) | Record::User(_))) => {
+                said.extend(unassignments(world, &rules::effects(world, change)));
+            }
+            _ => {}
+        }
+    }
+    said
+}
+
+fn people(count: usize) -> String {
+    plural(count, "user")
+}
+
+/// `1 drone`, `14 drones`.
+pub fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// `1 drone is`, `14 drones are`.
+fn are(count: usize, noun: &str) -> String {
+    format!("{} {}", plural(count, noun), if count == 1 { "is" } else { "are" })
+}
+
+fn deletion(replica: &Replica, record: &Record) -> Vec<String> {
+    let world = replica.view();
+    let mut said = match record {
+        Record::Region(region) => {
+            let (users, drones) = (world.users_of(region.id).count(), world.drones_of(region.id).count());
+            vec![format!("Its {} and {} stay, without a region.", people(users), plural(drones, "drone"))]
+        }
+        Record::User(user) => {
+            let (held, flown) = (world.held(user.id).count(), world.operated(user.id).count());
+            let drones = match held {
+                0 => "No drone is assigned to them.".to_owned(),
+                _ => {
+                    format!("{} no longer assigned to them; {flown} without an operator.", are(held, "drone"))
+                }
+            };
+            let barred =
+                user.auth_user_id.map(|_| "The sign-in account is barred once this is sent.".to_owned());
+            std::iter::once(drones).chain(barred).collect()
+        }
+        Record::Drone(drone) => {
+            vec![match world.holders(&drone.id).count() {
+                0 => "Nobody is assigned to it.".to_owned(),
+                1 => "Its 1 assignment goes with it.".to_owned(),
+                held => format!("Its {held} assignments go with it."),
+            }]
+        }
+        Record::Assignment(row) => {
+            let flown =
+                world.drone(&row.drone_id).is_some_and(|drone| drone.operator_id == Some(row.user_id));
+            flown.then(|| format!("{} is then without an operator.", row.drone_id)).into_iter().collect()
+        }
+    };
+    said.push("Not to be undone once it is sent.".to_owned());
+    said
+}
+
+fn unassignments(world: &World, effects: &[Change]) -> Vec<String> {
+    let gone = effects.iter().filter(|effect| matches!(effect.op, Op::Delete { .. })).filter_map(|effect| {
+        let (user, drone) = effect.key.pair()?;
+        let region = region_name(world, world.user(user).and_then(|user| user.region_id));
+        let place = if region.is_empty() { "has no region".to_owned() } else { format!("is in {region}") };
+        Some(format!("{} {place} and loses {drone}.", user_name(world, Some(user))))
+    });
+    gone.collect()
+}
