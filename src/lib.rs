@@ -7,6 +7,7 @@
 //! * `session`: who is signed in: tokens, and opening an account with or without a network
 //! * `sync`: when to pull and push, and doing it
 //! * `service`: the one door: every action and query of every front
+//! * `tui`: the screens; knows the door and nothing behind it
 //! * `sandbox`: the training server, which speaks the same wire protocol
 //!
 //! One edit's way: key, `tui::keys`, message, `update`, effect, `service`, policy and rules (`domain`), journal
@@ -20,4 +21,5 @@ pub mod service;
 pub mod session;
 pub mod store;
 pub mod sync;
+pub mod tui;
 pub mod vault;

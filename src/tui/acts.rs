@@ -1,0 +1,481 @@
+//! What acts do, place by place: signing in, browsing lists and details, popups.
+
+use super::app::{App, Effect, Effects, Why};
+use super::keys::{self, Act, Context};
+use super::popups::{Confirm, Form, Menu, Picker, Popup, confirm, menu, picker};
+use super::screens::TABS;
+use super::screens::detail;
+use super::screens::sign_in::AddProject;
+use super::texts;
+use crate::domain::{Fields, Intent, Key, Kind};
+use crate::service::{Action, Choice, Query, Verb, columns};
+
+/// Lines that a page moves in help, where the height is not at hand.
+const PAGE: isize = 10;
+
+/// The verb of an act on rows.
+pub const fn verb_of(act: Act) -> Option<Verb> {
+    Some(match act {
+        Act::Create => Verb::Create,
+        Act::Edit => Verb::Edit,
+        Act::Delete => Verb::Delete,
+        Act::SetStatus => Verb::SetStatus,
+        Act::Assign => Verb::Assign,
+        Act::Unassign => Verb::Unassign,
+        _ => return None,
+    })
+}
+
+impl App {
+    pub(super) fn sign_in_act(&mut self, act: Act) -> Effects {
+        if self.sign_in.add.is_some() {
+            return self.add_project_act(act);
+        }
+        let screen = &mut self.sign_in;
+        if screen.waiting.is_some() {
+            if act == Act::Leave {
+                screen.settle();
+                screen.notice = Some(texts::STOPPED_WAITING.to_owned());
+            }
+            return Vec::new();
+        }
+        match act {
+            Act::Accept => {
+                let Some((project, email, password)) = screen.credentials() else { return Vec::new() };
+                return vec![Effect::SignIn { project, email, password }];
+            }
+            Act::OtherAccount => screen.other_account(1),
+            Act::OtherProject => screen.other_project(),
+            Act::NewProject => screen.add = Some(AddProject::new()),
+            Act::FieldNext | Act::FieldPrevious => screen.other_field(),
+            Act::Up => screen.step(-1),
+            Act::Down => screen.step(1),
+            Act::Leave => {
+                screen.error = None;
+                screen.notice = None;
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn add_project_act(&mut self, act: Act) -> Effects {
+        let known = !self.sign_in.setup.projects.is_empty();
+        let Some(add) = &mut self.sign_in.add else { return Vec::new() };
+        match act {
+            Act::FieldNext => add.step(1),
+            Act::FieldPrevious => add.step(-1),
+            Act::Accept if add.at + 1 < add.fields.len() => add.step(1),
+            Act::Accept | Act::Save => return self.add_project(),
+            Act::Leave if known => self.sign_in.add = None,
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    pub(super) fn browse(&mut self, act: Act) -> Effects {
+        if let Some(verb) = verb_of(act) {
+            return self.start(verb);
+        }
+        match act {
+            Act::Menu => self.open_menu(),
+            Act::Users => return self.turn_to_tab(0),
+            Act::Regions => return self.turn_to_tab(1),
+            Act::Drones => return self.turn_to_tab(2),
+            Act::TabNext => return self.turn_to_tab((self.tab + 1) % TABS.len()),
+            Act::TabPrevious => return self.turn_to_tab((self.tab + TABS.len() - 1) % TABS.len()),
+            Act::SyncNow => return vec![self.submit(Action::SyncNow)],
+            Act::SignOut => self.ask_to_sign_out(),
+            Act::Back => return self.go_back(),
+            _ => {
+                return match self.context() {
+                    Context::Filter => self.filter_act(act),
+                    Context::Detail => self.detail_act(act),
+                    _ => self.list_act(act),
+                };
+            }
+        }
+        Vec::new()
+    }
+
+    fn list_act(&mut self, act: Act) -> Effects {
+        let rows = self.shape().rows.height;
+        let page = isize::try_from(rows.max(1)).unwrap_or(1);
+        let by = match act {
+            Act::Up => -1,
+            Act::Down => 1,
+            Act::PageUp => -page,
+            Act::PageDown => page,
+            Act::First => isize::MIN,
+            Act::Last => isize::MAX,
+            Act::Accept => return self.list().key.clone().map(|key| self.open(key)).unwrap_or_default(),
+            Act::Filter => {
+                self.list_mut().filtering = true;
+                return Vec::new();
+            }
+            Act::Leave => return self.clear_filter(),
+            Act::Sort => {
+                self.open_sort();
+                return Vec::new();
+            }
+            Act::SortReverse => {
+                let list = self.list_mut();
+                list.descending = !list.descending;
+                list.restart();
+                return vec![self.ask_list()];
+            }
+            _ => return Vec::new(),
+        };
+        if self.list_mut().step(by, rows) {
+            return vec![self.ask_list()];
+        }
+        self.ask_subject()
+    }
+
+    fn clear_filter(&mut self) -> Effects {
+        let list = self.list_mut();
+        list.filtering = false;
+        if list.filter.is_empty() {
+            return Vec::new();
+        }
+        list.filter.take();
+        list.restart();
+        vec![self.ask_list()]
+    }
+
+    fn filter_act(&mut self, act: Act) -> Effects {
+        match act {
+            Act::Leave => self.clear_filter(),
+            Act::Accept => {
+                self.list_mut().filtering = false;
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn detail_act(&mut self, act: Act) -> Effects {
+        let lines = self.detail_lines();
+        let last = lines.len().saturating_sub(1);
+        let page = isize::try_from(self.shape().rows.height.max(1)).unwrap_or(1);
+        let at = self.detail.at.min(last);
+        self.detail.at = match act {
+            Act::Up => detail::step(&lines, at, -1),
+            Act::Down => detail::step(&lines, at, 1),
+            Act::PageUp => detail::step(&lines, at, -page),
+            Act::PageDown => detail::step(&lines, at, page),
+            Act::First => 0,
+            Act::Last => last,
+            Act::Leave => {
+                self.detail.focused = false;
+                self.detail.trail.clear();
+                return self.ask_subject();
+            }
+            Act::Accept => {
+                let Some(to) = lines.get(at).and_then(|line| line.jump.clone()) else { return Vec::new() };
+                if let Some(from) = self.detail.key.clone() {
+                    self.detail.leave_trail(from);
+                }
+                return self.open(to);
+            }
+            _ => at,
+        };
+        Vec::new()
+    }
+
+    /// The lines of the detail. Their number does not depend on the width but where texts wrap.
+    fn detail_lines(&self) -> Vec<detail::Line> {
+        let shape = self.shape();
+        let width = detail::text_width(shape.pane.unwrap_or(shape.body));
+        let shown = self.detail.shown.as_ref();
+        shown.map(|shown| detail::lines(self.theme, shown, self.now, &self.zone, width)).unwrap_or_default()
+    }
+
+    /// Puts the cursor of a freshly opened detail on the first thing to go to.
+    pub(super) fn settle_detail(&mut self) {
+        let lines = self.detail_lines();
+        self.detail.at = lines.iter().position(|line| line.jump.is_some()).unwrap_or(0);
+    }
+
+    fn go_back(&mut self) -> Effects {
+        match self.detail.trail.pop() {
+            Some(key) => self.open(key),
+            None if self.detail.focused => self.detail_act(Act::Leave),
+            None => {
+                self.toast = Some(texts::NO_WAY_BACK.to_owned());
+                Vec::new()
+            }
+        }
+    }
+
+    fn ask_to_sign_out(&mut self) {
+        let mut lines = vec!["What this machine has is kept for the next time.".to_owned()];
+        lines.extend(texts::waiting(self.status.waiting));
+        let confirm =
+            Confirm::new("Sign out?".to_owned(), lines, ["Stay", "Sign out"], confirm::Goal::SignOut);
+        self.popups.push(Popup::Confirm(confirm));
+    }
+
+    fn open_sort(&mut self) {
+        let kind = self.list().kind;
+        let title = |name: &str| {
+            let column = super::screens::columns(kind).iter().find(|column| column.name == name);
+            column.map_or_else(|| name.to_uppercase(), |column| column.title.to_owned())
+        };
+        let choices = columns(kind).iter().map(|name| Choice {
+            value: Some((*name).to_owned()),
+            label: title(name),
+            note: String::new(),
+            why_not: None,
+        });
+        let on = Some(self.list().sort.to_owned());
+        let picker = Picker::new("Sort by".to_owned(), choices.collect(), picker::Goal::Sort).on(&on);
+        self.popups.push(Popup::Picker(picker));
+    }
+
+    fn open_menu(&mut self) {
+        let context = self.context();
+        let in_training = self.status.training_line.is_some();
+        let offered = keys::MENU.iter().filter(|act| in_training || **act != Act::TrainingLine);
+        let entries = offered.filter_map(|act| {
+            let binding = keys::binding(context, *act)?;
+            let why_not =
+                verb_of(*act).and_then(|verb| self.why_not(verb)).or_else(|| self.act_why_not(*act));
+            let title = self.title_of(binding).to_owned();
+            Some(menu::Entry { act: *act, title, keys: binding.keys_text(), why_not })
+        });
+        let menu = Menu::new(entries.collect());
+        self.popups.push(Popup::Menu(menu));
+    }
+
+    /// Why an act that is no verb makes no sense now.
+    pub(super) fn act_why_not(&self, act: Act) -> Option<String> {
+        match act {
+            Act::Back if self.detail.trail.is_empty() && !self.detail.focused => {
+                Some(texts::NO_WAY_BACK.to_owned())
+            }
+            Act::Accept if !self.detail.focused && self.list().key.is_none() => {
+                Some(texts::NOTHING_SELECTED.to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// Starts a verb on the row, or says why not.
+    fn start(&mut self, verb: Verb) -> Effects {
+        if let Some(why) = self.why_not(verb) {
+            self.toast = Some(why);
+            return Vec::new();
+        }
+        if verb == Verb::Create {
+            return self.start_create();
+        }
+        let Some(key) = self.subject() else { return Vec::new() };
+        let label = self.subject_label();
+        match verb {
+            Verb::Create => Vec::new(),
+            Verb::Edit => vec![Effect::Ask(Why::Edit, Query::Show { key })],
+            Verb::Delete => {
+                let intent = Intent::Delete { key: key.clone() };
+                vec![Effect::Ask(Why::Delete(key, label), Query::Consequences { intent })]
+            }
+            Verb::SetStatus => {
+                let row = if self.detail.focused {
+                    self.detail.shown.as_ref().map(|shown| &shown.row)
+                } else {
+                    self.list().row()
+                };
+                let on = row.and_then(|row| row.cells.get("status").cloned());
+                let picker = Picker::new(
+                    format!("Status of {label}"),
+                    Vec::new(),
+                    picker::Goal::Status(key.clone(), on.clone()),
+                );
+                let query = Query::Choices { kind: key.kind, field: "status".to_owned(), key: Some(key) };
+                vec![Effect::Ask(Why::Pick(Box::new(picker), on), query)]
+            }
+            Verb::Assign => start_assign(key, &label),
+            Verb::Unassign => vec![Effect::Ask(Why::Unassign(key.clone()), Query::Show { key })],
+        }
+    }
+
+    fn start_create(&mut self) -> Effects {
+        let id = (self.ids)();
+        let (kind, key) = match self.list().kind {
+            Kind::User => (Kind::User, Key::user(id)),
+            Kind::Region => (Kind::Region, Key::region(id)),
+            Kind::Drone | Kind::Assignment => (Kind::Drone, Key::drone("")),
+        };
+        self.popups.push(Popup::Form(Form::create(kind, key)));
+        Vec::new()
+    }
+
+    pub(super) fn popup_act(&mut self, act: Act) -> Effects {
+        let page = match self.popups.last() {
+            Some(Popup::Help(_)) => PAGE,
+            _ => isize::try_from(self.shape().rows.height / 2).unwrap_or(PAGE).max(1),
+        };
+        let by = match act {
+            Act::Up | Act::FieldPrevious => -1,
+            Act::Down | Act::FieldNext => 1,
+            Act::PageUp => -page,
+            Act::PageDown => page,
+            _ => 0,
+        };
+        let size = self.size;
+        match (self.popups.last_mut(), act) {
+            (Some(_), Act::Leave) => {
+                self.popups.pop();
+            }
+            (Some(popup), Act::Accept | Act::Save) if popup.saving().is_some() => {}
+            (Some(Popup::Form(_)), Act::Accept | Act::Save) => return self.form_accept(act == Act::Save),
+            (Some(Popup::Picker(_)), Act::Accept) => return self.picker_accept(),
+            (Some(Popup::Confirm(_)), Act::Accept) => return self.confirm_accept(),
+            (Some(Popup::Menu(_)), Act::Accept) => return self.menu_accept(),
+            (Some(Popup::Form(form)), _) => form.step(by),
+            (Some(Popup::Picker(picker)), _) => picker.step(by),
+            (Some(Popup::Menu(menu)), _) => menu.step(by),
+            (Some(Popup::Help(help)), _) => help.step(by, size),
+            (Some(Popup::Confirm(confirm)), _) if by != 0 => confirm.yes = !confirm.yes,
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// Enter on a form: opens the field's list, goes on, or saves.
+    fn form_accept(&mut self, save: bool) -> Effects {
+        let Some(Popup::Form(form)) = self.popups.last_mut() else { return Vec::new() };
+        if save || form.on_save() {
+            let Some((intent, reason)) = form.accept() else { return Vec::new() };
+            let seen = form.seen();
+            let effect = self.submit_edit(intent, reason, seen);
+            if let Some(Popup::Form(form)) = self.popups.last_mut() {
+                form.saving = Some(self.submitted);
+            }
+            return vec![effect];
+        }
+        let Some((name, title, value)) = form.choice() else {
+            form.step(1);
+            return Vec::new();
+        };
+        let query = Query::Choices { kind: form.kind, field: name.to_owned(), key: form.subject() };
+        let picker = Picker::new(title.to_owned(), Vec::new(), picker::Goal::Field(name.to_owned()));
+        vec![Effect::Ask(Why::Pick(Box::new(picker), value), query)]
+    }
+
+    /// Asks what would follow from the form as it is.
+    pub(super) fn form_follows(&mut self) -> Effects {
+        match self.popups.last_mut() {
+            Some(Popup::Form(form)) if form.subject().is_some() => {
+                form.consequences.clear();
+                let intent = form.intent();
+                vec![Effect::Ask(Why::FormFollows, Query::Consequences { intent })]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn picker_accept(&mut self) -> Effects {
+        let Some(Popup::Picker(picker)) = self.popups.last_mut() else { return Vec::new() };
+        let Some(choice) = picker.selected().filter(|choice| choice.why_not.is_none()).cloned() else {
+            return Vec::new();
+        };
+        let mut seen = Fields::new();
+        let intent = match &picker.goal {
+            picker::Goal::Field(name) => {
+                let name = name.clone();
+                self.popups.pop();
+                if let Some(Popup::Form(form)) = self.popups.last_mut() {
+                    form.choose(&name, &choice);
+                }
+                return self.form_follows();
+            }
+            picker::Goal::Sort => {
+                self.popups.pop();
+                self.list_mut().set_sort(choice.value.as_deref().unwrap_or_default());
+                return vec![self.ask_list()];
+            }
+            picker::Goal::Status(key, on) => {
+                seen.insert("status".to_owned(), on.clone());
+                let set = Fields::from([("status".to_owned(), choice.value.clone())]);
+                Some(Intent::Update { key: key.clone(), set })
+            }
+            picker::Goal::Assign(key) => {
+                pair(key, choice.value.as_deref()).map(|(drone, user)| Intent::Assign { drone, user })
+            }
+            picker::Goal::Unassign(key) => {
+                pair(key, choice.value.as_deref()).map(|(drone, user)| Intent::Unassign { drone, user })
+            }
+        };
+        let Some(intent) = intent else { return Vec::new() };
+        let effect = self.submit_edit(intent, None, seen);
+        if let Some(Popup::Picker(picker)) = self.popups.last_mut() {
+            picker.saving = Some(self.submitted);
+            picker.error = None;
+        }
+        vec![effect]
+    }
+
+    fn confirm_accept(&mut self) -> Effects {
+        let Some(Popup::Confirm(confirm)) = self.popups.last() else { return Vec::new() };
+        if !confirm.is_yes() {
+            // With a name to type, Enter before it is typed does nothing; else it was the answer "no".
+            if confirm.typed.is_none() {
+                self.popups.pop();
+            }
+            return Vec::new();
+        }
+        let action = match confirm.goal.clone() {
+            confirm::Goal::Quit => return vec![Effect::Quit],
+            confirm::Goal::SignOut => Action::SignOut,
+            confirm::Goal::Delete(key) => {
+                Action::Edit { intent: Intent::Delete { key }, reason: None, seen: Fields::new() }
+            }
+        };
+        let effect = self.submit(action);
+        if let Some(Popup::Confirm(confirm)) = self.popups.last_mut() {
+            confirm.saving = Some(self.submitted);
+        }
+        vec![effect]
+    }
+
+    fn menu_accept(&mut self) -> Effects {
+        let Some(Popup::Menu(menu)) = self.popups.last() else { return Vec::new() };
+        let Some(entry) = menu.selected().cloned() else { return Vec::new() };
+        if let Some(why) = entry.why_not {
+            self.toast = Some(why);
+            return Vec::new();
+        }
+        self.popups.pop();
+        match entry.act {
+            Act::Quit => self.ask_to_quit(),
+            Act::TrainingLine => self.turn_line(),
+            Act::Help => {
+                let help = super::popups::Help::new(self.context());
+                self.popups.push(Popup::Help(help));
+                Vec::new()
+            }
+            act => self.browse(act),
+        }
+    }
+}
+
+/// Whom a drone can go to, or which drone a user can get.
+fn start_assign(key: Key, label: &str) -> Effects {
+    let (title, kind, field) = match key.kind {
+        Kind::User => (format!("Give {label} a drone"), Kind::Assignment, "drone_id"),
+        _ => (format!("Assign {label} to"), Kind::Drone, "operator_id"),
+    };
+    let picker = Picker::new(title, Vec::new(), picker::Goal::Assign(key.clone()));
+    let query = Query::Choices { kind, field: field.to_owned(), key: Some(key) };
+    vec![Effect::Ask(Why::Pick(Box::new(picker), None), query)]
+}
+
+/// The drone and the user of a choice made on the row of either.
+fn pair(key: &Key, chosen: Option<&str>) -> Option<(String, uuid::Uuid)> {
+    let chosen = chosen?;
+    match key.kind {
+        Kind::User => Some((chosen.to_owned(), key.uuid()?)),
+        _ => Some((key.pk.clone(), uuid::Uuid::try_parse(chosen).ok()?)),
+    }
+}

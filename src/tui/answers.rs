@@ -1,0 +1,239 @@
+//! What the service tells, and what becomes of it on the screen.
+
+use super::app::{App, Effect, Effects, Why};
+use super::popups::{Confirm, Form, Message, Picker, Popup, confirm, picker};
+use super::screens::list::Next;
+use super::texts;
+use crate::domain::{Key, Kind};
+use crate::service::{
+    Action, Answer, Choice, Detail, Done, ErrorKind, Event, ListPage, Query, ServiceError, VerbState,
+};
+
+impl App {
+    pub(super) fn heard(&mut self, event: Event) -> Effects {
+        match event {
+            Event::Data => self.refresh(),
+            Event::Status => vec![Effect::Ask(Why::Status, Query::Status)],
+            // Told as `Msg::Done`, under the number the screen gave it.
+            Event::Done { .. } => Vec::new(),
+            Event::SignedIn { offline, trouble } => {
+                self.sign_in.settle();
+                self.signed_in = true;
+                let told = trouble.map(|trouble| Popup::Message(Message::new("Found on opening", trouble)));
+                self.popups.extend(told);
+                self.toast = Some(texts::signed_in(offline).to_owned());
+                self.refresh()
+            }
+            Event::SignInFailed(error) => {
+                self.sign_in.failed(error);
+                Vec::new()
+            }
+            Event::SignedOut { why } => {
+                self.forget_session();
+                self.sign_in.notice = why;
+                vec![Effect::Setup, Effect::Ask(Why::Status, Query::Status)]
+            }
+        }
+    }
+
+    /// Nothing of a session stays on the screen, nor in its memory.
+    fn forget_session(&mut self) {
+        self.signed_in = false;
+        self.lists = super::screens::TABS.map(super::screens::list::List::new);
+        self.detail = super::screens::detail::Detail::default();
+        self.verbs = Vec::<VerbState>::new();
+        self.popups.clear();
+        self.toast = None;
+    }
+
+    pub(super) fn answered(&mut self, why: Why, answer: Result<Answer, ServiceError>) -> Effects {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                // Questions about what is shown are asked again and again; only what a key asked is told.
+                if matches!(why, Why::Edit | Why::Unassign(_) | Why::Pick(..) | Why::Delete(..)) {
+                    self.popups.push(Popup::Message(Message::new("Not possible", error)));
+                }
+                return Vec::new();
+            }
+        };
+        match (why, answer) {
+            (Why::Status, Answer::Status(status)) => self.status = *status,
+            (Why::Saved(edits, summary), Answer::Status(status)) => {
+                self.status = *status;
+                self.toast = Some(texts::saved(edits, &summary));
+            }
+            (Why::List(kind), Answer::List(page)) => return self.take_page(kind, page),
+            (Why::Detail(about), Answer::Show(shown)) if Some(&about) == self.detail.key.as_ref() => {
+                let fresh = self.detail.shown.is_none();
+                self.detail.take(shown.map(|shown| *shown));
+                if fresh {
+                    self.settle_detail();
+                }
+            }
+            // An answer about a row that is no longer the selected one is late: passed over.
+            (Why::Verbs(about), Answer::Verbs(verbs)) if about == self.detail.key => self.verbs = verbs,
+            (Why::Edit, Answer::Show(Some(shown))) => self.popups.push(Popup::Form(Form::edit(&shown))),
+            (Why::Unassign(key), Answer::Show(Some(shown))) => self.pick_unassign(key, &shown),
+            (Why::Pick(picker, on), Answer::Choices(choices)) => self.open_picker(*picker, choices, &on),
+            (Why::Delete(key, label), Answer::Consequences(lines)) => self.confirm_delete(key, &label, lines),
+            (Why::FormFollows, Answer::Consequences(lines)) => {
+                if let Some(Popup::Form(form)) = self.popups.last_mut() {
+                    form.consequences = lines;
+                }
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn take_page(&mut self, kind: Kind, page: ListPage) -> Effects {
+        let rows = self.shape().rows.height;
+        if self.list().kind != kind {
+            return Vec::new();
+        }
+        match self.list_mut().take(page, rows) {
+            Next::AskAgain => vec![self.ask_list()],
+            Next::Seek(key) => vec![Effect::Place(self.list().query(rows), key)],
+            Next::Nothing if self.detail.focused || self.detail.key == self.list().key => Vec::new(),
+            Next::Nothing => self.ask_subject(),
+        }
+    }
+
+    pub(super) fn placed(&mut self, kind: Kind, place: Option<usize>) -> Effects {
+        let rows = self.shape().rows.height;
+        if self.list().kind != kind {
+            return Vec::new();
+        }
+        if self.list_mut().found(place, rows) {
+            return vec![self.ask_list()];
+        }
+        self.ask_subject()
+    }
+
+    fn open_picker(&mut self, mut picker: Picker, mut choices: Vec<Choice>, on: &crate::domain::Value) {
+        if matches!(picker.goal, picker::Goal::Assign(_)) {
+            choices.retain(|choice| choice.value.is_some());
+        }
+        picker.choices = choices;
+        self.popups.push(Popup::Picker(picker.on(on)));
+    }
+
+    /// Those a drone can be taken from, or the drones that can be taken from a user.
+    fn pick_unassign(&mut self, key: Key, shown: &Detail) {
+        let wanted = if key.kind == Kind::Drone { Kind::User } else { Kind::Drone };
+        let mut choices: Vec<Choice> = Vec::new();
+        for (item, label) in shown.related.iter().flat_map(|related| &related.items) {
+            if item.kind == wanted && !choices.iter().any(|choice| choice.value.as_ref() == Some(&item.pk)) {
+                let value = Some(item.pk.clone());
+                choices.push(Choice { value, label: label.clone(), note: String::new(), why_not: None });
+            }
+        }
+        if choices.is_empty() {
+            self.toast = Some(format!("{} has no assignment.", shown.row.label));
+            return;
+        }
+        let title = if key.kind == Kind::Drone {
+            format!("Take {} from", shown.row.label)
+        } else {
+            format!("Take from {}", shown.row.label)
+        };
+        self.popups.push(Popup::Picker(Picker::new(title, choices, picker::Goal::Unassign(key))));
+    }
+
+    fn confirm_delete(&mut self, key: Key, label: &str, lines: Vec<String>) {
+        let title = texts::delete_title(key.kind, label);
+        let typed = matches!(key.kind, Kind::User | Kind::Region);
+        let confirm = Confirm::new(title, lines, ["Keep", "Delete"], confirm::Goal::Delete(key));
+        let confirm = if typed { confirm.with_typed(&self.theme.clean(label)) } else { confirm };
+        self.popups.push(Popup::Confirm(confirm));
+    }
+
+    /// A submission came to its end: the popup that waits for it hears it, else everybody does.
+    pub(super) fn done(&mut self, submission: u64, result: Result<Done, ServiceError>) -> Effects {
+        let waits = self.popups.iter().position(|popup| popup.saving() == Some(submission));
+        let adds = self.sign_in.add.as_mut().filter(|add| add.saving == Some(submission));
+        match (result, waits, adds) {
+            (Ok(done), Some(at), _) => {
+                if let Popup::Form(form) = self.popups.remove(at) {
+                    self.select_created(&form);
+                }
+                self.tell(done)
+            }
+            (Ok(done), None, _) => self.tell(done),
+            (Err(error), Some(at), _) => {
+                if let Some(popup) = self.popups.get_mut(at) {
+                    popup.failed(error);
+                }
+                Vec::new()
+            }
+            (Err(error), None, Some(add)) => {
+                add.saving = None;
+                add.error = Some(error);
+                Vec::new()
+            }
+            (Err(error), None, None) => {
+                let title = if error.kind == ErrorKind::Storage { "Not saved" } else { "Not done" };
+                self.popups.push(Popup::Message(Message::new(title, error)));
+                Vec::new()
+            }
+        }
+    }
+
+    /// A new row is the selected one, so that the next key is meant for it.
+    fn select_created(&mut self, form: &Form) {
+        if form.subject().is_some() || self.detail.focused || self.list().kind != form.kind {
+            return;
+        }
+        let list = self.list_mut();
+        list.key = Some(form.intent().key());
+        list.stale();
+    }
+
+    fn tell(&mut self, done: Done) -> Effects {
+        match done {
+            Done::Saved { edits, summary } => {
+                // How many wait now is told by the status, so the words for it come with its answer.
+                let mut effects = vec![Effect::Ask(Why::Saved(edits, summary), Query::Status)];
+                effects.extend(self.refresh());
+                effects
+            }
+            Done::SyncAsked => {
+                self.toast = Some(texts::SYNC_ASKED.to_owned());
+                Vec::new()
+            }
+            // The session's end is told by its own event.
+            Done::SignedOut => Vec::new(),
+            Done::ProjectAdded { name } => {
+                self.sign_in.add = None;
+                self.sign_in.notice = Some(format!("Project {name} is known now."));
+                vec![Effect::Setup]
+            }
+            Done::Line { up } => {
+                self.toast = Some(if up { texts::LINE_UP } else { texts::LINE_DOWN }.to_owned());
+                vec![Effect::Ask(Why::Status, Query::Status)]
+            }
+        }
+    }
+
+    pub(super) fn add_project(&mut self) -> Effects {
+        let Some(add) = &self.sign_in.add else { return Vec::new() };
+        if add.saving.is_some() {
+            return Vec::new();
+        }
+        let values = add.values();
+        if let Some(missing) = values.iter().position(String::is_empty) {
+            if let Some(add) = &mut self.sign_in.add {
+                add.at = missing;
+            }
+            return Vec::new();
+        }
+        let [name, url, key] = values;
+        let effect = self.submit(Action::AddProject { name, url, key });
+        if let Some(add) = &mut self.sign_in.add {
+            add.saving = Some(self.submitted);
+            add.error = None;
+        }
+        vec![effect]
+    }
+}

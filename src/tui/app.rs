@@ -1,0 +1,421 @@
+//! The state of the console's screen, and how a message changes it. Pure: no clock, no service, no terminal.
+//! What is to be done outside comes back as effects; what the service answers comes in as messages.
+
+use std::mem;
+
+use jiff::tz::TimeZone;
+use ratatui::layout::Rect;
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use super::decode::Input;
+use super::keys::{self, Act, Context};
+use super::layout::{Shape, shape};
+use super::popups::Popup;
+use super::press::Press;
+use super::screens::detail::Detail;
+use super::screens::list::List;
+use super::screens::sign_in::SignIn;
+use super::screens::{TABS, tab_of};
+use super::texts;
+use super::theme::Theme;
+use crate::domain::{Intent, Key, Kind, Stamp};
+use crate::service::{
+    Action, Answer, Done, Event, ListQuery, Query, ServiceError, Setup, Status, Verb, VerbState,
+};
+
+/// What happened.
+#[derive(Debug)]
+pub enum Msg {
+    Input(Input),
+    Resized(u16, u16),
+    /// The wall time, at least once a minute.
+    Time(Stamp),
+    Service(Event),
+    Setup(Setup),
+    Answer(Why, Result<Answer, ServiceError>),
+    /// Where the selected row is among those that match.
+    Placed(Kind, Option<usize>),
+    Done(u64, Result<Done, ServiceError>),
+}
+
+/// What a question was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    Status,
+    /// For telling that so many edits were saved, and what they say.
+    Saved(usize, String),
+    List(Kind),
+    /// Of that row.
+    Detail(Key),
+    /// What may be done with that row; without one, with its kind.
+    Verbs(Option<Key>),
+    /// To open a form with it.
+    Edit,
+    /// To list whom it can be taken from.
+    Unassign(Key),
+    /// For a picker: its title, its goal.
+    Pick(Box<super::popups::Picker>, crate::domain::Value),
+    /// For the confirmation of a deletion: the row and its name.
+    Delete(Key, String),
+    /// For the form on top.
+    FormFollows,
+}
+
+impl PartialEq for super::popups::Picker {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.title, &self.goal) == (&other.title, &other.goal)
+    }
+}
+
+impl Eq for super::popups::Picker {}
+
+/// What is to be done outside.
+#[derive(Debug)]
+pub enum Effect {
+    Ask(Why, Query),
+    /// Looks up where a row is in a list.
+    Place(ListQuery, Key),
+    Setup,
+    SignIn {
+        project: String,
+        email: String,
+        password: SecretString,
+    },
+    Submit(u64, Action),
+    Suspend,
+    Quit,
+}
+
+/// What is done after an act; the usual type of everything below `update`.
+pub type Effects = Vec<Effect>;
+
+/// Makes ids for new rows.
+pub type Ids = Box<dyn Fn() -> Uuid>;
+
+pub struct App {
+    pub theme: Theme,
+    pub zone: TimeZone,
+    pub now: Stamp,
+    pub size: (u16, u16),
+    pub status: Status,
+    pub signed_in: bool,
+    pub sign_in: SignIn,
+    pub lists: [List; 3],
+    pub tab: usize,
+    pub detail: Detail,
+    pub verbs: Vec<VerbState>,
+    pub popups: Vec<Popup>,
+    pub toast: Option<String>,
+    pub(super) ids: Ids,
+    pub(super) submitted: u64,
+    /// Ctrl+C was pressed and nothing since.
+    interrupted: bool,
+    /// The wishes of the command line, until the first set-up has come.
+    wishes: (Option<String>, Option<String>),
+}
+
+impl App {
+    pub fn new(theme: Theme, zone: TimeZone, status: Status, ids: Ids) -> Self {
+        Self {
+            theme,
+            zone,
+            now: Stamp(0),
+            size: (80, 24),
+            status,
+            signed_in: false,
+            sign_in: SignIn::default(),
+            lists: TABS.map(List::new),
+            tab: 2,
+            detail: Detail::default(),
+            verbs: Vec::new(),
+            popups: Vec::new(),
+            toast: None,
+            ids,
+            submitted: 0,
+            interrupted: false,
+            wishes: (None, None),
+        }
+    }
+
+    #[must_use]
+    pub fn with_wishes(self, project: Option<String>, email: Option<String>) -> Self {
+        Self { wishes: (project, email), ..self }
+    }
+
+    /// The areas of the window as it is.
+    pub fn shape(&self) -> Shape {
+        shape(Rect::new(0, 0, self.size.0, self.size.1))
+    }
+
+    pub fn list(&self) -> &List {
+        // TABS and lists have the same length, and the tab is only ever set to a place in them.
+        &self.lists[self.tab.min(TABS.len() - 1)]
+    }
+
+    pub fn list_mut(&mut self) -> &mut List {
+        &mut self.lists[self.tab.min(TABS.len() - 1)]
+    }
+
+    /// Where a press would be looked up now.
+    pub fn context(&self) -> Context {
+        match self.popups.last() {
+            Some(popup) => popup.context(),
+            None if !self.signed_in && self.sign_in.add.is_some() => Context::AddProject,
+            None if !self.signed_in => Context::SignIn,
+            None if self.list().filtering => Context::Filter,
+            None if self.detail.focused => Context::Detail,
+            None => Context::List,
+        }
+    }
+
+    /// The row that verbs are about.
+    pub fn subject(&self) -> Option<Key> {
+        if self.detail.focused { self.detail.key.clone() } else { self.list().key.clone() }
+    }
+
+    /// Its name.
+    pub fn subject_label(&self) -> String {
+        let row = if self.detail.focused {
+            self.detail.shown.as_ref().map(|shown| &shown.row)
+        } else {
+            self.list().row()
+        };
+        row.map(|row| row.label.clone()).unwrap_or_default()
+    }
+
+    /// Why that verb is not open to me here; `None`: it is.
+    pub fn why_not(&self, verb: Verb) -> Option<String> {
+        if verb != Verb::Create && self.subject().is_none() {
+            return Some(texts::NOTHING_SELECTED.to_owned());
+        }
+        match self.verbs.iter().find(|state| state.verb == verb) {
+            Some(state) => state.why_not.clone(),
+            None => Some(texts::not_for(self.list().kind)),
+        }
+    }
+
+    pub fn update(&mut self, msg: Msg) -> Effects {
+        match msg {
+            Msg::Input(Input::Press(press)) => self.press(press),
+            Msg::Input(Input::Paste(text)) => self.paste(&text),
+            Msg::Resized(width, height) => {
+                self.size = (width, height);
+                let rows = self.shape().rows.height;
+                for list in &mut self.lists {
+                    list.show_selected(rows);
+                }
+                self.refresh()
+            }
+            Msg::Time(now) => {
+                self.now = now;
+                Vec::new()
+            }
+            Msg::Service(event) => self.heard(event),
+            Msg::Setup(setup) => {
+                let (project, email) = mem::take(&mut self.wishes);
+                self.sign_in.take_setup(setup, project.as_deref(), email.as_deref());
+                Vec::new()
+            }
+            Msg::Answer(why, answer) => self.answered(why, answer),
+            Msg::Placed(kind, place) => self.placed(kind, place),
+            Msg::Done(submission, result) => self.done(submission, result),
+        }
+    }
+
+    fn press(&mut self, press: Press) -> Effects {
+        self.toast = None;
+        let interrupted = mem::take(&mut self.interrupted);
+        match keys::act(self.context(), press) {
+            Some(Act::Interrupt) if interrupted => vec![Effect::Quit],
+            Some(Act::Interrupt) => {
+                self.interrupted = true;
+                self.toast = Some(texts::INTERRUPT_AGAIN.to_owned());
+                Vec::new()
+            }
+            Some(act) => self.act(act),
+            None => self.typed(press),
+        }
+    }
+
+    /// A press that is bound to nothing: text, where there is a field for it.
+    fn typed(&mut self, press: Press) -> Effects {
+        if let Some(popup) = self.popups.last_mut() {
+            if popup.saving().is_some() {
+                return Vec::new();
+            }
+            if popup.field().is_some_and(|field| field.press(press)) {
+                popup.typed();
+            } else if let Popup::Form(form) = popup
+                && form.press(press)
+            {
+                return self.form_follows();
+            }
+            return Vec::new();
+        }
+        if !self.signed_in {
+            self.sign_in.press(press);
+        } else if self.list().filtering {
+            let before = self.list().filter.text().to_owned();
+            self.list_mut().filter.press(press);
+            return self.filter_changed(&before);
+        }
+        Vec::new()
+    }
+
+    fn paste(&mut self, text: &str) -> Effects {
+        self.toast = None;
+        let context = self.context();
+        if let Some(popup) = self.popups.last_mut() {
+            if let Some(field) = popup.field() {
+                field.paste(text);
+                popup.typed();
+                return Vec::new();
+            }
+        } else if context == Context::AddProject {
+            if let Some(add) = &mut self.sign_in.add
+                && let Some(field) = add.fields.get_mut(add.at)
+            {
+                field.paste(text);
+            }
+            return Vec::new();
+        } else if context == Context::SignIn {
+            if self.sign_in.waiting.is_none() {
+                self.sign_in.field().paste(text);
+            }
+            return Vec::new();
+        } else if context == Context::Filter {
+            let before = self.list().filter.text().to_owned();
+            self.list_mut().filter.paste(text);
+            return self.filter_changed(&before);
+        }
+        self.toast = Some(texts::PASTE_DROPPED.to_owned());
+        Vec::new()
+    }
+
+    fn filter_changed(&mut self, before: &str) -> Effects {
+        if self.list().filter.text() == before {
+            return Vec::new();
+        }
+        self.list_mut().restart();
+        vec![self.ask_list()]
+    }
+
+    fn act(&mut self, act: Act) -> Effects {
+        match act {
+            Act::Suspend => return vec![Effect::Suspend],
+            Act::Quit => return self.ask_to_quit(),
+            Act::Help if !matches!(self.popups.last(), Some(Popup::Help(_))) => {
+                let help = super::popups::Help::new(self.context());
+                self.popups.push(Popup::Help(help));
+                return Vec::new();
+            }
+            Act::TrainingLine => return self.turn_line(),
+            _ => {}
+        }
+        match self.context() {
+            Context::SignIn | Context::AddProject => self.sign_in_act(act),
+            Context::List | Context::Filter | Context::Detail => self.browse(act),
+            _ => self.popup_act(act),
+        }
+    }
+
+    pub(super) fn turn_line(&mut self) -> Effects {
+        let Some(up) = self.status.training_line else {
+            self.toast = Some(texts::NO_TRAINING.to_owned());
+            return Vec::new();
+        };
+        vec![self.submit(Action::TrainingLine { up: !up })]
+    }
+
+    /// Leaving asks only where something typed would be lost.
+    pub(super) fn ask_to_quit(&mut self) -> Effects {
+        let form_open = self.popups.iter().any(|popup| matches!(popup, Popup::Form(_)));
+        let asked = self.popups.iter().any(
+            |popup| matches!(popup, Popup::Confirm(confirm) if confirm.goal == super::popups::confirm::Goal::Quit),
+        );
+        if !form_open || asked {
+            return vec![Effect::Quit];
+        }
+        let mut lines = vec!["A form is open; what is typed in it is not saved.".to_owned()];
+        lines.extend(texts::waiting(self.status.waiting));
+        let (title, goal) = ("Leave the console?".to_owned(), super::popups::confirm::Goal::Quit);
+        let confirm = super::popups::Confirm::new(title, lines, ["Stay", "Leave"], goal);
+        self.popups.push(Popup::Confirm(confirm));
+        Vec::new()
+    }
+
+    pub(super) fn submit(&mut self, action: Action) -> Effect {
+        self.submitted += 1;
+        Effect::Submit(self.submitted, action)
+    }
+
+    pub(super) fn submit_edit(
+        &mut self,
+        intent: Intent,
+        reason: Option<String>,
+        seen: crate::domain::Fields,
+    ) -> Effect {
+        self.submit(Action::Edit { intent, reason, seen })
+    }
+
+    /// Asks for everything that is shown.
+    pub(super) fn refresh(&mut self) -> Effects {
+        let mut effects = vec![Effect::Ask(Why::Status, Query::Status)];
+        if self.signed_in {
+            self.list_mut().stale();
+            // The subject first: where the list's answer selects another row, it asks for that one's itself.
+            effects.extend(self.ask_subject());
+            effects.push(self.ask_list());
+        }
+        effects
+    }
+
+    pub(super) fn ask_list(&self) -> Effect {
+        let list = self.list();
+        Effect::Ask(Why::List(list.kind), Query::List(list.query(self.shape().rows.height)))
+    }
+
+    /// Asks for what belongs to the selected row: what may be done with it, and its detail where shown.
+    pub(super) fn ask_subject(&mut self) -> Effects {
+        let kind = self.list().kind;
+        if !self.detail.focused {
+            let key = self.list().key.clone();
+            self.detail.turn_to(key);
+        }
+        let key = self.detail.key.clone();
+        let mut effects = vec![Effect::Ask(Why::Verbs(key.clone()), Query::Verbs { kind, key: key.clone() })];
+        if let Some(key) = key
+            && (self.detail.focused || self.shape().pane.is_some())
+        {
+            effects.push(Effect::Ask(Why::Detail(key.clone()), Query::Show { key }));
+        }
+        effects
+    }
+
+    /// Goes to the list of that kind.
+    pub(super) fn turn_to_tab(&mut self, tab: usize) -> Effects {
+        self.tab = tab.min(TABS.len() - 1);
+        self.detail.focused = false;
+        self.list_mut().filtering = false;
+        self.list_mut().stale();
+        let mut effects = self.ask_subject();
+        effects.push(self.ask_list());
+        effects
+    }
+
+    /// Opens a row, wherever it is in its list.
+    pub(super) fn open(&mut self, key: Key) -> Effects {
+        let Some(tab) = tab_of(key.kind) else { return Vec::new() };
+        self.tab = tab;
+        let list = self.list_mut();
+        list.filtering = false;
+        list.key = Some(key.clone());
+        list.stale();
+        self.detail.turn_to(Some(key));
+        self.detail.focused = true;
+        let mut effects = vec![self.ask_list()];
+        effects.extend(self.ask_subject());
+        effects
+    }
+}

@@ -1,0 +1,150 @@
+//! The whole picture, from the state. It changes nothing and asks nobody.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use super::app::App;
+use super::keys::{self, Act, Binding, Context};
+use super::layout::shape;
+use super::screens::{TAB_TITLES, detail, list, sign_in};
+use super::texts;
+use super::widgets::{Pen, after, columns, state_line, tabs};
+
+impl App {
+    pub fn draw(&self, frame: &mut Frame) {
+        let area = frame.area();
+        let mut pen = Pen::new(frame.buffer_mut(), self.theme);
+        self.paint(&mut pen, area);
+        if let Some(cursor) = pen.cursor {
+            frame.set_cursor_position(cursor);
+        }
+    }
+
+    fn paint(&self, pen: &mut Pen, area: Rect) {
+        let shape = shape(area);
+        if shape.too_small {
+            let state = state_line::text(&self.status, self.now, &self.zone);
+            pen.put(shape.state, &texts::too_small(&state), pen.theme.plain());
+            return;
+        }
+        if self.signed_in {
+            self.paint_main(pen);
+        } else {
+            let body = Rect { height: shape.state.y.saturating_sub(area.y), ..area };
+            sign_in::draw(pen, Rect { height: body.height.saturating_sub(1), ..body }, &self.sign_in);
+        }
+        for popup in &self.popups {
+            // A field below a popup keeps its text, but the cursor belongs to the topmost.
+            pen.cursor = None;
+            popup.draw(
+                pen,
+                Rect { height: area.height.saturating_sub(if shape.compact { 1 } else { 2 }), ..area },
+            );
+        }
+        self.paint_bottom(pen, area);
+    }
+
+    fn paint_main(&self, pen: &mut Pen) {
+        let shape = self.shape();
+        let name = TAB_TITLES.get(self.tab).copied().unwrap_or_default();
+        if shape.compact {
+            let title = format!("[{} {name}]", self.tab + 1);
+            list::draw_title(pen, shape.title, self.list(), &title);
+        } else {
+            tabs::draw(pen, shape.tabs, &TAB_TITLES, self.tab, self.status.account.as_ref());
+            pen.rule(shape.rule_top);
+            pen.rule(shape.rule_bottom);
+        }
+        if self.detail.focused && shape.pane.is_none() {
+            detail::draw(pen, shape.body, &self.detail, self.now, &self.zone);
+            return;
+        }
+        if !shape.compact {
+            list::draw_title(pen, shape.title, self.list(), name);
+        }
+        list::draw(pen, &shape, self.list(), !self.detail.focused, self.now, &self.zone);
+        if let Some(pane) = shape.pane {
+            for y in shape.divider.top()..shape.divider.bottom() {
+                pen.put(Rect { y, height: 1, ..shape.divider }, pen.theme.divider(), pen.theme.faint());
+            }
+            detail::draw(pen, pane, &self.detail, self.now, &self.zone);
+        }
+    }
+
+    /// The footer and the state line. In a compact window there is no footer, and a message for the person
+    /// stands in the first line: the state is never hidden.
+    fn paint_bottom(&self, pen: &mut Pen, area: Rect) {
+        let shape = shape(area);
+        let hint = " F1 help ";
+        let beside = if shape.compact { columns(hint) } else { 0 };
+        let state = Rect { width: shape.state.width.saturating_sub(beside), ..shape.state };
+        state_line::draw(pen, state, &self.status, self.now, &self.zone);
+        if shape.compact {
+            pen.put_right(shape.state, hint, pen.theme.plain());
+        }
+        let message = if shape.compact { Rect { height: area.height.min(1), ..area } } else { shape.footer };
+        if let Some(toast) = &self.toast {
+            pen.put(message, &" ".repeat(usize::from(message.width)), pen.theme.plain());
+            pen.put(after(message, 1), toast, pen.theme.strong());
+        } else if !shape.compact {
+            self.paint_footer(pen, message);
+        }
+    }
+
+    /// What can be done now, the most important first, as far as it fits. A verb that is not open to me
+    /// stands in brackets; pressing it, or the menu, says why.
+    fn paint_footer(&self, pen: &mut Pen, area: Rect) {
+        let context = self.context();
+        let mut bindings: Vec<&Binding> = keys::bindings(context)
+            .filter(|binding| binding.rank > 0 && self.is_offered(context, binding.act))
+            .collect();
+        bindings.sort_by_key(|binding| binding.rank);
+        let mut rest = after(area, 1);
+        for binding in bindings {
+            let closed = super::acts::verb_of(binding.act).is_some_and(|verb| self.why_not(verb).is_some());
+            let (key, title) = (binding.key_text(), self.title_of(binding));
+            let text = if closed { format!("({key} {title})") } else { format!("{key} {title}") };
+            if columns(&text) > rest.width {
+                continue;
+            }
+            let used = if closed {
+                pen.put(rest, &text, pen.theme.faint())
+            } else {
+                pen.put_all(
+                    rest,
+                    &[(&key, pen.theme.strong()), (" ", pen.theme.plain()), (title, pen.theme.plain())],
+                )
+            };
+            rest = after(rest, used + 2);
+        }
+    }
+
+    /// Does this make sense now at all?
+    fn is_offered(&self, context: Context, act: Act) -> bool {
+        let screen = &self.sign_in;
+        match (context, act) {
+            (_, Act::TrainingLine) => self.status.training_line.is_some(),
+            (_, Act::Back) => !self.detail.trail.is_empty(),
+            (Context::SignIn, Act::Leave) => screen.waiting.is_some() || screen.error.is_some(),
+            (Context::SignIn, act) if screen.waiting.is_some() => act == Act::Quit,
+            (Context::SignIn, Act::OtherProject) => screen.setup.projects.len() > 1,
+            (Context::SignIn, Act::OtherAccount) => {
+                screen.setup.training.is_some() || screen.setup.known.len() > 1
+            }
+            (Context::AddProject, Act::Leave) => !screen.setup.projects.is_empty(),
+            _ => true,
+        }
+    }
+
+    /// A binding's title; that of the training line says what the key will do.
+    pub(super) fn title_of(&self, binding: &Binding) -> &'static str {
+        match (binding.act, self.status.training_line) {
+            (Act::TrainingLine, Some(true)) => "line off",
+            (Act::TrainingLine, Some(false)) => "line on",
+            (Act::Leave, _) if self.context() == Context::SignIn && self.sign_in.waiting.is_none() => {
+                "put away"
+            }
+            _ => binding.title,
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Carries out what the screen's state wants from outside: the only place of this room that holds the
+//! service. Questions are answered from memory, so they are asked on the spot; actions are only started.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::app::{Effect, Msg};
+use crate::service::{Event, Front, Service};
+
+/// The service, and which submission of the screen each of its operations is.
+pub struct Runner {
+    service: Service,
+    submissions: HashMap<Uuid, u64>,
+}
+
+/// What the loop itself has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    Suspend,
+    Quit,
+}
+
+impl Runner {
+    pub fn new(service: Service) -> Self {
+        Self { service, submissions: HashMap::new() }
+    }
+
+    /// Carries out one effect; what it answers at once, or what the loop has to do.
+    pub fn run(&mut self, effect: Effect) -> Result<Option<Msg>, Request> {
+        let ctx = self.service.ctx(Front::Tui);
+        match effect {
+            Effect::Ask(why, query) => return Ok(Some(Msg::Answer(why, self.service.ask(&ctx, &query)))),
+            Effect::Place(query, key) => {
+                let place = self.service.place(&ctx, &query, &key);
+                return Ok(Some(Msg::Placed(query.kind, place)));
+            }
+            Effect::Setup => return Ok(Some(Msg::Setup(self.service.setup()))),
+            Effect::SignIn { project, email, password } => {
+                self.service.sign_in(&ctx, &project, &email, password);
+            }
+            Effect::Submit(submission, action) => {
+                self.submissions.insert(ctx.op, submission);
+                self.service.submit(&ctx, action);
+            }
+            Effect::Suspend => return Err(Request::Suspend),
+            Effect::Quit => return Err(Request::Quit),
+        }
+        Ok(None)
+    }
+
+    /// An event as a message: the end of an action goes by the number the screen gave it. What other fronts
+    /// do is theirs.
+    pub fn translate(&mut self, event: Event) -> Option<Msg> {
+        match event {
+            Event::Done { op, result } => {
+                self.submissions.remove(&op).map(|submission| Msg::Done(submission, result))
+            }
+            event => Some(Msg::Service(event)),
+        }
+    }
+}

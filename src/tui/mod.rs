@@ -1,0 +1,298 @@
+//! The console's screen. It talks to `service` and to nothing else of the house.
+//!
+//! One loop: something happens (a key, an event, a minute), `App::update` changes the state and says what is
+//! to be done, `effects` does it, and if anything happened the state is drawn once. There is no tick: while
+//! nothing happens nothing is computed and nothing is written. When a slow line keeps a frame waiting, what
+//! happened meanwhile is taken in first and only the newest state is drawn.
+
+mod acts;
+mod answers;
+mod app;
+mod backend;
+mod decode;
+mod draw;
+mod effects;
+mod input;
+mod keys;
+mod layout;
+mod popups;
+mod press;
+mod screens;
+mod signals;
+mod terminal;
+mod texts;
+mod theme;
+mod widgets;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use jiff::tz::TimeZone;
+use ratatui::Terminal;
+
+use crate::service::{Event, Service};
+use app::{App, Effect, Msg};
+use backend::Frugal;
+use decode::Input;
+use effects::{Request, Runner};
+use terminal::Tty;
+use theme::Theme;
+
+/// What the main program decides.
+pub struct Options {
+    /// Only characters that every terminal has.
+    pub ascii: bool,
+    pub no_color: bool,
+    /// Shuts the store on the way out by a signal; the ordinary end leaves that to the caller.
+    pub shutdown: Box<dyn Fn() + Send + Sync>,
+    pub start_email: Option<String>,
+    pub start_project: Option<String>,
+}
+
+/// Why the screen could not be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum TuiError {
+    #[error("There is no terminal to show the console on: run flyos in one, or use its commands.")]
+    NoTerminal(#[source] std::io::Error),
+    #[error("The terminal could not be used.")]
+    Terminal(#[from] std::io::Error),
+}
+
+/// What the threads around the loop tell it.
+#[derive(Debug)]
+enum Happening {
+    Input(Input),
+    Service(Event),
+    Resized,
+    Suspend,
+    Continued,
+}
+
+/// Changes that come by themselves are drawn at most this often; keys are drawn at once.
+const QUIET_FRAME_GAP: Duration = Duration::from_millis(50);
+const MINUTE: Duration = Duration::from_secs(60);
+/// How many happenings are taken in before a frame, so that a flood cannot keep the screen from changing.
+const BATCH_MAX: usize = 1024;
+
+/// Shows the console until somebody leaves it. The terminal is given back whatever happens.
+pub fn run(service: Service, options: Options) -> Result<(), TuiError> {
+    let tty = Tty::find().map_err(TuiError::NoTerminal)?;
+    let (sender, receiver) = mpsc::channel();
+    let shutdown: signals::Shutdown = Arc::from(options.shutdown);
+    let pending = subscribe(&service, sender.clone());
+    signals::watch(sender.clone(), Arc::clone(&shutdown))?;
+    terminal::hook_panics();
+    tty.enter()?;
+    input::watch(tty.input()?, sender, shutdown)?;
+    let output = tty.output()?;
+    let sized = tty.output()?;
+    let backend = Frugal::new(output, !options.no_color, move || terminal::size(&sized));
+    let theme = Theme { ascii: options.ascii, mono: options.no_color };
+    let app = App::new(theme, TimeZone::system(), service.status(), Box::new(uuid::Uuid::now_v7))
+        .with_wishes(options.start_project, options.start_email);
+    let mut screen = Screen {
+        app,
+        clock: service.clock(),
+        runner: Runner::new(service),
+        terminal: Terminal::new(backend)?,
+        tty,
+        pending,
+        dirty: true,
+        urgent: true,
+        stale: false,
+        drawn: Instant::now(),
+    };
+    screen.start()?;
+    let end = screen.go_on(&receiver);
+    screen.tty.leave();
+    if let Some(line) = texts::waiting(screen.app.status.waiting) {
+        screen.tty.say(&line);
+    }
+    end
+}
+
+/// Which events are on their way to the loop already: a second of them would tell nothing.
+#[derive(Default)]
+struct Pending {
+    data: AtomicBool,
+    status: AtomicBool,
+}
+
+/// Sends events into the loop. Data and status are sent once until they are taken, so that the channel holds
+/// no more than there are keys pressed and actions started.
+fn subscribe(service: &Service, sender: Sender<Happening>) -> Arc<Pending> {
+    let pending = Arc::new(Pending::default());
+    let flags = Arc::clone(&pending);
+    service.subscribe(move |event| {
+        let told = match &event {
+            Event::Data => flags.data.swap(true, Ordering::SeqCst),
+            Event::Status => flags.status.swap(true, Ordering::SeqCst),
+            _ => false,
+        };
+        if !told {
+            // A screen that is gone hears nothing, and that is fine.
+            sender.send(Happening::Service(event)).ok();
+        }
+    });
+    pending
+}
+
+/// The loop's own things.
+struct Screen {
+    app: App,
+    clock: crate::service::Clock,
+    runner: Runner,
+    terminal: Terminal<Frugal<File>>,
+    tty: Tty,
+    pending: Arc<Pending>,
+    /// Something happened since the last frame; `urgent`: by a person; `stale`: rows changed. What is shown
+    /// is asked for again once a frame, however often rows change.
+    dirty: bool,
+    urgent: bool,
+    stale: bool,
+    drawn: Instant,
+}
+
+impl Screen {
+    fn start(&mut self) -> Result<(), TuiError> {
+        let size = terminal::size(&self.tty.output()?)?;
+        self.tell(Msg::Time(self.clock.now()))?;
+        self.tell(Msg::Resized(size.width, size.height))?;
+        self.carry_out(vec![Effect::Setup])?;
+        self.draw()
+    }
+
+    fn go_on(&mut self, receiver: &Receiver<Happening>) -> Result<(), TuiError> {
+        loop {
+            match receiver.recv_timeout(self.patience()) {
+                Ok(first) => {
+                    if self.take(first)? || self.take_more(receiver)? {
+                        return Ok(());
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.dirty = true;
+                    self.tell(Msg::Time(self.clock.now()))?;
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            if self.dirty && (self.urgent || self.drawn.elapsed() >= QUIET_FRAME_GAP) {
+                self.draw()?;
+            }
+        }
+    }
+
+    /// How long there is nothing to do: until the frame that is due, or until the next minute.
+    fn patience(&self) -> Duration {
+        if self.dirty {
+            return QUIET_FRAME_GAP.saturating_sub(self.drawn.elapsed());
+        }
+        let into = self.clock.now().as_millis().rem_euclid(60_000);
+        MINUTE.saturating_sub(Duration::from_millis(into.unsigned_abs())).max(Duration::from_millis(1))
+    }
+
+    fn take_more(&mut self, receiver: &Receiver<Happening>) -> Result<bool, TuiError> {
+        for happening in receiver.try_iter().take(BATCH_MAX) {
+            if self.take(happening)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Takes one happening; true: the end.
+    fn take(&mut self, happening: Happening) -> Result<bool, TuiError> {
+        self.dirty = true;
+        match happening {
+            Happening::Input(input) => {
+                self.urgent = true;
+                return self.tell(Msg::Input(input));
+            }
+            Happening::Service(event) => {
+                match &event {
+                    Event::Data => {
+                        self.stale = true;
+                        return Ok(false);
+                    }
+                    Event::Status => self.pending.status.store(false, Ordering::SeqCst),
+                    _ => self.urgent = true,
+                }
+                self.tell(Msg::Time(self.clock.now()))?;
+                if let Some(msg) = self.runner.translate(event) {
+                    return self.tell(msg);
+                }
+            }
+            Happening::Resized => {
+                self.urgent = true;
+                let size = terminal::size(&self.tty.output()?)?;
+                return self.tell(Msg::Resized(size.width, size.height));
+            }
+            Happening::Suspend => self.suspend()?,
+            Happening::Continued => self.take_back()?,
+        }
+        Ok(false)
+    }
+
+    /// Tells the state one message and carries out what follows; true: the end.
+    fn tell(&mut self, msg: Msg) -> Result<bool, TuiError> {
+        let effects = self.app.update(msg);
+        self.carry_out(effects)
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) -> Result<bool, TuiError> {
+        for effect in effects {
+            match self.runner.run(effect) {
+                Ok(Some(msg)) => {
+                    if self.tell(msg)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(None) => {}
+                Err(Request::Suspend) => self.suspend()?,
+                Err(Request::Quit) => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    fn draw(&mut self) -> Result<(), TuiError> {
+        if std::mem::take(&mut self.stale) {
+            self.pending.data.store(false, Ordering::SeqCst);
+            self.tell(Msg::Time(self.clock.now()))?;
+            self.tell(Msg::Service(Event::Data))?;
+        }
+        (self.dirty, self.urgent) = (false, false);
+        if terminal::is_taken() {
+            let app = &self.app;
+            self.terminal.draw(|frame| app.draw(frame))?;
+        }
+        self.drawn = Instant::now();
+        Ok(())
+    }
+
+    /// Gives the terminal to the shell and stops until it is given back.
+    fn suspend(&mut self) -> Result<(), TuiError> {
+        self.tty.leave();
+        signal_hook::low_level::raise(signal_hook::consts::SIGSTOP)?;
+        self.take_back()
+    }
+
+    /// Takes the terminal again; nothing is known of what it shows.
+    fn take_back(&mut self) -> Result<(), TuiError> {
+        self.tty.enter()?;
+        self.terminal.backend_mut().forget();
+        self.terminal.clear()?;
+        (self.dirty, self.urgent) = (true, true);
+        let size = terminal::size(&self.tty.output()?)?;
+        self.tell(Msg::Resized(size.width, size.height))?;
+        Ok(())
+    }
+}

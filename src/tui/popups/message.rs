@@ -1,0 +1,33 @@
+//! An error: it stays until somebody has put it away.
+
+use ratatui::layout::Rect;
+
+use super::error_lines;
+use crate::service::ServiceError;
+use crate::tui::widgets::{Pen, centred, columns, line};
+
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub title: String,
+    pub error: ServiceError,
+}
+
+const WIDTH: u16 = 64;
+
+impl Message {
+    pub fn new(title: impl Into<String>, error: ServiceError) -> Self {
+        Self { title: title.into(), error }
+    }
+
+    pub fn draw(&self, pen: &mut Pen, area: Rect) {
+        let width = WIDTH.min(area.width);
+        let lines = error_lines(&self.error, width.saturating_sub(4));
+        let longest = lines.iter().map(|text| columns(text)).max().unwrap_or(0).max(columns(&self.title));
+        let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(4);
+        let inside = pen.frame(centred(area, (longest + 6).max(30).min(width), height), &self.title);
+        for (text, y) in lines.iter().zip(0..) {
+            pen.put(line(inside, y), text, pen.theme.plain());
+        }
+        pen.put(line(inside, inside.height.saturating_sub(1)), "Esc close", pen.theme.faint());
+    }
+}

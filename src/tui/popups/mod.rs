@@ -1,0 +1,112 @@
+//! What lies over a screen: forms, pickers, confirmations, the menu, help, messages. They form a stack; keys
+//! go to the topmost. Each is cut to the window, whatever its size.
+
+pub mod confirm;
+pub mod form;
+pub mod help;
+pub mod menu;
+pub mod message;
+pub mod picker;
+
+use ratatui::layout::Rect;
+
+use super::keys::Context;
+use super::widgets::Pen;
+use super::widgets::text_field::TextField;
+use crate::service::ServiceError;
+
+pub use confirm::Confirm;
+pub use form::Form;
+pub use help::Help;
+pub use menu::Menu;
+pub use message::Message;
+pub use picker::Picker;
+
+#[derive(Clone, Debug)]
+pub enum Popup {
+    Form(Form),
+    Picker(Picker),
+    Confirm(Confirm),
+    Menu(Menu),
+    Help(Help),
+    Message(Message),
+}
+
+impl Popup {
+    pub const fn context(&self) -> Context {
+        match self {
+            Self::Form(_) => Context::Form,
+            Self::Picker(_) => Context::Picker,
+            Self::Confirm(_) => Context::Confirm,
+            Self::Menu(_) => Context::Menu,
+            Self::Help(_) => Context::Help,
+            Self::Message(_) => Context::Message,
+        }
+    }
+
+    /// The text field that characters go to.
+    pub fn field(&mut self) -> Option<&mut TextField> {
+        match self {
+            Self::Form(form) => form.field(),
+            Self::Picker(picker) => Some(&mut picker.filter),
+            Self::Confirm(confirm) => confirm.typed.as_mut().map(|(_, field)| field),
+            Self::Menu(menu) => Some(&mut menu.filter),
+            Self::Help(help) => Some(&mut help.filter),
+            Self::Message(_) => None,
+        }
+    }
+
+    /// The field was typed in.
+    pub fn typed(&mut self) {
+        match self {
+            Self::Form(form) => form.judge(),
+            Self::Picker(picker) => picker.at = 0,
+            Self::Menu(menu) => menu.at = 0,
+            Self::Help(help) => help.top = 0,
+            Self::Confirm(_) | Self::Message(_) => {}
+        }
+    }
+
+    /// The submission this popup waits for.
+    pub const fn saving(&self) -> Option<u64> {
+        match self {
+            Self::Form(form) => form.saving,
+            Self::Picker(picker) => picker.saving,
+            Self::Confirm(confirm) => confirm.saving,
+            Self::Menu(_) | Self::Help(_) | Self::Message(_) => None,
+        }
+    }
+
+    /// The submission failed: it stays open and says why.
+    pub fn failed(&mut self, error: ServiceError) {
+        match self {
+            Self::Form(form) => form.failed(error),
+            Self::Picker(picker) => {
+                picker.saving = None;
+                picker.error = Some(error);
+            }
+            Self::Confirm(confirm) => {
+                confirm.saving = None;
+                confirm.error = Some(error);
+            }
+            Self::Menu(_) | Self::Help(_) | Self::Message(_) => {}
+        }
+    }
+
+    pub fn draw(&self, pen: &mut Pen, area: Rect) {
+        match self {
+            Self::Form(form) => form.draw(pen, area),
+            Self::Picker(picker) => picker.draw(pen, area),
+            Self::Confirm(confirm) => confirm.draw(pen, area),
+            Self::Menu(menu) => menu.draw(pen, area),
+            Self::Help(help) => help.draw(pen, area),
+            Self::Message(message) => message.draw(pen, area),
+        }
+    }
+}
+
+/// The lines of an error: what happened, then what to do.
+pub fn error_lines(error: &ServiceError, width: u16) -> Vec<String> {
+    let texts = std::iter::once(&error.message).chain(&error.hints);
+    texts.flat_map(|text| super::widgets::wrap(text, width)).collect()
+}

@@ -1,0 +1,115 @@
+//! One of several, with a filter. What cannot be chosen is listed all the same and says why.
+
+use ratatui::layout::Rect;
+
+use super::error_lines;
+use crate::domain::{Key, Value};
+use crate::service::{Choice, ServiceError};
+use crate::tui::texts;
+use crate::tui::widgets::text_field::TextField;
+use crate::tui::widgets::{Pen, after, centred, line, scroll};
+
+/// What the choice is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// That field of the form below.
+    Field(String),
+    /// With the status the person sees.
+    Status(Key, Value),
+    Assign(Key),
+    Unassign(Key),
+    Sort,
+}
+
+#[derive(Clone, Debug)]
+pub struct Picker {
+    pub title: String,
+    pub filter: TextField,
+    pub choices: Vec<Choice>,
+    pub at: usize,
+    pub goal: Goal,
+    pub saving: Option<u64>,
+    pub error: Option<ServiceError>,
+}
+
+const WIDTH: u16 = 60;
+/// Rows a picker shows at most; beyond it scrolls.
+const ROWS_MAX: usize = 14;
+
+impl Picker {
+    pub fn new(title: String, choices: Vec<Choice>, goal: Goal) -> Self {
+        Self { title, filter: TextField::default(), choices, at: 0, goal, saving: None, error: None }
+    }
+
+    /// Starts on that value.
+    #[must_use]
+    pub fn on(mut self, value: &Value) -> Self {
+        self.at = self.choices.iter().position(|choice| choice.value == *value).unwrap_or(0);
+        self
+    }
+
+    /// The choices that the filter leaves.
+    pub fn shown(&self) -> Vec<&Choice> {
+        let words: Vec<String> = self.filter.text().split_whitespace().map(str::to_lowercase).collect();
+        let matches = |choice: &&Choice| {
+            let text = format!("{} {}", choice.label, choice.note).to_lowercase();
+            words.iter().all(|word| text.contains(word))
+        };
+        self.choices.iter().filter(matches).collect()
+    }
+
+    pub fn selected(&self) -> Option<&Choice> {
+        self.shown().get(self.at).copied()
+    }
+
+    pub fn step(&mut self, by: isize) {
+        let last = self.shown().len().saturating_sub(1);
+        self.at = self.at.saturating_add_signed(by).min(last);
+        self.error = None;
+    }
+
+    pub fn draw(&self, pen: &mut Pen, area: Rect) {
+        let width = WIDTH.min(area.width);
+        let shown = self.shown();
+        let notes = self.notes(width.saturating_sub(4));
+        // As high as all choices, so that it does not jump while the filter is typed.
+        let height = self.choices.len().clamp(1, ROWS_MAX) + notes.len().max(1) + 4;
+        let inside = pen.frame(centred(area, width, u16::try_from(height).unwrap_or(u16::MAX)), &self.title);
+        let used = pen.put(line(inside, 0), "/ ", pen.theme.strong());
+        self.filter.draw(pen, after(line(inside, 0), used), true);
+        let tail = u16::try_from(notes.len().max(1)).unwrap_or(1) + 1;
+        let room = inside.height.saturating_sub(tail + 1);
+        let first = scroll(self.at, shown.len(), usize::from(room));
+        for ((place, choice), y) in shown.iter().enumerate().skip(first).zip(1..=room) {
+            draw_choice(pen, line(inside, y), choice, place == self.at);
+        }
+        if shown.is_empty() {
+            pen.put(line(inside, 1), "  nothing to choose", pen.theme.plain());
+        }
+        for (text, y) in notes.iter().zip(inside.height.saturating_sub(tail)..) {
+            pen.put(line(inside, y), text, pen.theme.warning());
+        }
+        let footer = if self.saving.is_some() { texts::SAVING } else { "Enter choose   Esc close" };
+        pen.put(line(inside, inside.height.saturating_sub(1)), footer, pen.theme.faint());
+    }
+
+    fn notes(&self, width: u16) -> Vec<String> {
+        if let Some(error) = &self.error {
+            return error_lines(error, width);
+        }
+        let why = self.selected().and_then(|choice| choice.why_not.as_deref());
+        why.map(|why| crate::tui::widgets::wrap(why, width)).unwrap_or_default()
+    }
+}
+
+fn draw_choice(pen: &mut Pen, area: Rect, choice: &Choice, selected: bool) {
+    let style = if choice.why_not.is_some() { pen.theme.faint() } else { pen.theme.plain() };
+    // What cannot be chosen stands in brackets, so that it is seen without colour too.
+    let label = if choice.why_not.is_some() { format!("({})", choice.label) } else { choice.label.clone() };
+    let gutter = if selected { "> " } else { "  " };
+    let used = pen.put_all(area, &[(gutter, pen.theme.plain()), (&label, style)]).max(24);
+    pen.put(after(area, used + 1), &choice.note, style);
+    if selected {
+        pen.lay(area, pen.theme.selected());
+    }
+}

@@ -1,0 +1,230 @@
+//! One list: its filter, its order, which window of it is shown and which row is selected.
+//!
+//! Only the visible window is ever asked for. The selection belongs to a row and not to a place: when rows
+//! come, go and move, it stays on its row, for which the place is looked up where it left the window.
+
+use jiff::tz::TimeZone;
+
+use crate::domain::{Key, Kind, Stamp};
+use crate::service::{ListPage, ListQuery, RowView, columns, status};
+use crate::tui::layout::Shape;
+use crate::tui::theme::{Theme, row_mark};
+use crate::tui::widgets::table::{self, Row};
+use crate::tui::widgets::text_field::TextField;
+use crate::tui::widgets::{Pen, after, columns as width_of};
+
+/// The state of one list.
+#[derive(Clone, Debug)]
+pub struct List {
+    pub kind: Kind,
+    pub filter: TextField,
+    /// Is the filter line being typed in?
+    pub filtering: bool,
+    pub sort: &'static str,
+    pub descending: bool,
+    /// The place of the first visible row among those that match.
+    pub top: usize,
+    /// The place of the selected row.
+    pub selected: usize,
+    /// The selected row, once known.
+    pub key: Option<Key>,
+    pub page: Option<ListPage>,
+    /// The place of `key` has been looked up since the rows changed.
+    sought: bool,
+}
+
+/// What has to follow a page that came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    Nothing,
+    /// The window was not where the selection is: ask again.
+    AskAgain,
+    /// The selected row is not in the window: where is it?
+    Seek(Key),
+}
+
+impl List {
+    pub fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            filter: TextField::default(),
+            filtering: false,
+            sort: columns(kind).first().copied().unwrap_or("id"),
+            descending: false,
+            top: 0,
+            selected: 0,
+            key: None,
+            page: None,
+            sought: false,
+        }
+    }
+
+    pub fn query(&self, rows: u16) -> ListQuery {
+        ListQuery {
+            kind: self.kind,
+            filter: self.filter.text().trim().to_owned(),
+            sort: self.sort.to_owned(),
+            descending: self.descending,
+            offset: self.top,
+            limit: usize::from(rows.max(1)),
+        }
+    }
+
+    /// The rows may have changed: the selected one is to be found again.
+    pub fn stale(&mut self) {
+        self.sought = false;
+    }
+
+    pub fn matched(&self) -> usize {
+        self.page.as_ref().map_or(0, |page| page.matched)
+    }
+
+    pub fn row(&self) -> Option<&RowView> {
+        let page = self.page.as_ref()?;
+        page.rows.get(self.selected.checked_sub(self.top)?)
+    }
+
+    /// Takes the answer to `query`.
+    pub fn take(&mut self, page: ListPage, rows: u16) -> Next {
+        let matched = page.matched;
+        self.page = Some(page);
+        if matched == 0 {
+            (self.top, self.selected, self.key) = (0, 0, None);
+            return Next::Nothing;
+        }
+        if let Some(key) = &self.key {
+            let at = self.page.iter().flat_map(|page| &page.rows).position(|row| row.key == *key);
+            match at {
+                Some(at) => {
+                    self.selected = self.top + at;
+                    return Next::Nothing;
+                }
+                None if !self.sought => {
+                    self.sought = true;
+                    return Next::Seek(key.clone());
+                }
+                None => self.key = None,
+            }
+        }
+        self.selected = self.selected.min(matched - 1);
+        if self.show_selected(rows) {
+            return Next::AskAgain;
+        }
+        self.key = self.row().map(|row| row.key.clone());
+        Next::Nothing
+    }
+
+    /// Takes where the selected row is now; true when the window has to be asked for again.
+    pub fn found(&mut self, place: Option<usize>, rows: u16) -> bool {
+        match place {
+            Some(place) => self.selected = place,
+            None => self.key = None,
+        }
+        self.selected = self.selected.min(self.matched().saturating_sub(1));
+        let moved = self.show_selected(rows);
+        if !moved && place.is_none() {
+            self.key = self.row().map(|row| row.key.clone());
+        }
+        moved
+    }
+
+    /// Moves the window so that the selection is in it; true when it moved.
+    pub fn show_selected(&mut self, rows: u16) -> bool {
+        let (rows, before) = (usize::from(rows.max(1)), self.top);
+        self.top = self.top.min(self.selected).max((self.selected + 1).saturating_sub(rows));
+        // No empty lines below while there are rows above.
+        self.top = self.top.min(self.matched().saturating_sub(rows));
+        self.top != before
+    }
+
+    /// Selects the row so many places on; true when the window has to be asked for again.
+    pub fn step(&mut self, by: isize, rows: u16) -> bool {
+        let last = self.matched().saturating_sub(1);
+        self.selected = self.selected.saturating_add_signed(by).min(last);
+        let moved = self.show_selected(rows);
+        self.key = if moved { None } else { self.row().map(|row| row.key.clone()) };
+        moved
+    }
+
+    /// To the top, keeping the selected row if it is still there.
+    pub fn restart(&mut self) {
+        (self.top, self.selected, self.sought) = (0, 0, false);
+    }
+
+    pub fn set_sort(&mut self, name: &str) {
+        let known = columns(self.kind).iter().find(|column| **column == name);
+        self.sort = known.copied().unwrap_or(self.sort);
+        self.restart();
+    }
+}
+
+/// A cell as the list shows it.
+fn cell(theme: Theme, row: &RowView, column: &str, now: Stamp, zone: &TimeZone) -> String {
+    let text = row.cells.get(column).map_or("-", String::as_str);
+    match column {
+        "changed" => row.changed.map(|at| status::age(at, now, zone)).unwrap_or_default(),
+        "status" => table::status_cell(theme, text),
+        "model" => text.strip_prefix("FlyOS_").unwrap_or(text).to_owned(),
+        _ => text.to_owned(),
+    }
+}
+
+/// Draws the list; `focused`: keys go to it.
+pub fn draw(pen: &mut Pen, shape: &Shape, list: &List, focused: bool, now: Stamp, zone: &TimeZone) {
+    let described = super::columns(list.kind);
+    let Some(page) = &list.page else {
+        pen.put(after(shape.rows, 3), "Loading the list.", pen.theme.plain());
+        return;
+    };
+    table::draw_header(pen, shape.header, described, list.sort, list.descending);
+    if page.matched == 0 {
+        pen.put(
+            after(super::super::widgets::line(shape.rows, 0), 3),
+            &nothing(list, page),
+            pen.theme.plain(),
+        );
+        return;
+    }
+    let rows: Vec<Row> = page
+        .rows
+        .iter()
+        .enumerate()
+        .map(|(at, row)| Row {
+            cells: described.iter().map(|column| cell(pen.theme, row, column.name, now, zone)).collect(),
+            mark: row_mark(row.mark, row.needs_you),
+            selected: list.top + at == list.selected,
+        })
+        .collect();
+    table::draw_rows(pen, shape.rows, described, &rows, focused);
+}
+
+fn nothing(list: &List, page: &ListPage) -> String {
+    let noun = list.kind.noun();
+    match page.total {
+        0 => format!("There is no {noun} you may see."),
+        total => format!("None of {} {noun}s matches. Esc clears the filter.", thousands(total)),
+    }
+}
+
+fn thousands(count: usize) -> String {
+    status::thousands(u64::try_from(count).unwrap_or(u64::MAX))
+}
+
+/// Draws the line above the list: what it is, how many, the filter. Returns nothing but the cursor in `pen`.
+pub fn draw_title(pen: &mut Pen, area: ratatui::layout::Rect, list: &List, name: &str) {
+    let count = match &list.page {
+        Some(page) if page.matched == page.total => thousands(page.total),
+        Some(page) => format!("{} of {}", thousands(page.matched), thousands(page.total)),
+        None => String::new(),
+    };
+    let mut used = pen.put_all(area, &[(" ", pen.theme.plain()), (name, pen.theme.strong())]);
+    used += pen.put(after(area, used), &format!("  {count}"), pen.theme.plain());
+    if !list.filtering && list.filter.is_empty() {
+        return;
+    }
+    used += pen.put(after(area, used), "   / ", pen.theme.strong());
+    let rest = after(area, used);
+    let text_width = width_of(&pen.theme.clean(list.filter.text())) + 2;
+    let room = if list.filtering { rest.width } else { text_width.min(rest.width) };
+    list.filter.draw(pen, ratatui::layout::Rect { width: room, ..rest }, list.filtering);
+}

@@ -1,0 +1,545 @@
+//! A console without a service: a small fixed data set that answers what the screen asks, a fixed clock, and
+//! a harness in which keys go in and a screen comes out. The screen is told as text and, in a second block,
+//! by its attributes: `r` reversed, `b` bold, `u` underlined.
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use ratatui::style::Modifier;
+use uuid::Uuid;
+
+use super::app::{App, Effect, Msg};
+use super::decode::{Decoder, Input};
+use super::press::{Code, Press};
+use super::theme::Theme;
+use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, merge::Clash};
+use crate::service::{
+    Account, Action, Answer, Choice, Detail, DetailLine, Done, EditState, ErrorKind, Event, Link, ListPage,
+    ListQuery, Mark, OutboxLine, ProjectView, Query, Related, RowView, ServiceError, Setup, Status,
+    TrainingHint, Verb, VerbState,
+};
+
+/// Sat 21 Nov 2026, 13:30 UTC.
+pub const NOW: Stamp = Stamp(1_795_267_800_000_000);
+const MINUTE: i64 = 60_000_000;
+
+pub fn ago(minutes: i64) -> Stamp {
+    Stamp(NOW.0 - minutes * MINUTE)
+}
+
+/// The rows, by kind, in the order of their first column.
+pub struct Fake {
+    pub rows: BTreeMap<Kind, Vec<RowView>>,
+    pub status: Status,
+    pub setup: Setup,
+    pub role: Role,
+    /// What the next submission comes to; `None`: it is saved.
+    pub refusal: Option<ServiceError>,
+    pub actions: Vec<Action>,
+    /// The rows that verbs were asked for, in order.
+    pub verbs_asked: std::cell::RefCell<Vec<Option<Key>>>,
+}
+
+fn user_key(n: u128) -> Key {
+    Key::user(Uuid::from_u128(0x1000 + n))
+}
+
+fn region_key(n: u128) -> Key {
+    Key::region(Uuid::from_u128(0x2000 + n))
+}
+
+fn row(key: Key, label: &str, cells: &[(&str, &str)], minutes: i64) -> RowView {
+    RowView {
+        key,
+        label: label.to_owned(),
+        cells: cells.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect(),
+        changed: Some(ago(minutes)),
+        mark: None,
+        needs_you: false,
+        alert: None,
+    }
+}
+
+fn users() -> Vec<RowView> {
+    let people = [
+        ("east_hq", "Col. Sarah Mitchell", "REGIONAL_HQ", "ACTIVE", "Eastern", "0"),
+        ("j_okafor", "Joy Okafor", "OPERATOR", "ACTIVE", "Eastern", "2"),
+        ("l_rodin", "Lea Rodin", "OPERATOR", "INACTIVE", "Western", "1"),
+        ("m_rodriguez", "Miguel Rodríguez", "OPERATOR", "ACTIVE", "Eastern", "2"),
+        ("main", "Maj. Gen. Ada Lind", "MAIN_HQ", "ACTIVE", "-", "0"),
+        ("p_rodman", "Pat Rodman", "OPERATOR", "ACTIVE", "Eastern", "0"),
+    ];
+    let person =
+        |(n, (name, full, role, status, region, drones)): (usize, (&str, &str, &str, &str, &str, &str))| {
+            let email = format!("{name}@flyos.mil");
+            let cells = [
+                ("username", name),
+                ("full_name", full),
+                ("role", role),
+                ("status", status),
+                ("region", region),
+                ("drones", drones),
+                ("email", email.as_str()),
+            ];
+            row(user_key(n as u128), name, &cells, 60 * 24 * (i64::try_from(n).unwrap_or(0) * 9 + 1))
+        };
+    people.into_iter().enumerate().map(person).collect()
+}
+
+fn regions() -> Vec<RowView> {
+    let region = |n, name: &str, area: &str, commander: &str, users: &str, drones: &str| {
+        let cells = [
+            ("name", name),
+            ("area", area),
+            ("commander_name", commander),
+            ("status", "ACTIVE"),
+            ("users", users),
+            ("drones", drones),
+        ];
+        row(region_key(n), name, &cells, 60 * 24 * 30)
+    };
+    vec![
+        region(0, "Eastern", "Eastern Seaboard", "Col. Sarah Mitchell", "88", "642"),
+        region(1, "Western", "Pacific Coast", "-", "71", "553"),
+    ]
+}
+
+fn drones() -> Vec<RowView> {
+    let drone = |n: usize| {
+        let id = format!("drone-{n:03}");
+        let status = ["ACTIVE", "STANDBY", "ACTIVE", "MAINTENANCE", "OFFLINE"][n % 5];
+        let region = if n.is_multiple_of(3) { "Western" } else { "Eastern" };
+        let operator = ["m_rodriguez", "-", "j_okafor", "-"][n % 4];
+        let model = ["FlyOS_MQ5", "FlyOS_MQ7", "FlyOS_MQ9"][n % 3];
+        let cells = [
+            ("id", id.as_str()),
+            ("model", model),
+            ("status", status),
+            ("region", region),
+            ("operator", operator),
+        ];
+        let minutes = i64::try_from(n * n * 7).unwrap_or(0) + 3;
+        row(Key::drone(&id), &id, &cells, minutes)
+    };
+    let mut drones: Vec<RowView> = (1..=60).map(drone).collect();
+    drones[2].mark = Some(Mark::Changed);
+    drones[4].mark = Some(Mark::New);
+    drones[5].mark = Some(Mark::Deleted);
+    drones[6].needs_you = true;
+    drones[6].alert = Some("Its operator is INACTIVE.".to_owned());
+    drones
+}
+
+pub fn status() -> Status {
+    Status {
+        account: Some(Account {
+            project: "training".to_owned(),
+            email: "main@flyos.mil".to_owned(),
+            user: Some(Uuid::from_u128(0x1004)),
+            role: Some(Role::MainHq),
+            region: None,
+        }),
+        link: Link::Offline { since: ago(134), why: "no route".to_owned() },
+        as_of: Some(ago(134)),
+        waiting: 3,
+        sending: 0,
+        needs_you: 1,
+        not_saved: None,
+        training_line: None,
+    }
+}
+
+pub fn setup() -> Setup {
+    let view = |name: &str, url: &str| ProjectView { name: name.to_owned(), url: url.to_owned() };
+    Setup {
+        projects: vec![view("field", "https://abc.supabase.co"), view("second", "https://def.supabase.co")],
+        known: vec![
+            ("field".to_owned(), "east@flyos.mil".to_owned()),
+            ("field".to_owned(), "west@flyos.mil".to_owned()),
+        ],
+        training: None,
+        problem: None,
+    }
+}
+
+pub fn training_setup() -> Setup {
+    let account = |email: &str, who: &str| (email.to_owned(), who.to_owned());
+    Setup {
+        projects: vec![ProjectView { name: "training".to_owned(), url: "http://127.0.0.1:4020".to_owned() }],
+        known: Vec::new(),
+        training: Some(TrainingHint {
+            accounts: vec![
+                account("main@flyos.mil", "headquarters"),
+                account("east@flyos.mil", "regional commander, Eastern"),
+                account("west@flyos.mil", "regional commander, Western"),
+                account("operator1@flyos.mil", "operator, Eastern"),
+                account("operator2@flyos.mil", "operator, Western"),
+            ],
+            password: "FlyOS2025!".to_owned(),
+        }),
+        problem: None,
+    }
+}
+
+impl Default for Fake {
+    fn default() -> Self {
+        let rows =
+            BTreeMap::from([(Kind::User, users()), (Kind::Region, regions()), (Kind::Drone, drones())]);
+        Self {
+            rows,
+            status: status(),
+            setup: setup(),
+            role: Role::MainHq,
+            refusal: None,
+            verbs_asked: std::cell::RefCell::default(),
+            actions: Vec::new(),
+        }
+    }
+}
+
+impl Fake {
+    fn matching(&self, query: &ListQuery) -> Vec<RowView> {
+        let matches = |row: &&RowView| {
+            let all = row.cells.values().cloned().collect::<Vec<_>>().join(" ").to_lowercase();
+            query.filter.to_lowercase().split_whitespace().all(|word| match word.split_once(':') {
+                Some((column, text)) => {
+                    row.cells.get(column).is_some_and(|cell| cell.to_lowercase().contains(text))
+                }
+                None => all.contains(word),
+            })
+        };
+        let mut rows: Vec<RowView> =
+            self.rows.get(&query.kind).into_iter().flatten().filter(matches).cloned().collect();
+        rows.sort_by_key(|row| match query.sort.as_str() {
+            "changed" => row.changed.map(Stamp::text).unwrap_or_default(),
+            column => row.cells.get(column).cloned().unwrap_or_default(),
+        });
+        if query.descending {
+            rows.reverse();
+        }
+        rows
+    }
+
+    fn list(&self, query: &ListQuery) -> ListPage {
+        let rows = self.matching(query);
+        ListPage {
+            total: self.rows.get(&query.kind).map_or(0, Vec::len),
+            matched: rows.len(),
+            rows: rows.into_iter().skip(query.offset).take(query.limit).collect(),
+        }
+    }
+
+    fn show(&self, key: &Key) -> Option<Detail> {
+        let row = self.rows.get(&key.kind)?.iter().find(|row| row.key == *key)?.clone();
+        let mut lines: Vec<DetailLine> = crate::service::columns(key.kind)
+            .iter()
+            .skip(1)
+            .filter_map(|column| {
+                let title =
+                    key.kind.fields().iter().find(|field| field.name.trim_end_matches("_id") == *column);
+                let title = title.map_or_else(|| (*column).to_owned(), |field| field.title.to_owned());
+                Some(DetailLine { title, text: row.cells.get(*column)?.clone(), was: None })
+            })
+            .collect();
+        let text = row.changed.map(Stamp::text).unwrap_or_default();
+        lines.push(DetailLine { title: "Updated".to_owned(), text, was: None });
+        if row.mark == Some(Mark::Changed) {
+            lines[1].was = Some("ACTIVE".to_owned());
+        }
+        let related = match key.kind {
+            Kind::Drone => vec![
+                Related { title: "Region".to_owned(), items: vec![(region_key(0), "Eastern".to_owned())] },
+                Related {
+                    title: "Assigned".to_owned(),
+                    items: vec![
+                        (user_key(3), "m_rodriguez".to_owned()),
+                        (user_key(1), "j_okafor".to_owned()),
+                    ],
+                },
+            ],
+            _ => vec![Related {
+                title: "Drones".to_owned(),
+                items: (1..=8)
+                    .map(|n| (Key::drone(&format!("drone-{n:03}")), format!("drone-{n:03}")))
+                    .collect(),
+            }],
+        };
+        let edits = if row.needs_you { vec![conflict(key)] } else { Vec::new() };
+        let fields: Fields = key
+            .kind
+            .fields()
+            .iter()
+            .map(|field| {
+                let value = match field.name {
+                    "region_id" => region_key(0).pk,
+                    "operator_id" => user_key(3).pk,
+                    name => row.cells.get(name).cloned().unwrap_or_default(),
+                };
+                (field.name.to_owned(), Some(value).filter(|value| !value.is_empty()))
+            })
+            .collect();
+        let alerts = row.alert.iter().cloned().collect();
+        Some(Detail { row, lines, related, alerts, edits, fields, locked: self.locked(key.kind) })
+    }
+
+    fn locked(&self, kind: Kind) -> BTreeMap<String, String> {
+        let fields = kind.fields().iter().filter(|field| field.name != "status" && self.role != Role::MainHq);
+        fields
+            .map(|field| (field.name.to_owned(), "To change this needs the role MAIN_HQ.".to_owned()))
+            .collect()
+    }
+
+    fn verbs(&self, kind: Kind) -> Vec<VerbState> {
+        let why = |verb| {
+            let hq = matches!(verb, Verb::Create | Verb::Delete) || kind != Kind::Drone;
+            (hq && self.role != Role::MainHq).then(|| "To do this needs the role MAIN_HQ.".to_owned())
+        };
+        let mut verbs = vec![Verb::Create, Verb::Edit, Verb::Delete, Verb::SetStatus];
+        if kind != Kind::Region {
+            verbs.extend([Verb::Assign, Verb::Unassign]);
+        }
+        verbs.into_iter().map(|verb| VerbState { verb, why_not: why(verb) }).collect()
+    }
+
+    fn choices(&self, kind: Kind, field: &str) -> Vec<Choice> {
+        let choice = |value: Option<&str>, label: &str, note: &str| Choice {
+            value: value.map(str::to_owned),
+            label: label.to_owned(),
+            note: note.to_owned(),
+            why_not: None,
+        };
+        match (kind, field) {
+            (_, "region_id") => {
+                let regions = self.rows.get(&Kind::Region).into_iter().flatten();
+                let some = regions.map(|row| choice(Some(&row.key.pk), &row.label, ""));
+                std::iter::once(choice(None, "-", "no region")).chain(some).collect()
+            }
+            (_, "operator_id") => {
+                let people = self.rows.get(&Kind::User).into_iter().flatten().map(|row| {
+                    let region = row.cells.get("region").map_or("", String::as_str);
+                    let why = (region != "Eastern").then(|| format!("{} is not in Eastern.", row.label));
+                    Choice { why_not: why, ..choice(Some(&row.key.pk), &row.label, region) }
+                });
+                std::iter::once(choice(None, "-", "nobody")).chain(people).collect()
+            }
+            (_, "drone_id") => {
+                let drones = self.rows.get(&Kind::Drone).into_iter().flatten();
+                drones.map(|row| choice(Some(&row.key.pk), &row.label, "")).collect()
+            }
+            _ => match kind.field(field).map(|field| field.ty) {
+                Some(crate::domain::FieldType::Choice(texts)) => {
+                    texts.iter().map(|text| choice(Some(text), text, "")).collect()
+                }
+                _ => Vec::new(),
+            },
+        }
+    }
+
+    pub fn answer(&self, query: &Query) -> Answer {
+        match query {
+            Query::List(query) => Answer::List(self.list(query)),
+            Query::Show { key } => Answer::Show(self.show(key).map(Box::new)),
+            Query::Status => Answer::Status(Box::new(self.status.clone())),
+            Query::Verbs { kind, key } => {
+                self.verbs_asked.borrow_mut().push(key.clone());
+                Answer::Verbs(self.verbs(*kind))
+            }
+            Query::Choices { kind, field, .. } => Answer::Choices(self.choices(*kind, field)),
+            Query::Consequences { intent } => Answer::Consequences(match intent {
+                Intent::Delete { key } if key.kind == Kind::Region => vec![
+                    "Its 88 users and 642 drones stay, without a region. 3 of them have unsent edits."
+                        .to_owned(),
+                    "Not to be undone once it is sent.".to_owned(),
+                ],
+                Intent::Delete { .. } => vec!["Its 2 assignments go.".to_owned()],
+                Intent::Update { set, .. } if set.contains_key("region_id") => {
+                    vec!["The operator m_rodriguez is in Eastern and will be unassigned.".to_owned()]
+                }
+                _ => Vec::new(),
+            }),
+            Query::Outbox => Answer::Outbox(Vec::new()),
+        }
+    }
+}
+
+fn conflict(key: &Key) -> OutboxLine {
+    let value = |text: &str| Some(text.to_owned());
+    let clash = Clash { base: value("ACTIVE"), mine: value("STANDBY"), theirs: value("OFFLINE") };
+    OutboxLine {
+        key: key.clone(),
+        label: key.pk.clone(),
+        what: "status ACTIVE to STANDBY".to_owned(),
+        state: EditState::Conflict {
+            fields: BTreeMap::from([("status".to_owned(), clash)]),
+            by: value("west_hq"),
+            at: Some(ago(88)),
+        },
+        at: ago(130),
+    }
+}
+
+/// The console in a test: its state, the data set behind it, and whether it was left.
+pub struct Bench {
+    pub app: App,
+    pub fake: Fake,
+    pub left: bool,
+    pub signed_in_as: Vec<(String, String)>,
+}
+
+impl Bench {
+    pub fn new(width: u16, height: u16, theme: Theme, fake: Fake) -> Self {
+        let ids = Box::new(|| Uuid::from_u128(0x9999));
+        let app = App::new(theme, TimeZone::UTC, fake.status.clone(), ids);
+        let mut bench = Self { app, fake, left: false, signed_in_as: Vec::new() };
+        bench.tell(Msg::Time(NOW));
+        bench.tell(Msg::Resized(width, height));
+        bench.tell(Msg::Setup(bench.fake.setup.clone()));
+        bench
+    }
+
+    /// Signed in, on the list of drones.
+    pub fn signed_in(width: u16, height: u16) -> Self {
+        Self::signed_in_with(width, height, Theme::default(), Fake::default())
+    }
+
+    pub fn signed_in_with(width: u16, height: u16, theme: Theme, fake: Fake) -> Self {
+        let mut bench = Self::new(width, height, theme, fake);
+        bench.tell(Msg::Service(Event::SignedIn { offline: true, trouble: None }));
+        bench.app.toast = None;
+        bench
+    }
+
+    pub fn tell(&mut self, msg: Msg) {
+        for effect in self.app.update(msg) {
+            if let Some(msg) = self.carry_out(effect) {
+                self.tell(msg);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> Option<Msg> {
+        match effect {
+            Effect::Ask(why, query) => {
+                let answer = self.fake.answer(&query);
+                Some(Msg::Answer(why, Ok(answer)))
+            }
+            Effect::Place(query, key) => {
+                let place = self.fake.matching(&query).iter().position(|row| row.key == key);
+                Some(Msg::Placed(query.kind, place))
+            }
+            Effect::Setup => Some(Msg::Setup(self.fake.setup.clone())),
+            Effect::SignIn { project, email, .. } => {
+                self.signed_in_as.push((project, email));
+                None
+            }
+            Effect::Submit(submission, action) => {
+                self.fake.actions.push(action.clone());
+                let result = match (self.fake.refusal.take(), action) {
+                    (Some(refusal), _) => Err(refusal),
+                    (None, Action::Edit { intent, .. }) => {
+                        Ok(Done::Saved { edits: 1, summary: format!("{} changed", intent.key().pk) })
+                    }
+                    (None, Action::SyncNow) => Ok(Done::SyncAsked),
+                    (None, Action::SignOut) => Ok(Done::SignedOut),
+                    (None, Action::AddProject { name, .. }) => Ok(Done::ProjectAdded { name }),
+                    (None, Action::TrainingLine { up }) => Ok(Done::Line { up }),
+                };
+                Some(Msg::Done(submission, result))
+            }
+            Effect::Suspend => None,
+            Effect::Quit => {
+                self.left = true;
+                None
+            }
+        }
+    }
+
+    /// Presses keys, written as words: `Down Down e Tab`, `"text"` types text, `Ctrl+S`.
+    pub fn keys(&mut self, keys: &str) -> &mut Self {
+        for word in keys.split(' ').filter(|word| !word.is_empty()) {
+            match word.strip_prefix('"').and_then(|word| word.strip_suffix('"')) {
+                Some(text) => {
+                    for input in Decoder::default().feed(text.replace('_', " ").as_bytes()) {
+                        self.tell(Msg::Input(input));
+                    }
+                }
+                None => self.tell(Msg::Input(Input::Press(parse(word)))),
+            }
+        }
+        self
+    }
+
+    pub fn buffer(&self) -> Buffer {
+        self.buffer_of(self.app.size)
+    }
+
+    /// The picture in a window whose change of size the console has not heard of yet.
+    pub fn buffer_of(&self, size: (u16, u16)) -> Buffer {
+        let backend = TestBackend::new(size.0, size.1);
+        let mut terminal = Terminal::new(backend).expect("a test terminal");
+        terminal.draw(|frame| self.app.draw(frame)).expect("drawn");
+        terminal.backend().buffer().clone()
+    }
+
+    pub fn text(&self) -> String {
+        text(&self.buffer())
+    }
+
+    /// The screen's text and its attributes.
+    pub fn screen(&self) -> String {
+        let buffer = self.buffer();
+        format!("{}\n{}\n{}", text(&buffer), "=".repeat(usize::from(self.app.size.0)), attributes(&buffer))
+    }
+}
+
+fn text(buffer: &Buffer) -> String {
+    dump(buffer, |cell| cell.symbol().to_owned())
+}
+
+fn attributes(buffer: &Buffer) -> String {
+    dump(buffer, |cell| {
+        let marks = [(Modifier::REVERSED, "r"), (Modifier::UNDERLINED, "u"), (Modifier::BOLD, "b")];
+        let mark = marks.iter().find(|(modifier, _)| cell.modifier.contains(*modifier));
+        mark.map_or(" ", |(_, mark)| mark).to_owned()
+    })
+}
+
+fn dump(buffer: &Buffer, tell: impl Fn(&ratatui::buffer::Cell) -> String) -> String {
+    let area = buffer.area;
+    let line = |y| (0..area.width).map(|x| tell(&buffer[(x, y)])).collect::<String>().trim_end().to_owned();
+    (0..area.height).map(line).collect::<Vec<_>>().join("\n").trim_end().to_owned()
+}
+
+/// A key by the name that help gives it.
+pub fn parse(name: &str) -> Press {
+    let plain = [
+        Code::Enter,
+        Code::Esc,
+        Code::Tab,
+        Code::BackTab,
+        Code::Backspace,
+        Code::Delete,
+        Code::Insert,
+        Code::Up,
+        Code::Down,
+        Code::Left,
+        Code::Right,
+        Code::Home,
+        Code::End,
+        Code::PageUp,
+        Code::PageDown,
+    ];
+    let named = plain.into_iter().chain((1..=12).map(Code::F)).map(Press::key);
+    let letters = (' '..='~').map(Press::char).chain(('a'..='z').map(Press::ctrl));
+    named
+        .chain(letters)
+        .find(|press| press.to_string() == name)
+        .unwrap_or_else(|| unreachable!("no key {name}"))
+}
+
+pub fn refusal(field: Option<&str>, message: &str) -> ServiceError {
+    ServiceError { field: field.map(str::to_owned), ..ServiceError::new(ErrorKind::Refused, message) }
+}

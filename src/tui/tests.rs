@@ -1,0 +1,7 @@
+//! Keys in, screen out: every screen and popup at 100x30 and 80x24, and what must hold on all of them.
+
+mod behaviour;
+mod budget;
+mod pictures;
+mod sizes;
+mod ways_out;

@@ -1,0 +1,339 @@
+//! What keys do: messages in, state and actions out.
+
+use crate::domain::{Intent, Key, Kind, Role};
+use crate::service::{Action, Answer, ErrorKind, Event, Query, ServiceError, Verb, VerbState};
+use crate::tui::app::{Msg, Why};
+use crate::tui::decode::Input;
+use crate::tui::keys::Context;
+use crate::tui::popups::Popup;
+use crate::tui::testing::{Bench, Fake, refusal, status, training_setup};
+use crate::tui::theme::Theme;
+
+fn bench() -> Bench {
+    Bench::signed_in(80, 24)
+}
+
+fn toast(bench: &Bench) -> &str {
+    bench.app.toast.as_deref().unwrap_or_default()
+}
+
+#[test]
+fn the_selection_stays_on_its_row() {
+    let mut bench = bench();
+    bench.keys("Down Down Down");
+    assert_eq!(bench.app.list().key, Some(Key::drone("drone-004")));
+    bench.fake.rows.get_mut(&Kind::Drone).expect("drones").remove(0);
+    bench.tell(Msg::Service(Event::Data));
+    assert_eq!(bench.app.list().key, Some(Key::drone("drone-004")));
+    assert_eq!(bench.app.list().selected, 2);
+    // Turned round it is far below the window, and is followed there.
+    bench.keys("O");
+    assert_eq!(bench.app.list().key, Some(Key::drone("drone-004")));
+    assert_eq!(bench.app.list().selected, 56);
+    assert!(bench.text().contains("> drone-004"));
+    // Its row goes: the one that took its place is selected.
+    bench.fake.rows.get_mut(&Kind::Drone).expect("drones").retain(|row| row.label != "drone-004");
+    bench.tell(Msg::Service(Event::Data));
+    assert_eq!(bench.app.list().key, Some(Key::drone("drone-003")));
+}
+
+#[test]
+fn a_late_answer_about_another_row_is_passed_over() {
+    let mut bench = bench();
+    let verbs = |why_not: Option<&str>| {
+        Ok(Answer::Verbs(vec![VerbState { verb: Verb::Edit, why_not: why_not.map(str::to_owned) }]))
+    };
+    let key = bench.app.list().key.clone();
+    bench.tell(Msg::Answer(Why::Verbs(key), verbs(Some("not yours"))));
+    // What was asked before a row was selected is answered after it.
+    bench.tell(Msg::Answer(Why::Verbs(None), verbs(None)));
+    assert_eq!(bench.app.why_not(Verb::Edit).as_deref(), Some("not yours"));
+    let another = bench.fake.rows[&Kind::Drone][5].key.clone();
+    let shown = bench.app.detail.shown.clone();
+    let answer = bench.fake.answer(&Query::Show { key: another.clone() });
+    bench.tell(Msg::Answer(Why::Detail(another), Ok(answer)));
+    assert_eq!(bench.app.detail.shown, shown);
+}
+
+#[test]
+fn a_new_row_is_the_selected_one() {
+    let mut bench = bench();
+    bench.keys("Down n \"drone-061\"");
+    let mut row = bench.fake.rows[&Kind::Drone].last().cloned().expect("a drone");
+    (row.key, row.label) = (Key::drone("drone-061"), "drone-061".to_owned());
+    row.cells.insert("id".to_owned(), row.label.clone());
+    bench.fake.rows.get_mut(&Kind::Drone).expect("drones").push(row);
+    bench.keys("Ctrl+S");
+    assert_eq!(bench.app.list().key, Some(Key::drone("drone-061")));
+    assert!(bench.text().contains("> drone-061"), "{}", bench.text());
+}
+
+#[test]
+fn what_may_be_done_is_asked_for_the_row_that_is_selected() {
+    let mut bench = bench();
+    bench.fake.verbs_asked.borrow_mut().clear();
+    bench.keys("1");
+    let asked = bench.fake.verbs_asked.borrow().last().cloned().flatten();
+    assert_eq!(asked, bench.app.list().key);
+    assert!(asked.is_some());
+}
+
+#[test]
+fn only_the_window_is_asked_for() {
+    let mut bench = bench();
+    bench.keys("End");
+    let page = bench.app.list().page.as_ref().expect("a page");
+    assert_eq!(page.rows.len(), usize::from(bench.app.shape().rows.height));
+    assert_eq!(bench.app.list().key, Some(Key::drone("drone-060")));
+    assert!(bench.text().contains("> drone-060"));
+}
+
+#[test]
+fn a_form_closes_only_when_it_is_saved() {
+    let mut bench = bench();
+    bench.fake.refusal = Some(refusal(Some("id"), "Id drone-9 is taken."));
+    bench.keys("n \"drone-9\" Ctrl+S");
+    assert_eq!(bench.app.context(), Context::Form);
+    assert!(bench.text().contains("Id drone-9 is taken."));
+    assert!(bench.text().contains("drone-9"));
+    bench.keys("\"0\" F2");
+    assert_eq!(bench.app.context(), Context::List);
+    assert!(toast(&bench).starts_with("Saved: drone-90"), "{}", toast(&bench));
+    let Some(Action::Edit { intent: Intent::Create { key, fields }, .. }) = bench.fake.actions.last() else {
+        unreachable!("{:?}", bench.fake.actions)
+    };
+    assert_eq!(*key, Key::drone("drone-90"));
+    assert_eq!(fields.get("status"), Some(&Some("STANDBY".to_owned())));
+    bench.keys("Up");
+    assert_eq!(toast(&bench), "", "a success goes with the next key");
+}
+
+#[test]
+fn what_is_wrong_is_said_before_it_is_sent() {
+    let mut bench = bench();
+    bench.keys("1 n \"a_b\"");
+    assert!(bench.text().contains("Username is 3 to 64"), "while typing");
+    bench.keys("Ctrl+S");
+    assert!(bench.fake.actions.is_empty());
+    assert!(bench.text().contains("Full name is needed."));
+}
+
+#[test]
+fn an_edit_sends_what_changed_and_the_reason() {
+    let mut bench = bench();
+    // Model, status, region, operator, why.
+    bench.keys("e Down Right Down Down Down \"engine\" Down Enter");
+    let Some(Action::Edit { intent: Intent::Update { key, set }, reason, .. }) = bench.fake.actions.last()
+    else {
+        unreachable!("{:?}", bench.fake.actions)
+    };
+    assert_eq!(*key, Key::drone("drone-001"));
+    assert_eq!(set.keys().collect::<Vec<_>>(), ["status"]);
+    assert_eq!(reason.as_deref(), Some("engine"));
+}
+
+#[test]
+fn a_status_is_set_from_its_list() {
+    let mut bench = bench();
+    bench.keys("s \"maint\" Enter");
+    assert!(matches!(
+        bench.fake.actions.last(),
+        Some(Action::Edit { intent: Intent::Update { set, .. }, .. })
+            if set.get("status") == Some(&Some("MAINTENANCE".to_owned()))
+    ));
+}
+
+#[test]
+fn assigning_goes_both_ways() {
+    let mut bench = bench();
+    bench.keys("a \"p_rodman\"");
+    // The name has an underscore, which the harness types as a blank: both words are found.
+    bench.keys("Enter");
+    assert!(
+        matches!(bench.fake.actions.last(), Some(Action::Edit { intent: Intent::Assign { drone, .. }, .. }) if drone == "drone-001")
+    );
+    bench.keys("1 Down u \"drone-003\" Enter");
+    assert!(
+        matches!(bench.fake.actions.last(), Some(Action::Edit { intent: Intent::Unassign { drone, .. }, .. }) if drone == "drone-003")
+    );
+}
+
+#[test]
+fn what_cannot_be_chosen_is_not() {
+    let mut bench = bench();
+    bench.keys("a \"rodin\" Enter");
+    assert!(bench.fake.actions.is_empty());
+    assert!(bench.text().contains("l_rodin is not in Eastern."));
+}
+
+#[test]
+fn deleting_a_region_wants_its_name() {
+    let mut bench = bench();
+    bench.keys("2 Del Enter");
+    assert!(bench.fake.actions.is_empty());
+    bench.keys("\"Easter\" Enter");
+    assert!(bench.fake.actions.is_empty(), "not the whole name");
+    bench.keys("\"n\" Enter");
+    assert!(matches!(bench.fake.actions.last(), Some(Action::Edit { intent: Intent::Delete { .. }, .. })));
+}
+
+#[test]
+fn deleting_a_drone_stands_on_no() {
+    let mut bench = bench();
+    bench.keys("D Enter");
+    assert!(bench.fake.actions.is_empty() && bench.app.popups.is_empty());
+    bench.keys("D Right Enter");
+    assert_eq!(bench.fake.actions.len(), 1);
+}
+
+#[test]
+fn what_the_role_may_not_is_said_when_pressed() {
+    let fake = Fake { role: Role::Operator, ..Fake::default() };
+    let mut bench = Bench::signed_in_with(80, 24, Theme::default(), fake);
+    bench.keys("n");
+    assert_eq!(toast(&bench), "To do this needs the role MAIN_HQ.");
+    assert!(bench.app.popups.is_empty());
+    assert!(bench.keys("Up").text().contains("(n new)"), "the footer keeps it, in brackets");
+}
+
+#[test]
+fn related_things_lead_on_and_back() {
+    let mut bench = bench();
+    bench.keys("Enter Down Down Down Enter");
+    assert_eq!(bench.app.detail.key.as_ref().map(|key| key.kind), Some(Kind::User));
+    assert_eq!(bench.app.tab, 0);
+    bench.keys("Backspace");
+    assert_eq!(bench.app.detail.key, Some(Key::drone("drone-001")));
+    bench.keys("Esc");
+    assert_eq!(bench.app.context(), Context::List);
+    assert_eq!(bench.app.list().key, Some(Key::drone("drone-001")));
+}
+
+#[test]
+fn a_paste_is_text_or_nothing() {
+    let mut bench = bench();
+    bench.tell(Msg::Input(Input::Paste("Dq\n".to_owned())));
+    assert!(bench.app.popups.is_empty() && !bench.left);
+    assert!(toast(&bench).contains("dropped"));
+    bench.keys("/");
+    bench.tell(Msg::Input(Input::Paste("drone-01\n".to_owned())));
+    assert_eq!(bench.app.list().filter.text(), "drone-01");
+    assert!(bench.app.list().filtering, "a line break submits nothing");
+    assert_eq!(bench.app.list().matched(), 10);
+    bench.keys("Esc");
+    assert_eq!(bench.app.list().matched(), 60);
+}
+
+#[test]
+fn leaving_asks_only_where_text_would_be_lost() {
+    let mut bench = bench();
+    bench.keys("e Ctrl+Q");
+    assert!(!bench.left);
+    assert!(bench.text().contains("3 edits wait; they are saved here"), "{}", bench.text());
+    bench.keys("Esc Esc q");
+    assert!(bench.left);
+}
+
+#[test]
+fn ctrl_c_twice_leaves_from_anywhere() {
+    for keys in ["", "e", "?", "/", "m"] {
+        let mut bench = bench();
+        bench.keys(keys).keys("Ctrl+C");
+        assert!(!bench.left && toast(&bench).contains("again"));
+        bench.keys("Ctrl+C");
+        assert!(bench.left, "from {keys}");
+    }
+    let mut bench = bench();
+    bench.keys("Ctrl+C Up Ctrl+C");
+    assert!(!bench.left, "only in a row");
+}
+
+#[test]
+fn an_error_stays_until_it_is_put_away() {
+    let mut bench = bench();
+    bench.fake.refusal = Some(ServiceError::new(ErrorKind::Server, "The server is on fire."));
+    bench.keys("r Up Down x");
+    assert!(bench.text().contains("on fire"));
+    assert!(!bench.keys("Esc").text().contains("on fire"));
+}
+
+#[test]
+fn a_popup_that_saves_takes_no_second_save_and_may_be_left() {
+    let mut bench = bench();
+    bench.keys("e");
+    let effects = bench.app.update(Msg::Input(Input::Press(crate::tui::testing::parse("Ctrl+S"))));
+    assert_eq!(effects.len(), 1);
+    assert!(bench.app.update(Msg::Input(Input::Press(crate::tui::testing::parse("Ctrl+S")))).is_empty());
+    bench.keys("Esc");
+    let submission = bench.app.submitted;
+    bench.tell(Msg::Done(submission, Err(refusal(None, "No."))));
+    assert!(matches!(bench.app.popups.last(), Some(Popup::Message(_))), "told even so");
+}
+
+#[test]
+fn the_training_line_goes_and_comes() {
+    let mut fake = Fake::default();
+    fake.status.training_line = Some(true);
+    let mut bench = Bench::signed_in_with(100, 30, Theme::default(), fake);
+    assert!(bench.text().contains("F8 line off"));
+    bench.keys("F8");
+    assert_eq!(bench.fake.actions.last(), Some(&Action::TrainingLine { up: false }));
+}
+
+#[test]
+fn signing_in_takes_address_and_password() {
+    let mut bench = Bench::new(80, 24, Theme::default(), Fake::default());
+    bench.keys("Enter");
+    assert!(bench.signed_in_as.is_empty(), "without a password nothing starts");
+    bench.keys("F2 \"secret\" Enter");
+    assert_eq!(bench.signed_in_as, [("field".to_owned(), "west@flyos.mil".to_owned())]);
+    assert!(bench.app.sign_in.password.is_empty(), "the password is not kept");
+    bench.keys("Esc");
+    assert!(bench.app.sign_in.waiting.is_none());
+    bench.tell(Msg::Service(Event::SignedIn { offline: false, trouble: None }));
+    assert_eq!(bench.app.context(), Context::List);
+    bench.tell(Msg::Service(Event::SignedOut { why: Some("Your session ended.".to_owned()) }));
+    assert!(bench.text().contains("Your session ended."));
+    assert!(bench.app.list().page.is_none(), "nothing of the session is left");
+}
+
+#[test]
+fn in_training_enter_is_enough() {
+    let fake = Fake { setup: training_setup(), status: status(), ..Fake::default() };
+    let mut bench = Bench::new(80, 24, Theme::default(), fake);
+    bench.keys("Down Enter");
+    assert_eq!(bench.signed_in_as, [("training".to_owned(), "east@flyos.mil".to_owned())]);
+}
+
+#[test]
+fn the_first_project_is_asked_for() {
+    let fake = Fake { setup: crate::service::Setup::default(), ..Fake::default() };
+    let mut bench = Bench::new(80, 24, Theme::default(), fake);
+    assert_eq!(bench.app.context(), Context::AddProject);
+    bench.fake.setup = crate::tui::testing::setup();
+    bench.keys("\"field\" Enter \"https://abc.supabase.co\" Enter \"sb_key\" Enter");
+    assert!(matches!(bench.fake.actions.last(), Some(Action::AddProject { name, .. }) if name == "field"));
+    assert_eq!(bench.app.context(), Context::SignIn);
+}
+
+#[test]
+fn the_selection_is_seen_without_colour() {
+    let theme = Theme { mono: true, ascii: false };
+    let bench = Bench::signed_in_with(80, 24, theme, Fake::default());
+    let buffer = bench.buffer();
+    let reversed = |y| (0..80).all(|x| buffer[(x, y)].modifier.contains(ratatui::style::Modifier::REVERSED));
+    let rows: Vec<u16> = (0..23).filter(|y| reversed(*y)).collect();
+    assert_eq!(rows, [bench.app.shape().rows.y]);
+    assert!(bench.text().lines().nth(usize::from(rows[0])).is_some_and(|line| line.starts_with(" > ")));
+    assert!(buffer.content.iter().all(|cell| cell.fg == ratatui::style::Color::Reset));
+}
+
+#[test]
+fn data_reaches_the_screen_clean() {
+    let mut fake = Fake::default();
+    let rows = fake.rows.get_mut(&Kind::User).expect("users");
+    rows[0].cells.insert("full_name".to_owned(), "Eve\u{1b}[2J\u{202e}live".to_owned());
+    let mut bench = Bench::signed_in_with(120, 30, Theme::default(), fake);
+    bench.keys("1");
+    assert!(bench.text().contains("Eve·[2J·live"), "{}", bench.text());
+}

@@ -1,0 +1,157 @@
+//! What moves over the line is counted: the true backend writes into memory.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+
+use ratatui::Terminal;
+use ratatui::layout::Size;
+
+use crate::domain::Kind;
+use crate::service::Event;
+use crate::tui::app::Msg;
+use crate::tui::backend::Frugal;
+use crate::tui::testing::{Bench, Fake, NOW};
+use crate::tui::theme::Theme;
+
+#[derive(Clone, Default)]
+struct Line(Rc<RefCell<Vec<u8>>>);
+
+impl io::Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Scene {
+    bench: Bench,
+    line: Line,
+    terminal: Terminal<Frugal<Line>>,
+}
+
+impl Scene {
+    fn new(bench: Bench) -> Self {
+        Self::with(bench, true)
+    }
+
+    fn with(bench: Bench, colour: bool) -> Self {
+        let line = Line::default();
+        let (width, height) = bench.app.size;
+        let backend = Frugal::new(line.clone(), colour, move || Ok(Size { width, height }));
+        let terminal = Terminal::new(backend).expect("a terminal");
+        let mut scene = Self { bench, line, terminal };
+        scene.draw();
+        scene
+    }
+
+    /// Draws; the bytes and writes it took.
+    fn draw(&mut self) -> (usize, usize) {
+        let before = (self.terminal.backend().bytes, self.terminal.backend().writes);
+        let app = &self.bench.app;
+        self.terminal.draw(|frame| app.draw(frame)).expect("drawn");
+        let backend = self.terminal.backend();
+        (backend.bytes - before.0, backend.writes - before.1)
+    }
+
+    fn after(&mut self, keys: &str) -> (usize, usize) {
+        self.bench.keys(keys);
+        self.draw()
+    }
+}
+
+fn scene() -> Scene {
+    Scene::new(Bench::signed_in(80, 24))
+}
+
+#[test]
+fn moving_the_cursor_is_cheap() {
+    let mut scene = scene();
+    let costs: Vec<usize> = (0..12).map(|_| scene.after("Down").0).collect();
+    tell_cost("cursor", &costs);
+    assert!(costs.iter().all(|cost| *cost <= 250), "{costs:?}");
+}
+
+#[test]
+fn one_frame_is_one_write() {
+    let mut scene = scene();
+    assert_eq!(scene.after("1").1, 1);
+    assert_eq!(scene.after("Down").1, 1);
+}
+
+#[test]
+fn nothing_new_writes_nothing() {
+    let mut scene = scene();
+    assert_eq!(scene.draw(), (0, 0));
+    scene.bench.tell(Msg::Time(NOW));
+    scene.bench.tell(Msg::Service(Event::Data));
+    assert_eq!(scene.draw(), (0, 0));
+    assert_eq!(scene.after("Up"), (0, 0), "already at the top");
+    scene.after("/");
+    assert_eq!(scene.draw(), (0, 0), "with the cursor to be seen as well");
+}
+
+#[test]
+fn a_minute_costs_its_ages_only() {
+    let mut scene = scene();
+    scene.bench.tell(Msg::Time(crate::domain::Stamp(NOW.0 + 60_000_000)));
+    let (bytes, _) = scene.draw();
+    assert!((1..=300).contains(&bytes), "{bytes}");
+}
+
+#[test]
+fn one_row_of_others_is_cheap() {
+    let mut scene = scene();
+    let rows = scene.bench.fake.rows.get_mut(&Kind::Drone).expect("drones");
+    rows[9].cells.insert("status".to_owned(), "OFFLINE".to_owned());
+    scene.bench.tell(Msg::Service(Event::Data));
+    let (bytes, _) = scene.draw();
+    assert!((1..=150).contains(&bytes), "{bytes}");
+}
+
+#[test]
+fn pages_and_tabs_keep_to_their_budget() {
+    let mut scene = scene();
+    let page = scene.after("PgDn").0;
+    let tab = scene.after("1").0;
+    assert!(page <= 2500, "{page}");
+    assert!(tab <= 4000, "{tab}");
+}
+
+#[test]
+fn a_large_frame_is_synchronised_and_a_small_one_is_not() {
+    let mut scene = scene();
+    let first = String::from_utf8(scene.line.0.take()).expect("text");
+    assert!(first.starts_with("\x1b[?2026h") && first.ends_with("\x1b[?2026l"));
+    assert!(first.len() <= 5000, "{}", first.len());
+    scene.after("Down");
+    let small = String::from_utf8(scene.line.0.take()).expect("text");
+    assert!(!small.contains("2026"), "{small:?}");
+}
+
+#[test]
+fn only_the_sixteen_colours_and_none_where_unwanted() {
+    let mut scene = scene();
+    scene.after("1");
+    scene.after("Del");
+    let bytes = String::from_utf8(scene.line.0.take()).expect("text");
+    assert!(!bytes.contains("38;5") && !bytes.contains("38;2"));
+    // The theme of the bench is coloured: leaving colours out is the backend's own care as well.
+    let mono = Scene::with(Bench::signed_in_with(80, 24, Theme::default(), Fake::default()), false);
+    let bytes = String::from_utf8(mono.line.0.take()).expect("text");
+    let codes =
+        bytes.split('\x1b').filter_map(|part| part.strip_prefix('[')?.split_once('m')).map(|(code, _)| code);
+    let allowed = ["", "0", "1", "4", "7", "0;1", "0;7", "0;4", "1;7", "0;1;7"];
+    for code in codes.filter(|code| code.chars().all(|c| c.is_ascii_digit() || c == ';')) {
+        assert!(allowed.contains(&code), "{code}");
+    }
+    assert!(bytes.contains("7m"), "the selection is reversed");
+}
+
+fn tell_cost(what: &str, costs: &[usize]) {
+    eprintln!("{what}: {costs:?} bytes at 80x24");
+}

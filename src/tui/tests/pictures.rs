@@ -1,0 +1,194 @@
+//! The pictures: what a person sees after some keys. Read them when they change.
+
+use crate::domain::Role;
+use crate::service::{ErrorKind, Event, ServiceError, Setup};
+use crate::tui::app::Msg;
+use crate::tui::testing::{Bench, Fake, refusal, training_setup};
+use crate::tui::theme::Theme;
+
+const SIZES: [(u16, u16); 2] = [(100, 30), (80, 24)];
+
+fn keep(name: &str, bench: &Bench) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../../../tests/snapshots/tui");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    let (width, height) = bench.app.size;
+    settings.bind(|| insta::assert_snapshot!(format!("{name}_{width}x{height}"), bench.screen()));
+}
+
+/// The picture after some keys, at both sizes, starting on the list of drones.
+fn after(name: &str, keys: &str) {
+    for (width, height) in SIZES {
+        keep(name, Bench::signed_in(width, height).keys(keys));
+    }
+}
+
+fn sign_in(setup: &Setup, name: &str, then: impl Fn(&mut Bench)) {
+    for (width, height) in SIZES {
+        let mut fake = Fake { setup: setup.clone(), ..Fake::default() };
+        fake.status.link = crate::service::Link::SignedOut;
+        fake.status.as_of = None;
+        (fake.status.waiting, fake.status.needs_you) = (0, 0);
+        let mut bench = Bench::new(width, height, Theme::default(), fake);
+        then(&mut bench);
+        keep(name, &bench);
+    }
+}
+
+#[test]
+fn sign_in_known() {
+    sign_in(&crate::tui::testing::setup(), "sign_in_known", |bench| {
+        bench.keys("\"secret\"");
+    });
+}
+
+#[test]
+fn sign_in_training() {
+    sign_in(&training_setup(), "sign_in_training", |bench| {
+        bench.keys("Down Down");
+    });
+}
+
+#[test]
+fn sign_in_first_project() {
+    sign_in(&Setup::default(), "sign_in_first_project", |bench| {
+        bench.keys("\"field\" Enter \"https://abc\"");
+    });
+}
+
+#[test]
+fn sign_in_waits() {
+    sign_in(&crate::tui::testing::setup(), "sign_in_waits", |bench| {
+        bench.keys("\"secret\" Enter");
+    });
+}
+
+#[test]
+fn sign_in_failed() {
+    sign_in(&crate::tui::testing::setup(), "sign_in_failed", |bench| {
+        bench.keys("\"secret\" Enter");
+        let error = ServiceError::new(ErrorKind::SignIn, "The password of east@flyos.mil is wrong.")
+            .hint("Type it again; after several wrong ones the server makes you wait.");
+        bench.tell(Msg::Service(Event::SignInFailed(error)));
+    });
+}
+
+#[test]
+fn lists() {
+    after("drones", "Down Down");
+    after("users", "1 Down");
+    after("regions", "2");
+    after("drones_end", "End");
+}
+
+#[test]
+fn filters() {
+    after("filter_typing", "/ \"status:maint\"");
+    after("filter_kept", "/ \"status:maint\" Enter Down");
+    after("filter_nothing", "/ \"zzz\" Enter");
+}
+
+#[test]
+fn details() {
+    after("detail_changed", "Down Down Enter");
+    after("detail_conflict", "Down Down Down Down Down Down Enter");
+    after("detail_jumped", "Enter Down Down Down Enter");
+}
+
+#[test]
+fn forms() {
+    after("form_new_drone", "n \"drone-0\"");
+    after("form_new_user_wrong", "1 n \"a\"");
+    after("form_edit", "e");
+    after("form_edit_follows", "e Down Down Enter Down Enter");
+}
+
+#[test]
+fn a_refused_form_stays() {
+    for (width, height) in SIZES {
+        let mut bench = Bench::signed_in(width, height);
+        bench.keys("1 n \"main\" Tab \"Ada_Lind\" Tab \"a@b.mil\"");
+        bench.fake.refusal = Some(refusal(Some("username"), "Username main is taken."));
+        bench.keys("Ctrl+S");
+        keep("form_refused", &bench);
+    }
+}
+
+#[test]
+fn pickers() {
+    after("picker_status", "s");
+    after("picker_assign", "a \"rod\"");
+    after("picker_assign_not_possible", "a Down Down Down");
+    after("picker_unassign", "u");
+    after("picker_sort", "o");
+}
+
+#[test]
+fn confirmations() {
+    after("confirm_delete_region", "2 Del \"Eas\"");
+    after("confirm_delete_drone", "Del");
+    after("confirm_quit", "e Ctrl+Q");
+    after("confirm_sign_out", "F9");
+}
+
+#[test]
+fn menu_and_help() {
+    after("menu", "m");
+    after("help", "?");
+    after("help_search", "? \"filter\"");
+}
+
+#[test]
+fn what_the_role_may_not_is_told() {
+    for (width, height) in SIZES {
+        let fake = Fake { role: Role::Operator, ..Fake::default() };
+        let mut bench = Bench::signed_in_with(width, height, Theme::default(), fake);
+        bench.keys("n");
+        keep("role_toast", &bench);
+        bench.keys("m");
+        keep("role_menu", &bench);
+        bench.keys("Esc e Right Up");
+        keep("role_form", &bench);
+    }
+}
+
+#[test]
+fn an_error_stays() {
+    for (width, height) in SIZES {
+        let mut bench = Bench::signed_in(width, height);
+        bench.fake.refusal =
+            Some(refusal(None, "The server does not answer.").hint("What is saved here is safe."));
+        bench.keys("r");
+        keep("message", &bench);
+    }
+}
+
+#[test]
+fn in_training_the_line_can_be_taken_away() {
+    for (width, height) in SIZES {
+        let mut fake = Fake::default();
+        fake.status.training_line = Some(false);
+        keep("training", &Bench::signed_in_with(width, height, Theme::default(), fake));
+    }
+}
+
+#[test]
+fn what_needs_somebody_is_loud() {
+    let mut fake = Fake::default();
+    fake.status.link = crate::service::Link::SignInAgain;
+    keep("loud", &Bench::signed_in_with(80, 24, Theme::default(), fake));
+}
+
+#[test]
+fn small_and_plain() {
+    for (width, height) in [(60, 15), (40, 10), (39, 9)] {
+        keep("small", Bench::signed_in(width, height).keys("Down"));
+    }
+    keep("small_detail", Bench::signed_in(60, 15).keys("Enter"));
+    keep("small_form", Bench::signed_in(60, 15).keys("e"));
+    let theme = Theme { ascii: true, mono: true };
+    keep("ascii", Bench::signed_in_with(80, 24, theme, Fake::default()).keys("Down"));
+    let fake = Fake { setup: training_setup(), ..Fake::default() };
+    keep("small_sign_in", &Bench::new(60, 15, theme, fake));
+}

@@ -1,0 +1,103 @@
+//! The ways out, on a true terminal: a second copy of this test program takes a pty and hangs on purpose, its
+//! loop deaf and its store never shut. It must be gone in time all the same, and the terminal given back.
+
+use std::io::{Read as _, Write as _};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+use crate::tui::terminal::{TEARDOWN, Tty};
+use crate::tui::{input, signals};
+
+/// Half a second is the promise; the rest is for a machine that is busy with other tests.
+const TIME_MAX: Duration = Duration::from_millis(1500);
+const READY: &[u8] = b"ready";
+
+#[test]
+#[ignore = "it is the program that the other tests of this file start"]
+fn the_program() {
+    if std::env::var_os("FLYOS_TEST_HANG").is_none() {
+        return;
+    }
+    let tty = Tty::find().expect("a terminal");
+    let (sender, _deaf) = mpsc::channel();
+    let never: signals::Shutdown = Arc::new(|| std::thread::sleep(Duration::from_secs(60)));
+    signals::watch(sender.clone(), Arc::clone(&never)).expect("watched");
+    tty.enter().expect("taken");
+    input::watch(tty.input().expect("its input"), sender, never).expect("read");
+    tty.output().expect("its output").write_all(READY).expect("written");
+    std::thread::sleep(Duration::from_secs(60));
+}
+
+struct Program {
+    child: Box<dyn Child + Send + Sync>,
+    /// Held so that the terminal stays open.
+    _master: Box<dyn MasterPty + Send>,
+    /// What it wrote, all of it once it has ended.
+    seen: mpsc::Receiver<Vec<u8>>,
+    written: Vec<u8>,
+}
+
+fn start() -> Program {
+    let pair = native_pty_system().openpty(PtySize::default()).expect("a pty");
+    let mut command = CommandBuilder::new(std::env::current_exe().expect("this program"));
+    command.args(["--ignored", "--exact", "tui::tests::ways_out::the_program", "--nocapture"]);
+    command.env("FLYOS_TEST_HANG", "1");
+    let child = pair.slave.spawn_command(command).expect("started");
+    let mut reader = pair.master.try_clone_reader().expect("its output");
+    let (sender, seen) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        while let Ok(count @ 1..) = reader.read(&mut bytes) {
+            if sender.send(bytes.get(..count).unwrap_or_default().to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    let mut program = Program { child, _master: pair.master, seen, written: Vec::new() };
+    program.wait_for(READY);
+    program
+}
+
+impl Program {
+    fn wait_for(&mut self, wanted: &[u8]) {
+        while !self.written.windows(wanted.len()).any(|window| window == wanted) {
+            let more = self.seen.recv_timeout(Duration::from_secs(20));
+            let so_far = String::from_utf8_lossy(&self.written).into_owned();
+            self.written.extend(more.unwrap_or_else(|_| unreachable!("it never came: {so_far:?}")));
+        }
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let id = self.child.process_id().and_then(|id| i32::try_from(id).ok());
+        let id = id.and_then(rustix::process::Pid::from_raw).expect("its id");
+        rustix::process::kill_process(id, signal).expect("told");
+    }
+
+    /// Waits for its end; how long that took, and with what code.
+    fn end(&mut self) -> (Duration, u32) {
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_secs(10) {
+            if let Some(status) = self.child.try_wait().expect("known") {
+                return (begin.elapsed(), status.exit_code());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.child.kill().ok();
+        (begin.elapsed(), 0)
+    }
+}
+
+#[test]
+fn a_signal_ends_it_and_gives_the_terminal_back() {
+    use rustix::process::Signal;
+    for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130), (Signal::QUIT, 131)] {
+        let mut program = start();
+        program.signal(signal);
+        let (time, ended) = program.end();
+        assert!(time < TIME_MAX, "{signal:?} took {time:?}");
+        assert_eq!(ended, code, "{signal:?}");
+        program.wait_for(TEARDOWN);
+    }
+}

@@ -1,0 +1,67 @@
+//! What the console says of its own accord. What it says about data, errors and the state comes from the
+//! service; titles of keys are in the table of keys.
+
+use crate::domain::Kind;
+
+pub const PROJECT_NEEDED: &str = "No project is known on this machine yet. Which one?";
+pub const PROJECT_NAME_HINT: &str = "What you call it here, such as field or training";
+pub const PROJECT_URL_HINT: &str = "https://… of the project: Project Settings, API";
+pub const PROJECT_KEY_HINT: &str = "The publishable key; never the secret one";
+pub const PASTE_DROPPED: &str = "Pasted text was dropped: there is no text field here.";
+pub const INTERRUPT_AGAIN: &str = "Ctrl+C again leaves the console.";
+pub const NOTHING_SELECTED: &str = "Nothing is selected.";
+pub const NO_TRAINING: &str = "Only the training server has a line to take away.";
+pub const SYNC_ASKED: &str = "Asking the server for news, and sending what waits.";
+pub const NO_WAY_BACK: &str = "There is nothing to go back to.";
+pub const WINDOW_TOO_SMALL: &str = "window too small";
+pub const SAVING: &str = "Saving …";
+pub const LINE_UP: &str = "The line is back.";
+pub const LINE_DOWN: &str = "The line is gone. Work on: edits are kept and sent when it is back.";
+pub const STOPPED_WAITING: &str = "No longer waiting. If the answer comes all the same, you are signed in.";
+
+pub fn signing_in(email: &str) -> String {
+    format!("Signing in {email} … Esc stops waiting.")
+}
+
+pub fn training_accounts(password: &str) -> String {
+    format!("Training: password {password}. Up and Down pick one.")
+}
+
+/// `offline`: opened with what the machine has. Whether there is a line is not known yet, so nothing is said of it.
+pub fn signed_in(offline: bool) -> &'static str {
+    if offline {
+        "Opened what this machine has. The bottom line says whether the server answers."
+    } else {
+        "Signed in."
+    }
+}
+
+/// How many edits wait, and that they are safe.
+pub fn waiting(edits: usize) -> Option<String> {
+    match edits {
+        0 => None,
+        1 => Some("1 edit waits; it is saved here and is sent next time.".to_owned()),
+        _ => Some(format!("{edits} edits wait; they are saved here and are sent next time.")),
+    }
+}
+
+pub fn saved(edits: usize, summary: &str) -> String {
+    if edits == 0 { summary.to_owned() } else { format!("Saved: {summary}") }
+}
+
+pub fn not_for(kind: Kind) -> String {
+    format!("There is no such action for a {kind}.")
+}
+
+pub fn delete_title(kind: Kind, label: &str) -> String {
+    format!("Delete {kind} {label}?")
+}
+
+pub fn type_to_delete(name: &str) -> String {
+    format!("Type {name} to delete:")
+}
+
+/// A window that takes no more than one line.
+pub fn too_small(state: &str) -> String {
+    format!("{state} · {WINDOW_TOO_SMALL}")
+}

@@ -1,0 +1,177 @@
+//! How things look, by what they mean. Colour only ever repeats what a glyph, a word or an attribute says
+//! already, so that nothing is lost without it; the sixteen colours leave the shade to the person's terminal.
+
+use ratatui::style::{Color, Modifier, Style};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+use crate::domain::field::is_harmful;
+use crate::service::Mark;
+
+/// The look, decided at the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Theme {
+    /// Only characters that every terminal and font has.
+    pub ascii: bool,
+    /// No colour at all.
+    pub mono: bool,
+}
+
+#[expect(clippy::unused_self, reason = "every style is asked of the theme, for any may come to depend on it")]
+impl Theme {
+    fn coloured(self, colour: Color) -> Style {
+        if self.mono { Style::new() } else { Style::new().fg(colour) }
+    }
+
+    pub fn plain(self) -> Style {
+        Style::new()
+    }
+
+    /// The one selected row; the gutter's mark says it a second time.
+    pub fn selected(self) -> Style {
+        Style::new().add_modifier(Modifier::REVERSED)
+    }
+
+    pub fn strong(self) -> Style {
+        Style::new().add_modifier(Modifier::BOLD)
+    }
+
+    /// What helps and could be missed.
+    pub fn faint(self) -> Style {
+        self.coloured(Color::DarkGray)
+    }
+
+    pub fn loud(self) -> Style {
+        Style::new().add_modifier(Modifier::REVERSED)
+    }
+
+    pub fn warning(self) -> Style {
+        self.coloured(Color::Yellow)
+    }
+
+    pub fn error(self) -> Style {
+        self.coloured(Color::Red).add_modifier(Modifier::BOLD)
+    }
+
+    /// The style of a status word; only what wants a second look has one.
+    pub fn status(self, word: &str) -> Style {
+        match word {
+            "MAINTENANCE" => self.warning(),
+            "OFFLINE" | "INACTIVE" => self.faint(),
+            _ => self.plain(),
+        }
+    }
+
+    const fn glyph(self, unicode: &'static str, ascii: &'static str) -> &'static str {
+        if self.ascii { ascii } else { unicode }
+    }
+
+    /// The glyph before a status word; a word nobody knows (old data) gets a question mark.
+    pub fn status_glyph(self, word: &str) -> &'static str {
+        match word {
+            "ACTIVE" => self.glyph("●", "*"),
+            "STANDBY" => self.glyph("○", "o"),
+            "MAINTENANCE" => self.glyph("▲", "!"),
+            "OFFLINE" | "INACTIVE" => self.glyph("×", "x"),
+            _ => "?",
+        }
+    }
+
+    pub const fn sort_arrow(self, descending: bool) -> &'static str {
+        if descending { self.glyph("↓", "v") } else { self.glyph("↑", "^") }
+    }
+
+    pub const fn rule(self) -> &'static str {
+        self.glyph("─", "-")
+    }
+
+    pub const fn divider(self) -> &'static str {
+        self.glyph("│", "|")
+    }
+
+    pub const fn corners(self) -> [&'static str; 4] {
+        if self.ascii { ["+", "+", "+", "+"] } else { ["┌", "┐", "└", "┘"] }
+    }
+
+    /// Says that a field opens a list.
+    pub const fn opens(self) -> &'static str {
+        self.glyph("▾", "v")
+    }
+
+    pub const fn mask(self) -> &'static str {
+        self.glyph("•", "*")
+    }
+
+    pub const fn ellipsis(self) -> &'static str {
+        self.glyph("…", "..")
+    }
+
+    /// Text from data, fit for a terminal: nothing in it moves the cursor, hides or turns text round.
+    pub fn clean(self, text: &str) -> String {
+        let sound = |c: char| !is_harmful(c) && (!self.ascii || c.is_ascii());
+        text.chars().map(|c| if sound(c) { c } else { self.stand_in(c) }).collect()
+    }
+
+    fn stand_in(self, c: char) -> char {
+        match (self.ascii, c) {
+            (false, _) => '·',
+            (true, '·' | '•') => '-',
+            (true, '…') => '~',
+            (true, _) => '?',
+        }
+    }
+
+    /// Cleaned and cut to so many columns, the cut told by an ellipsis.
+    pub fn fit(self, text: &str, width: usize) -> String {
+        let text = self.clean(text);
+        if text.width() <= width {
+            return text;
+        }
+        let room = width.saturating_sub(self.ellipsis().width());
+        let mut out = String::new();
+        let mut used = 0;
+        for c in text.chars() {
+            used += c.width().unwrap_or(0);
+            if used > room {
+                break;
+            }
+            out.push(c);
+        }
+        if width >= self.ellipsis().width() {
+            out.push_str(self.ellipsis());
+        }
+        out
+    }
+}
+
+/// The mark of a row: what needs a person comes before what is merely unsent.
+pub const fn row_mark(mark: Option<Mark>, needs_you: bool) -> &'static str {
+    match (needs_you, mark) {
+        (true, _) => "?!",
+        (_, Some(Mark::New)) => "+",
+        (_, Some(Mark::Changed)) => "~",
+        (_, Some(Mark::Deleted)) => "-",
+        (_, None) => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_cannot_reach_the_terminal_as_anything_but_text() {
+        let theme = Theme::default();
+        assert_eq!(theme.clean("a\u{1b}[31mb\u{202e}c\n"), "a·[31mb·c·");
+        assert_eq!(Theme { ascii: true, mono: true }.clean("Küste · 漢\u{7}"), "K?ste - ??");
+    }
+
+    #[test]
+    fn cuts_count_columns_and_not_characters() {
+        let theme = Theme::default();
+        assert_eq!(theme.fit("漢字漢字", 5), "漢字…");
+        assert_eq!(theme.fit("漢字漢字", 4), "漢…");
+        assert_eq!(theme.fit("abc", 3), "abc");
+        assert_eq!(theme.fit("abc", 0), "");
+        assert_eq!(Theme { ascii: true, mono: false }.fit("abcdef", 4), "ab..");
+    }
+}

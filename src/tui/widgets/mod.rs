@@ -1,0 +1,147 @@
+//! The small things screens are made of. All of them draw through a `Pen`, which cuts and cleans every text
+//! and never leaves its area: no size of window and no data can make drawing fail.
+
+pub mod state_line;
+pub mod table;
+pub mod tabs;
+pub mod text_field;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr as _;
+
+use super::theme::Theme;
+
+/// Draws into a frame's cells.
+pub struct Pen<'a> {
+    pub theme: Theme,
+    /// Where the terminal's cursor is to be seen.
+    pub cursor: Option<Position>,
+    buffer: &'a mut Buffer,
+}
+
+impl<'a> Pen<'a> {
+    pub fn new(buffer: &'a mut Buffer, theme: Theme) -> Self {
+        Self { theme, cursor: None, buffer }
+    }
+
+    /// Writes one text into the area's first line, cut to its width; the columns it took.
+    pub fn put(&mut self, area: Rect, text: &str, style: Style) -> u16 {
+        let area = area.intersection(self.buffer.area);
+        if area.is_empty() {
+            return 0;
+        }
+        let text = self.theme.fit(text, usize::from(area.width));
+        let (end, _) = self.buffer.set_stringn(area.x, area.y, &text, usize::from(area.width), style);
+        end - area.x
+    }
+
+    /// The same at the right edge.
+    pub fn put_right(&mut self, area: Rect, text: &str, style: Style) {
+        let width = columns(&self.theme.clean(text)).min(area.width);
+        self.put(Rect { x: area.right() - width, width, ..area }, text, style);
+    }
+
+    /// Several texts after each other in one line.
+    pub fn put_all(&mut self, area: Rect, parts: &[(&str, Style)]) -> u16 {
+        let mut used = 0;
+        for (text, style) in parts {
+            used += self.put(after(area, used), text, *style);
+        }
+        used
+    }
+
+    /// Lays a style over what is there.
+    pub fn lay(&mut self, area: Rect, style: Style) {
+        self.buffer.set_style(area, style);
+    }
+
+    /// A line across.
+    pub fn rule(&mut self, area: Rect) {
+        let text = self.theme.rule().repeat(usize::from(area.width));
+        self.put(area, &text, self.theme.faint());
+    }
+
+    /// Empties the area and puts a frame round it; what is inside.
+    pub fn frame(&mut self, area: Rect, title: &str) -> Rect {
+        let area = area.intersection(self.buffer.area);
+        ratatui::widgets::Widget::render(ratatui::widgets::Clear, area, self.buffer);
+        let [top_left, top_right, bottom_left, bottom_right] = self.theme.corners();
+        let across = self.theme.rule().repeat(usize::from(area.width.saturating_sub(2)));
+        let faint = self.theme.faint();
+        for y in area.top()..area.bottom() {
+            let line = Rect { y, height: 1, ..area };
+            let (left, right) = match y {
+                y if y == area.top() => (top_left, top_right),
+                y if y + 1 == area.bottom() => (bottom_left, bottom_right),
+                _ => (self.theme.divider(), self.theme.divider()),
+            };
+            if y == area.top() || y + 1 == area.bottom() {
+                self.put(after(line, 1), &across, faint);
+            }
+            self.put(line, left, faint);
+            self.put_right(line, right, faint);
+        }
+        let title_area = Rect { width: area.width.saturating_sub(4), height: 1, ..after(area, 2) };
+        self.put(title_area, &format!(" {title} "), self.theme.strong());
+        shrink(area, 2, 1)
+    }
+}
+
+/// The columns a text takes.
+pub fn columns(text: &str) -> u16 {
+    u16::try_from(text.width()).unwrap_or(u16::MAX)
+}
+
+/// What remains of a line after so many columns.
+pub fn after(area: Rect, used: u16) -> Rect {
+    let used = used.min(area.width);
+    Rect { x: area.x + used, width: area.width - used, ..area }
+}
+
+/// The line at that height of the area; empty where there is none.
+pub fn line(area: Rect, at: u16) -> Rect {
+    let at = at.min(area.height);
+    Rect { y: area.y + at, height: (area.height - at).min(1), ..area }
+}
+
+pub fn shrink(area: Rect, across: u16, down: u16) -> Rect {
+    let (across, down) = (across.min(area.width / 2), down.min(area.height / 2));
+    Rect {
+        x: area.x + across,
+        y: area.y + down,
+        width: area.width - 2 * across,
+        height: area.height - 2 * down,
+    }
+}
+
+/// An area of at most that size in the middle.
+pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
+}
+
+/// The first line to show so that line `at` of `count` is seen among `room`, a little before it too.
+pub fn scroll(at: usize, count: usize, room: usize) -> usize {
+    at.saturating_sub(room / 2).min(count.saturating_sub(room))
+}
+
+/// A text in lines of at most that width, broken between words.
+pub fn wrap(text: &str, width: u16) -> Vec<String> {
+    let width = usize::from(width.max(1));
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last =
+            lines.last_mut().filter(|last| last.is_empty() || last.width() + 1 + word.width() <= width);
+        match last {
+            Some(last) if last.is_empty() => last.push_str(word),
+            Some(last) => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
