@@ -1,0 +1,50 @@
+//! `flyos`: parses arguments, chooses a front, maps an error to an exit code.
+//!
+//! The only place that may put every room together: `demo` joins the training server and the console.
+
+mod program;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Offline-first terminal console for the people who run drones.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    screen: program::Screen,
+    /// The project to sign in to, by its name in the configuration file
+    #[arg(long)]
+    project: Option<String>,
+    /// The address to sign in with
+    #[arg(long)]
+    email: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Try everything on a training server in this process; nothing is left behind
+    Demo {
+        /// Generate users and drones up to about this many rows
+        #[arg(long, default_value_t = 0)]
+        rows: usize,
+    },
+    /// Run the training server alone, for several consoles or any Supabase client
+    Sandbox(program::SandboxArgs),
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let result = match args.command {
+        None => program::console(&args.screen, args.project, args.email),
+        Some(Command::Demo { rows }) => program::demo(&args.screen, rows),
+        Some(Command::Sandbox(sandbox)) => program::sandbox(&sandbox),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => program::explain(&error),
+    }
+}

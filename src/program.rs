@@ -1,0 +1,279 @@
+//! The ways to run the program, put together from the rooms: the console, the demo, the training server.
+
+use std::fs::{File, OpenOptions};
+use std::io::{IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use anyhow::Context as _;
+use clap::Args;
+use flyos::sandbox::{self, Faults, Sandbox};
+use flyos::service::{
+    Clock, Config, Environment, ErrorKind, Folders, ProjectConfig, Service, ServiceError, Settings, Training,
+    TrainingHint,
+};
+use flyos::sync::engine::Rhythm;
+use flyos::vault::KdfParams;
+use flyos::{store, tui};
+
+/// A log that grew beyond this starts anew, in bytes.
+const LOG_BYTES_MAX: u64 = 4 << 20;
+
+/// How the screen is drawn.
+#[derive(Debug, Args)]
+pub struct Screen {
+    /// Draw with ASCII characters alone
+    #[arg(long, global = true)]
+    ascii: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// Where to listen; a loopback address
+    #[arg(long, default_value = "127.0.0.1:54321")]
+    listen: SocketAddr,
+    /// Keep everything in this folder; without it all is gone at the end
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Generate users and drones up to about this many rows
+    #[arg(long, default_value_t = 0)]
+    rows: usize,
+}
+
+/// The console against a real project.
+pub fn console(screen: &Screen, project: Option<String>, email: Option<String>) -> anyhow::Result<()> {
+    needs_terminal()?;
+    store::private_umask();
+    let folders = Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))?;
+    log_to(&folders.state);
+    let (config, problem) = match Config::read(&folders) {
+        Ok(config) => (config, None),
+        Err(error) => (Config::default(), Some(error.message)),
+    };
+    let config = config.with_environment(Environment::read());
+    let service = Service::open(settings(folders, config, problem, None))?;
+    run_console(service, screen, (project, email), || {})
+}
+
+/// The training server and a console, in this process and a folder that goes at the end.
+pub fn demo(screen: &Screen, rows: usize) -> anyhow::Result<()> {
+    needs_terminal()?;
+    store::private_umask();
+    let home = tempfile::Builder::new()
+        .prefix("flyos-demo-")
+        .tempdir()
+        .context("a folder for the demo cannot be made")?;
+    let server = Server::start(sandbox::Options { rows, ..sandbox::Options::default() })?;
+    let folders = Folders::under(home.path());
+    log_to(&folders.state);
+    let project =
+        ProjectConfig { url: server.url.clone(), key: server.publishable_key.clone(), accounts: Vec::new() };
+    let config = Config {
+        default_project: Some("training".to_owned()),
+        projects: [("training".to_owned(), project)].into(),
+    };
+    let service = Service::open(settings(folders, config, None, Some(server.training())))?;
+    let (home, server) = (Mutex::new(Some(home)), Mutex::new(Some(server)));
+    run_console(service, screen, (Some("training".to_owned()), None), move || {
+        drop(server.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(home.lock().unwrap_or_else(PoisonError::into_inner).take());
+    })
+}
+
+/// The training server alone.
+pub fn sandbox(args: &SandboxArgs) -> anyhow::Result<()> {
+    store::private_umask();
+    anyhow::ensure!(
+        args.listen.ip().is_loopback(),
+        ServiceError::new(
+            ErrorKind::Usage,
+            format!(
+                "{} is not a loopback address: the training server has public passwords and stays on this machine.",
+                args.listen
+            ),
+        )
+    );
+    let options = sandbox::Options {
+        listen: args.listen,
+        data: args.data.clone(),
+        rows: args.rows,
+        ..sandbox::Options::default()
+    };
+    let server = Server::start(options)?;
+    let line = serde_json::json!({
+        "url": server.url,
+        "publishable_key": server.publishable_key,
+        "service_role_key": server.service_role_key,
+    });
+    let mut out = std::io::stdout();
+    writeln!(out, "{line}").and_then(|()| out.flush()).context("the server's address cannot be printed")?;
+    let mut signals = signal_hook::iterator::Signals::new(signal_hook::consts::TERM_SIGNALS)?;
+    signals.forever().next();
+    drop(server);
+    Ok(())
+}
+
+fn settings(
+    folders: Folders,
+    config: Config,
+    problem: Option<String>,
+    training: Option<Training>,
+) -> Settings {
+    Settings {
+        folders,
+        config,
+        problem,
+        training,
+        clock: Clock::system(),
+        rhythm: Rhythm::default(),
+        kdf: KdfParams::default(),
+    }
+}
+
+/// Runs the console; `clean_up` is called once, whichever way the console ends.
+fn run_console(
+    service: Service,
+    screen: &Screen,
+    (start_project, start_email): (Option<String>, Option<String>),
+    clean_up: impl FnOnce() + Send + 'static,
+) -> anyhow::Result<()> {
+    let clean_up = Arc::new(Mutex::new(Some(clean_up)));
+    let shutdown = {
+        let (service, clean_up) = (service.clone(), Arc::clone(&clean_up));
+        move || {
+            service.close();
+            if let Some(clean_up) = clean_up.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                clean_up();
+            }
+        }
+    };
+    let last = shutdown.clone();
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let options = tui::Options {
+        ascii: screen.ascii,
+        no_color,
+        shutdown: Box::new(shutdown),
+        start_email,
+        start_project,
+    };
+    let ended = tui::run(service, options);
+    last();
+    Ok(ended?)
+}
+
+fn needs_terminal() -> Result<(), ServiceError> {
+    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        return Ok(());
+    }
+    Err(ServiceError::new(ErrorKind::Usage, "The console needs a terminal for its screen and its keys.")
+        .hint("Run it without redirecting its input or output."))
+}
+
+/// The training server on a thread of its own, so that a busy console does not slow it.
+struct Server {
+    url: String,
+    publishable_key: String,
+    service_role_key: String,
+    accounts: Vec<(String, String)>,
+    password: String,
+    faults: Faults,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    fn start(options: sandbox::Options) -> anyhow::Result<Self> {
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let (told, started) = mpsc::channel();
+        let thread = std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            match runtime {
+                Ok(runtime) => runtime.block_on(serve(options, &told, stopped)),
+                Err(error) => drop(told.send(Err(error.into()))),
+            }
+        })?;
+        let mut server = started.recv().context("the training server ended before it began")??;
+        (server.stop, server.thread) = (Some(stop), Some(thread));
+        Ok(server)
+    }
+
+    fn training(&self) -> Training {
+        let faults = self.faults.clone();
+        Training {
+            hint: TrainingHint { accounts: self.accounts.clone(), password: self.password.clone() },
+            set_line: Box::new(move |up| faults.set_line_down(!up)),
+        }
+    }
+}
+
+async fn serve(
+    options: sandbox::Options,
+    told: &mpsc::Sender<anyhow::Result<Server>>,
+    stopped: tokio::sync::oneshot::Receiver<()>,
+) {
+    let sandbox = match Sandbox::start(options).await {
+        Ok(sandbox) => sandbox,
+        Err(error) => return drop(told.send(Err(error.into()))),
+    };
+    let server = Server {
+        url: sandbox.url(),
+        publishable_key: sandbox.publishable_key(),
+        service_role_key: sandbox.service_role_key(),
+        accounts: sandbox.accounts(),
+        password: sandbox.password().to_owned(),
+        faults: sandbox.faults(),
+        stop: None,
+        thread: None,
+    };
+    if told.send(Ok(server)).is_ok() {
+        drop(stopped.await);
+    }
+    sandbox.shutdown().await;
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+/// Logs as JSON lines into `flyos.log`; a folder that cannot be written is no reason not to start.
+fn log_to(state: &Path) {
+    let Ok(file) = log_file(state) else { return };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("FLYOS_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("flyos=info,warn"));
+    let log = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(Mutex::new(file)).finish();
+    drop(tracing::subscriber::set_global_default(log));
+}
+
+fn log_file(state: &Path) -> std::io::Result<File> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state)?;
+    let path = state.join("flyos.log");
+    let grown = std::fs::metadata(&path).is_ok_and(|meta| meta.len() > LOG_BYTES_MAX);
+    if grown {
+        std::fs::rename(&path, state.join("flyos.log.1"))?;
+    }
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
+}
+
+/// Tells an error on standard error and gives the exit code of its kind.
+pub fn explain(error: &anyhow::Error) -> ExitCode {
+    let mut err = std::io::stderr().lock();
+    drop(writeln!(err, "flyos: {error:#}"));
+    let Some(told) = error.downcast_ref::<ServiceError>() else { return ExitCode::FAILURE };
+    for hint in &told.hints {
+        drop(writeln!(err, "hint: {hint}"));
+    }
+    ExitCode::from(told.kind.exit_code())
+}
