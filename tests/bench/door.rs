@@ -1,0 +1,305 @@
+//! What is measured at the door: the service in this process, the training server in its own.
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use flyos::domain::{Fields, Intent, Key, Kind};
+use flyos::service::{
+    Action, Clock, Config, Event, Folders, Front, Link, ListQuery, ProjectConfig, Service, Settings,
+};
+use flyos::sync::engine::Rhythm;
+use flyos::vault::KdfParams;
+
+use crate::common::{PASSWORD, PATIENCE};
+use crate::pty::Place;
+use crate::report::{Column, Samples, Target, Unit, float};
+
+/// Headquarters sees every row.
+pub const EMAIL: &str = "main@flyos.mil";
+/// The rows of a window at 80x24, about.
+const WINDOW: usize = 18;
+const LOAD_RUNS: usize = 3;
+const OPEN_RUNS: usize = 9;
+const READS: usize = 200;
+const EDITS: usize = 200;
+const CONFIRMED: usize = 50;
+/// Edits made without a line and pushed together.
+const PUSHED: usize = 1_000;
+/// Between edits of one kind, so that each is an edit of its own and not one of a burst.
+const PAUSE: Duration = Duration::from_millis(100);
+/// The longest between two looks, where no event tells.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A console without a screen.
+pub struct Person {
+    pub service: Service,
+    events: Receiver<Event>,
+}
+
+impl Person {
+    /// Opens the door; the key derivation is the cheapest, since it is measured by itself.
+    fn at(place: Place<'_>) -> anyhow::Result<Self> {
+        let (url, key) = (place.url.to_owned(), place.key.to_owned());
+        let project = ProjectConfig { url, key, accounts: Vec::new() };
+        let service = Service::open(Settings {
+            folders: Folders::under(place.home),
+            config: Config { default_project: None, projects: [("p".to_owned(), project)].into() },
+            problem: None,
+            training: None,
+            clock: Clock::system(),
+            rhythm: Rhythm::default(),
+            kdf: KdfParams::cheap(),
+        })?;
+        let (sink, events) = channel();
+        service.subscribe(move |event| drop(sink.send(event)));
+        Ok(Self { service, events })
+    }
+
+    /// Signs in; gives how long that took.
+    fn sign_in(&self) -> anyhow::Result<Duration> {
+        let begun = Instant::now();
+        self.service.sign_in(&self.service.ctx(Front::Test), "p", EMAIL, PASSWORD.into());
+        loop {
+            match self.events.recv_timeout(PATIENCE).context("no end of the sign-in")? {
+                Event::SignedIn { .. } => return Ok(begun.elapsed()),
+                Event::SignInFailed(error) => bail!("the sign-in failed: {}", error.message),
+                _ => {}
+            }
+        }
+    }
+
+    /// Signed in, with all rows.
+    pub fn in_sync(place: Place<'_>) -> anyhow::Result<Self> {
+        let person = Self::at(place)?;
+        person.sign_in()?;
+        person.up_to_date()?;
+        Ok(person)
+    }
+
+    /// Signed in with what this machine has.
+    fn known(place: Place<'_>) -> anyhow::Result<Self> {
+        let person = Self::at(place)?;
+        person.sign_in()?;
+        Ok(person)
+    }
+
+    fn up_to_date(&self) -> anyhow::Result<Instant> {
+        self.wait("up to date", |service| {
+            let status = service.status();
+            status.link == Link::Online && status.waiting == 0 && status.as_of.is_some()
+        })
+    }
+
+    /// The time when something holds, looked at with every event.
+    pub fn wait(&self, what: &str, holds: impl Fn(&Service) -> bool) -> anyhow::Result<Instant> {
+        let end = Instant::now() + PATIENCE;
+        while !holds(&self.service) {
+            anyhow::ensure!(Instant::now() < end, "not in time: {what}; {:?}", self.service.status());
+            drop(self.events.recv_timeout(LOOK));
+        }
+        Ok(Instant::now())
+    }
+
+    pub fn status_of(&self, drone: &Key) -> Option<String> {
+        self.service.show(&self.ctx(), drone)?.fields.get("status").cloned().flatten()
+    }
+
+    fn ctx(&self) -> flyos::service::OpCtx {
+        self.service.ctx(Front::Test)
+    }
+
+    /// Sets a drone to another status than it has; gives the new one, once it is on disk.
+    pub fn change(&self, drone: &Key) -> anyhow::Result<String> {
+        let other = if self.status_of(drone).as_deref() == Some("STANDBY") { "ACTIVE" } else { "STANDBY" };
+        let set = Fields::from([("status".to_owned(), Some(other.to_owned()))]);
+        let intent = Intent::Update { key: drone.clone(), set };
+        let result =
+            self.service.run(&self.ctx(), Action::Edit { intent, reason: None, seen: Fields::new() });
+        result.map_err(|error| anyhow::anyhow!("the edit was refused: {}", error.message))?;
+        Ok(other.to_owned())
+    }
+
+    fn query(kind: Kind, filter: &str, offset: usize, limit: usize) -> ListQuery {
+        let sort = flyos::service::columns(kind).first().copied().unwrap_or("id").to_owned();
+        ListQuery { kind, filter: filter.to_owned(), sort, descending: false, offset, limit }
+    }
+
+    fn drones(&self, count: usize) -> Vec<Key> {
+        let page = self.service.list(&self.ctx(), &Self::query(Kind::Drone, "", 0, count));
+        page.rows.into_iter().map(|row| row.key).collect()
+    }
+
+    fn rows(&self) -> usize {
+        let total = |kind: &Kind| self.service.list(&self.ctx(), &Self::query(*kind, "", 0, 1)).total;
+        Kind::ALL.iter().map(total).sum()
+    }
+}
+
+impl Drop for Person {
+    fn drop(&mut self) {
+        self.service.close();
+    }
+}
+
+/// First loads, each into an empty home.
+pub fn load(column: &mut Column, place: Place<'_>) -> anyhow::Result<()> {
+    let (mut rate, mut took) = (Samples::default(), Samples::default());
+    for _ in 0..LOAD_RUNS {
+        let home = tempfile::tempdir()?;
+        let person = Person::at(Place { home: home.path(), ..place })?;
+        person.sign_in()?;
+        let begun = Instant::now();
+        let long = person.up_to_date()? - begun;
+        took.push_ms(long);
+        let rows = u64::try_from(person.rows())?;
+        rate.push(float(rows) / long.as_secs_f64());
+    }
+    column.ms("first load, signed in to up to date", took.median(), Target::None);
+    column.put("first load, rows", Unit::PerSecond, rate.median(), Target::AtLeast(25_000.0));
+    Ok(())
+}
+
+/// A known account from the call to the first window, the key derivation being the cheapest.
+pub fn open(column: &mut Column, place: Place<'_>, limit_ms: f64) -> anyhow::Result<()> {
+    drop(Person::in_sync(place)?);
+    let mut samples = Samples::default();
+    for _ in 0..OPEN_RUNS {
+        let person = Person::at(place)?;
+        let begun = Instant::now();
+        person.sign_in()?;
+        let page = person.service.list(&person.ctx(), &Person::query(Kind::Drone, "", 0, WINDOW));
+        samples.push_ms(begun.elapsed());
+        anyhow::ensure!(!page.rows.is_empty(), "a known account has rows");
+    }
+    column.ms(
+        "known account: sign-in to first window, in process, cheapest KDF",
+        samples.median(),
+        Target::AtMost(limit_ms),
+    );
+    Ok(())
+}
+
+/// Answers from memory.
+pub fn reads(column: &mut Column, person: &Person) -> anyhow::Result<()> {
+    let ctx = person.ctx();
+    let limit = Target::AtMost(1.0);
+    let drones = person.drones(READS);
+    let middle = person.rows() / 4;
+    let (mut window, mut row, mut anew, mut found) =
+        (Samples::default(), Samples::default(), Samples::default(), Samples::default());
+    for (number, drone) in drones.iter().enumerate() {
+        let begun = Instant::now();
+        let page = person.service.list(&ctx, &Person::query(Kind::Drone, "", middle, WINDOW));
+        // The first one finds no order kept.
+        if number > 0 {
+            window.push_ms(begun.elapsed());
+        }
+        drop(page);
+        let begun = Instant::now();
+        drop(person.service.show(&ctx, drone));
+        row.push_ms(begun.elapsed());
+    }
+    for number in 0..20 {
+        let begun = Instant::now();
+        drop(person.service.list(&ctx, &Person::query(Kind::User, &format!("jensen {number}"), 0, WINDOW)));
+        found.push_ms(begun.elapsed());
+    }
+    for drone in drones.iter().take(20) {
+        person.change(drone)?;
+        let begun = Instant::now();
+        drop(person.service.list(&ctx, &Person::query(Kind::Drone, "", 0, WINDOW)));
+        anew.push_ms(begun.elapsed());
+    }
+    column.ms("read: one window of the drones, p99", window.percentile(99), limit);
+    column.ms("read: one row with what belongs to it, p99", row.percentile(99), limit);
+    column.ms("read: the drones in order anew, after an edit, p50", anew.median(), limit);
+    column.ms("read: the users by a filter of two words, p50", found.median(), limit);
+    Ok(())
+}
+
+/// Submit to saved, with the line up and back to back.
+pub fn saved(column: &mut Column, person: &Person) -> anyhow::Result<()> {
+    let samples = save(person, &person.drones(EDITS))?;
+    column.ms("edit to saved, online, back to back, p50", samples.median(), Target::None);
+    column.ms("edit to saved, online, back to back, p99", samples.percentile(99), Target::AtMost(20.0));
+    person.up_to_date()?;
+    Ok(())
+}
+
+fn save(person: &Person, drones: &[Key]) -> anyhow::Result<Samples> {
+    let mut samples = Samples::default();
+    for drone in drones {
+        let begun = Instant::now();
+        person.change(drone)?;
+        samples.push_ms(begun.elapsed());
+    }
+    anyhow::ensure!(samples.len() == drones.len() && !drones.is_empty(), "there are drones to edit");
+    Ok(samples)
+}
+
+/// Own edits until confirmed, and other people's until here.
+pub fn delivered(column: &mut Column, person: &Person, other: &Person) -> anyhow::Result<()> {
+    let (mut acked, mut confirmed, mut remote) = (Samples::default(), Samples::default(), Samples::default());
+    for drone in person.drones(CONFIRMED) {
+        std::thread::sleep(PAUSE);
+        person.change(&drone)?;
+        let begun = Instant::now();
+        acked.push_ms(person.wait("accepted", |service| service.status().waiting == 0)? - begun);
+        let empty = person.wait("confirmed", |service| service.outbox(&person.ctx()).is_empty())?;
+        confirmed.push_ms(empty - begun);
+    }
+    for drone in person.drones(CONFIRMED) {
+        std::thread::sleep(PAUSE);
+        let status = person.change(&drone)?;
+        let begun = Instant::now();
+        let there =
+            other.wait("the edit", |_| other.status_of(&drone).as_deref() == Some(status.as_str()))?;
+        remote.push_ms(there - begun);
+    }
+    column.ms("own edit, saved to accepted by the server, p50", acked.median(), Target::None);
+    column.ms("own edit, saved to outbox empty, p50", confirmed.median(), Target::None);
+    column.ms("own edit, saved to outbox empty, p95", confirmed.percentile(95), Target::AtMost(500.0));
+    column.ms("another's edit, saved there to readable here, p50", remote.median(), Target::None);
+    column.ms(
+        "another's edit, saved there to readable here, p95",
+        remote.percentile(95),
+        Target::AtMost(300.0),
+    );
+    Ok(())
+}
+
+/// Edits without a line; they are left in the home.
+pub fn without_a_line(column: &mut Column, place: Place<'_>) -> anyhow::Result<()> {
+    let person = Person::known(place)?;
+    person.wait("offline", |service| matches!(service.status().link, Link::Offline { .. }))?;
+    let drones = person.drones(PUSHED);
+    let (first, rest) = drones.split_at(EDITS.min(drones.len()));
+    let few = save(&person, first)?;
+    let many = save(&person, rest)?;
+    column.ms("edit to saved, offline, p50 of 200", few.median(), Target::None);
+    column.ms("edit to saved, offline, p99 of 200", few.percentile(99), Target::AtMost(20.0));
+    column.ms(
+        "edit to saved, offline, p99 with 200 to 1,000 waiting",
+        many.percentile(99),
+        Target::AtMost(20.0),
+    );
+    Ok(())
+}
+
+/// Sends what `without_a_line` left.
+pub fn push(column: &mut Column, place: Place<'_>) -> anyhow::Result<()> {
+    let person = Person::known(place)?;
+    let begun = Instant::now();
+    let waiting = u64::try_from(person.service.status().waiting)?;
+    let sent = person.wait("sent", |service| service.status().waiting == 0)?;
+    let rate = float(waiting) / (sent - begun).as_secs_f64();
+    column.put("push of 1,000 edits that waited", Unit::PerSecond, rate, Target::AtLeast(1_500.0));
+    Ok(())
+}
+
+/// An empty home of its own for each console.
+pub fn home(under: &Path) -> anyhow::Result<tempfile::TempDir> {
+    Ok(tempfile::Builder::new().prefix("home-").tempdir_in(under)?)
+}
