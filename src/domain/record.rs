@@ -140,12 +140,6 @@ impl Record {
         self.kind().fields().iter().map(|field| (field.name.to_owned(), self.get(field.name))).collect()
     }
 
-    /// The columns people may write, which is what edits carry.
-    pub fn own_fields(&self) -> Fields {
-        let fields = self.kind().fields().iter().filter(|field| !field.server);
-        fields.map(|field| (field.name.to_owned(), self.get(field.name))).collect()
-    }
-
     /// The columns whose value breaks its own rule, as old data may.
     pub fn flaws(&self) -> Vec<&'static str> {
         let fields = self.kind().fields().iter().filter(|field| !field.server);

@@ -29,13 +29,6 @@ pub enum KeyKind {
     LegacyService,
 }
 
-impl KeyKind {
-    /// Whether it may pass by everybody's rights.
-    pub const fn is_secret(self) -> bool {
-        matches!(self, Self::Secret | Self::LegacyService)
-    }
-}
-
 /// Why a text cannot be the console's key, in words: what happened, what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyProblem {

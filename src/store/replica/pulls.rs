@@ -30,10 +30,6 @@ impl Replica {
         self.meta.reloading = true;
     }
 
-    pub fn is_reloading(&self) -> bool {
-        self.loading.is_some()
-    }
-
     /// Takes in one page. Versions decide: an older row than ours is passed over, an equal one only brings its
     /// scopes. `drained`: the number of the pull whose last page it was.
     pub fn take_page(&mut self, page: Vec<Pulled>, meta: Meta, drained: Option<u64>) -> Taken {
