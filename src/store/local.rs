@@ -6,7 +6,7 @@
 //! cache, and the cache never runs ahead of its cursor.
 
 use std::ops::RangeInclusive;
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use secrecy::SecretString;
 use uuid::Uuid;
@@ -93,6 +93,10 @@ impl Store {
         self.replica.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn read(&self) -> RwLockReadGuard<'_, Replica> {
+        self.replica.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Saves an edit: when this returns `Ok` it survives whatever happens to the process or the machine.
     pub fn save(&mut self, edit: Edit) -> Result<u64, StoreError> {
         self.note(&[Entry::Edit(edit)])
@@ -108,7 +112,7 @@ impl Store {
 
     /// The next edits to send, each frozen under its ids, durably, before anybody sends them.
     pub fn freeze(&mut self, groups: usize) -> Result<Vec<Pending>, StoreError> {
-        let next: Vec<Pending> = self.write().to_send(groups).into_iter().cloned().collect();
+        let next: Vec<Pending> = self.read().to_send(groups).into_iter().cloned().collect();
         let fresh = next.iter().filter(|pending| pending.fate == Fate::Waiting);
         let sent: Vec<Entry> = fresh
             .map(|pending| Entry::Sent {
@@ -121,7 +125,7 @@ impl Store {
         }
         self.note(&sent)?;
         Ok(self
-            .write()
+            .read()
             .to_send(groups)
             .into_iter()
             .filter(|pending| pending.fate == Fate::Sent)
@@ -176,7 +180,7 @@ impl Store {
         rows: Vec<(crate::domain::Key, Option<super::cache::CachedRow>)>,
     ) -> Result<(), StoreError> {
         let batch = {
-            let replica = self.write();
+            let replica = self.read();
             let rows = if self.cache_behind { replica.base_rows() } else { rows };
             Batch { rows, clear: self.cache_behind, meta: replica.meta().clone() }
         };
