@@ -1,10 +1,11 @@
 //! The in-memory tables that all reading goes through: base rows, the outbox, and the view made of both.
 //!
 //! View = base (what the server said) + overlay (edits not yet seen back, with their effects). Base rows are
-//! written by pulls alone; the outbox by `enter` alone, which is the same function for a frame that was just
-//! made durable and for one read back at start, so a restart cannot come to another state. The overlay is
-//! derived: it is taken off, the base changed, and laid on again in the order of the edits, so whatever a
-//! pull brings, what people see is the newest base with their own edits on it.
+//! written by pulls alone. The outbox changes by entries, and one function (`note`) takes in a frame that was
+//! just made durable and one read back at start, so a restart cannot come to another state; besides, a page
+//! lets go of the edits that the base now has, which a restart would find out again. The overlay is derived: it
+//! is taken off, the base changed, and laid on again in the order of the edits, so whatever a pull brings, what
+//! people see is the newest base with their own edits on it.
 //!
 //! One set of tables serves both: `view` holds the overlaid rows and `shadow` the base of those alone.
 //! No I/O, no clock: the desk puts this behind a lock, and tests and the simulator use it as it is.
