@@ -4,6 +4,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+#[path = "common/cases/mod.rs"]
+mod cases;
+
 use std::fmt::Write as _;
 
 use flyos::domain::policy::{self, TABLE};
@@ -354,6 +357,27 @@ fn relation_rules_by_table() {
 }
 
 #[test]
+fn every_rule_holds_by_the_domain() {
+    let start = cases::initial();
+    let mut wrong = Vec::new();
+    for case in cases::all() {
+        let answer = cases::model::answer(&start, &case);
+        let mut faults = case.faults(&answer);
+        // A cascade's rows are those that the list names, where an edit stands alone.
+        let then: Vec<_> = case.then.keys().cloned().collect();
+        if let [effects] = &answer.effects[..]
+            && *effects != then.iter().filter(|key| **key != case.edits[0].key()).cloned().collect::<Vec<_>>()
+        {
+            faults.push(format!("effects {effects:?}"));
+        }
+        if !faults.is_empty() {
+            wrong.push((case.name, faults));
+        }
+    }
+    cases::report("the domain", &wrong);
+}
+
+#[test]
 fn policy_by_table() {
     let mut world = start();
     // Commander 2 (of region 2) and operator 5 (of region 2) both hold drone 4, which has no region; the
@@ -463,6 +487,30 @@ fn flawed_rows_are_judged_by_what_changes_alone() {
     assert!(
         matches!(world.get(&Key::user(user(4))), Some(record @ Record::User(_)) if record.flaws() == ["username"])
     );
+}
+
+#[test]
+fn the_address_of_an_account_changes_with_the_account() {
+    let mut world = start();
+    let mut row = world.get(&Key::user(user(4))).expect("there");
+    row.put("auth_user_id", &some("0b8f4b1e-6f6e-4c62-8a0e-2f0c86d6f001"));
+    world.put(row.clone());
+    let actor = actor_of(&world, 0).expect("headquarters");
+    let to = |world: &World, email: &str| {
+        let set = fields(&[("email", some(email))]);
+        let changes = intent::plan(world, &Intent::Update { key: Key::user(user(4)), set })?;
+        rules::carry_out(&mut world.clone(), Some(&actor), &changes).map(drop)
+    };
+    let refusal = to(&world, "new@flyos.mil").expect_err("it is linked");
+    assert_eq!((refusal.reason, refusal.field.as_deref()), (Reason::Invalid, Some("email")));
+    assert_eq!(to(&world, "U4@flyos.mil"), Ok(()), "the same address");
+    row.put("email", &None);
+    world.put(row.clone());
+    assert_eq!(to(&world, "new@flyos.mil"), Ok(()), "there is none yet");
+    row.put("auth_user_id", &None);
+    row.put("email", &some("u4@flyos.mil"));
+    world.put(row);
+    assert_eq!(to(&world, "new@flyos.mil"), Ok(()), "there is no account");
 }
 
 #[test]

@@ -3,26 +3,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
-use std::path::Path;
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+#[path = "common/door.rs"]
+mod door;
 
+use std::ops::Deref;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use door::{Address, PASSWORD, PATIENCE, Person, home};
 use flyos::domain::{Fields, Intent, Key, Kind};
 use flyos::sandbox::{Answer, Faults, Options, Sandbox};
-use flyos::service::{
-    Action, Clock, Config, Done, EditState, ErrorKind, Event, Folders, Front, Link, ListQuery, ProjectConfig,
-    Service, ServiceError, Settings,
-};
-use flyos::sync::engine::Rhythm;
-use flyos::vault::KdfParams;
-
-const PATIENCE: Duration = Duration::from_secs(30);
-const PASSWORD: &str = "FlyOS2025!";
+use flyos::service::{Action, EditState, ErrorKind, Event, Front, Link, ListQuery};
 
 /// A training server on a thread of its own.
 struct Server {
-    url: String,
-    key: String,
+    address: Address,
     faults: Faults,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -55,7 +50,8 @@ impl Server {
             });
         });
         let (url, key, faults) = started.recv().unwrap();
-        Self { url, key, faults, stop: Some(stop), thread: Some(thread), world, ask }
+        let address = Address { url, key };
+        Self { address, faults, stop: Some(stop), thread: Some(thread), world, ask }
     }
 
     /// A row of the truth, as text.
@@ -65,123 +61,19 @@ impl Server {
     }
 }
 
+impl Deref for Server {
+    type Target = Address;
+
+    fn deref(&self) -> &Address {
+        &self.address
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.stop.take().unwrap().send(());
         self.thread.take().unwrap().join().unwrap();
     }
-}
-
-struct Person {
-    service: Service,
-    events: Receiver<Event>,
-}
-
-impl Person {
-    fn at(home: &Path, server: &Server) -> Self {
-        Self::polling(home, server, 2_000)
-    }
-
-    /// Asks by itself only so often; in between it must be nudged.
-    fn polling(home: &Path, server: &Server, poll_ms: u64) -> Self {
-        let project =
-            ProjectConfig { url: server.url.clone(), key: server.key.clone(), accounts: Vec::new() };
-        let config = Config { default_project: None, projects: [("p".to_owned(), project)].into() };
-        let service = Service::open(Settings {
-            folders: Folders::under(home),
-            config,
-            problem: None,
-            training: None,
-            clock: Clock::system(),
-            rhythm: Rhythm { poll_ms, ..Rhythm::default() },
-            kdf: KdfParams::cheap(),
-        })
-        .unwrap();
-        let (sink, events) = channel();
-        service.subscribe(move |event| drop(sink.send(event)));
-        Self { service, events }
-    }
-
-    fn sign_in(&self, email: &str, password: &str) -> Result<bool, ServiceError> {
-        self.service.sign_in(&self.service.ctx(Front::Test), "p", email, password.into());
-        loop {
-            match self.events.recv_timeout(PATIENCE).expect("an end of the sign-in") {
-                Event::SignedIn { offline, .. } => return Ok(offline),
-                Event::SignInFailed(error) => return Err(error),
-                _ => {}
-            }
-        }
-    }
-
-    fn in_sync(home: &Path, server: &Server, email: &str) -> Self {
-        Self::at(home, server).synced(email)
-    }
-
-    fn synced(self, email: &str) -> Self {
-        let person = self;
-        person.sign_in(email, PASSWORD).unwrap();
-        person.wait("up to date", |service| {
-            let status = service.status();
-            status.link == Link::Online && status.waiting == 0 && status.as_of.is_some()
-        });
-        person
-    }
-
-    #[track_caller]
-    fn wait(&self, what: &str, holds: impl Fn(&Service) -> bool) {
-        let end = Instant::now() + PATIENCE;
-        while !holds(&self.service) {
-            assert!(Instant::now() < end, "not in time: {what}; {:?}", self.service.status());
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    fn edit(&self, intent: Intent) -> Result<Done, ServiceError> {
-        self.service
-            .run(&self.service.ctx(Front::Test), Action::Edit { intent, reason: None, seen: Fields::new() })
-    }
-
-    fn set(&self, key: Key, field: &str, value: &str) -> Result<Done, ServiceError> {
-        self.edit(Intent::Update { key, set: Fields::from([(field.to_owned(), Some(value.to_owned()))]) })
-    }
-
-    fn labels(&self, kind: Kind, filter: &str) -> Vec<String> {
-        let sort = if kind == Kind::Drone { "id" } else { "username" };
-        let query = ListQuery {
-            kind,
-            filter: filter.to_owned(),
-            sort: sort.to_owned(),
-            descending: false,
-            offset: 0,
-            limit: 1000,
-        };
-        self.service
-            .list(&self.service.ctx(Front::Test), &query)
-            .rows
-            .into_iter()
-            .map(|row| row.label)
-            .collect()
-    }
-
-    fn field(&self, key: &Key, field: &str) -> Option<String> {
-        self.service.show(&self.service.ctx(Front::Test), key)?.fields.get(field).cloned().flatten()
-    }
-
-    fn up_to_date(&self) {
-        self.wait("everything sent", |service| {
-            service.status().waiting == 0 && service.outbox(&service.ctx(Front::Test)).is_empty()
-        });
-    }
-}
-
-impl Drop for Person {
-    fn drop(&mut self) {
-        self.service.close();
-    }
-}
-
-fn home() -> tempfile::TempDir {
-    tempfile::tempdir().unwrap()
 }
 
 #[test]
@@ -320,6 +212,34 @@ fn a_conflict_and_a_refusal_are_kept_and_shown() {
     let other = Person::at(homes[1].path(), &server);
     assert_eq!(other.sign_in("main@flyos.mil", PASSWORD), Ok(true));
     assert_eq!(other.service.status().needs_you, 2);
+}
+
+#[test]
+fn the_address_of_an_account_is_not_edited_here() {
+    let server = Server::start();
+    let home = home();
+    let hq = Person::in_sync(home.path(), &server, "main@flyos.mil");
+    let user = |name: &str| {
+        let ctx = hq.service.ctx(Front::Test);
+        let query = ListQuery {
+            kind: Kind::User,
+            filter: format!("username:{name}"),
+            sort: "username".to_owned(),
+            descending: false,
+            offset: 0,
+            limit: 1,
+        };
+        let key = hq.service.list(&ctx, &query).rows[0].key.clone();
+        let locked = hq.service.show(&ctx, &key).unwrap().locked;
+        (key, locked.get("email").cloned().unwrap_or_default())
+    };
+    let (linked, why) = user("operator1");
+    assert!(why.starts_with("The e-mail belongs to a sign-in account"), "the form says so: {why}");
+    let error = hq.set(linked, "email", "new@flyos.mil").unwrap_err();
+    assert_eq!((error.kind, error.field.as_deref()), (ErrorKind::Refused, Some("email")));
+    let (unlinked, why) = user("d_okafor");
+    assert_eq!(why, "");
+    hq.set(unlinked, "email", "new@flyos.mil").unwrap();
 }
 
 #[test]

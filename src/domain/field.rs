@@ -70,16 +70,20 @@ impl Field {
                 }
                 (count >= min && sound(text)).then(|| text.to_owned())
             }
-            FieldType::Choice(texts) => {
-                return texts
-                    .contains(&text)
-                    .then(|| Some(text.to_owned()))
-                    .ok_or_else(|| self.wrong(&format!("is one of {}", texts.join(", "))));
-            }
+            FieldType::Choice(texts) => texts.contains(&text).then(|| text.to_owned()),
             FieldType::Ref(_) | FieldType::Uuid => uuid::Uuid::try_parse(text).ok().map(|id| id.to_string()),
             FieldType::Time => super::Stamp::parse(text).map(super::Stamp::text),
         };
-        kept.map(Some).ok_or_else(|| self.wrong(self.hint))
+        kept.map(Some).ok_or_else(|| self.unfit())
+    }
+
+    /// The refusal of a value that does not fit the column: it says what would.
+    pub fn unfit(&self) -> Refusal {
+        match self.ty {
+            FieldType::Choice(texts) => self.wrong(&format!("is one of {}", texts.join(", "))),
+            FieldType::Ref(kind) => self.wrong(&format!("is the id of a {kind}")),
+            _ => self.wrong(self.hint),
+        }
     }
 
     fn wrong(&self, what: &str) -> Refusal {

@@ -135,9 +135,8 @@ pub fn permit(actor: &Actor, deed: Deed, record: &Record, world: &World) -> Resu
             drone.region_id.is_some() && drone.region_id == actor.region
         }
         (Deed::Assign, Reach::Region, Record::Assignment(row)) => {
-            let in_region = |region: Option<Uuid>| region.is_some() && region == actor.region;
-            world.drone(&row.drone_id).is_some_and(|drone| in_region(drone.region_id))
-                && world.user(row.user_id).is_some_and(|user| in_region(user.region_id))
+            drone_in_region(actor, world, record)
+                && world.user(row.user_id).is_some_and(|user| user.region_id == actor.region)
         }
         _ => within(actor, reach, record, world),
     };
@@ -148,8 +147,17 @@ pub fn permit(actor: &Actor, deed: Deed, record: &Record, world: &World) -> Resu
         Reach::Nothing => format!("To {deed} needs the role {}.", who_may(deed)),
         Reach::Own if deed == Deed::OwnName => "Only one's own name may be changed.".to_owned(),
         Reach::Own => format!("{} is not among your own.", record.label()),
+        Reach::Region if drone_in_region(actor, world, record) => {
+            "The user is not in your region.".to_owned()
+        }
         Reach::Region | Reach::All => format!("{} is not in your region.", record.label()),
     }))
+}
+
+/// Is this an assignment of a drone of the actor's region?
+fn drone_in_region(actor: &Actor, world: &World, record: &Record) -> bool {
+    let Record::Assignment(row) = record else { return false };
+    actor.region.is_some() && world.drone(&row.drone_id).is_some_and(|drone| drone.region_id == actor.region)
 }
 
 /// May the role do this deed to anything at all? For menus, before a row is chosen.

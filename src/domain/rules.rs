@@ -13,7 +13,11 @@
 //! * usernames, e-mails, region names and drone ids are unique without regard to case;
 //! * once there is an active MAIN_HQ, one remains.
 
+mod effects;
+
 use uuid::Uuid;
+
+pub use effects::effects;
 
 use super::field::FieldType;
 use super::{Actor, Change, Drone, Fields, Key, Kind, Op, Reason, Record, Refusal, Stamp, World, policy};
@@ -49,7 +53,7 @@ pub fn check_values(kind: Kind, set: &Fields, new: bool) -> Result<(), Refusal> 
             .ok_or_else(|| Refusal::invalid(name, format!("{kind}s have no column {name}.")))?;
         let kept = field.accept(value)?;
         if kept != *value {
-            return Err(Refusal::invalid(name, format!("{} {}.", field.title, field.hint)));
+            return Err(field.unfit());
         }
     }
     let missing = kind.fields().iter().find(|f| new && f.required && !f.server && !set.contains_key(f.name));
@@ -85,6 +89,7 @@ fn check_update(world: &World, key: &Key, set: &Fields) -> Result<(), Refusal> {
         ));
     }
     for (name, value) in set {
+        check_locked(world, key, name, value)?;
         check_unique(world, key, name, value)?;
         check_reference(world, key.kind, name, value)?;
     }
@@ -120,6 +125,26 @@ fn check_last_main_hq(world: &World, by_role: bool) -> Result<(), Refusal> {
     }
     let field = if by_role { "role" } else { "status" };
     Err(Refusal::invalid(field, "This is the last active MAIN_HQ user: make another one first."))
+}
+
+/// Why a column of this row is not changed by edits, whoever makes them. The address of a person who signs in is the
+/// account's, and changes with it; who lacks one altogether (old data) may be given one, which the server compares
+/// with the account's.
+pub fn locked(record: &Record, column: &str) -> Option<Refusal> {
+    let Record::User(user) = record else { return None };
+    let linked = column == "email" && user.auth_user_id.is_some() && !user.email.is_empty();
+    linked.then(|| {
+        let words = "The e-mail belongs to a sign-in account: change it there, and it changes here.";
+        Refusal::invalid(column, words)
+    })
+}
+
+/// The same text in another case is no change of a name.
+fn check_locked(world: &World, key: &Key, name: &str, value: &super::Value) -> Result<(), Refusal> {
+    let Some(record) = world.get(key) else { return Ok(()) };
+    let lower = |value: &super::Value| value.as_deref().unwrap_or_default().to_lowercase();
+    let refusal = locked(&record, name).filter(|_| lower(&record.get(name)) != lower(value));
+    refusal.map_or(Ok(()), Err)
 }
 
 fn check_unique(world: &World, key: &Key, name: &str, value: &super::Value) -> Result<(), Refusal> {
@@ -196,87 +221,6 @@ fn check_assignment(world: &World, user: Uuid, drone: &str) -> Result<(), Refusa
         return Err(Refusal::new(Reason::Reference, Some("drone_id"), format!("There is no drone {drone}.")));
     };
     check_fit(world, user, drone, "user_id")
-}
-
-/// What follows from a change, read off the rows as they are before it: in the order it must be done, after
-/// the change itself for updates and inserts, before it for deletes.
-pub fn effects(world: &World, change: &Change) -> Vec<Change> {
-    match (&change.op, change.key.kind) {
-        (Op::Update { set, .. }, Kind::Drone) if set.contains_key("region_id") => {
-            drone_moves(world, &change.key.pk, uuid_of(set.get("region_id")), set)
-        }
-        (Op::Update { set, .. }, Kind::User) if set.contains_key("region_id") => change
-            .key
-            .uuid()
-            .map_or_else(Vec::new, |user| user_moves(world, user, uuid_of(set.get("region_id")))),
-        (Op::Delete { .. }, Kind::Region) => {
-            change.key.uuid().map_or_else(Vec::new, |region| region_goes(world, region))
-        }
-        (Op::Delete { .. }, Kind::User) => change.key.uuid().map_or_else(Vec::new, |user| {
-            let held: Vec<_> = world.held(user).collect();
-            held.into_iter().flat_map(|drone| unassign(world, user, drone, false)).collect()
-        }),
-        (Op::Delete { .. }, Kind::Drone) => {
-            let holders = world.holders(&change.key.pk);
-            holders.filter_map(|user| deletion(world, &Key::assignment(user, &change.key.pk))).collect()
-        }
-        (Op::Delete { .. }, Kind::Assignment) => {
-            let Some((user, drone)) = change.key.pair() else { return Vec::new() };
-            operator_cleared(world, user, drone).into_iter().collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn deletion(world: &World, key: &Key) -> Option<Change> {
-    world.get(key).map(|record| Change::delete(&record))
-}
-
-/// The drone's operator goes when that assignment goes.
-fn operator_cleared(world: &World, user: Uuid, drone: &str) -> Option<Change> {
-    world.drone(drone).filter(|row| row.operator_id == Some(user))?;
-    Change::update(&world.get(&Key::drone(drone))?, &Fields::from([("operator_id".to_owned(), None)]))
-}
-
-/// Takes an assignment away with the operator's post; `kept` when the operator is cleared elsewhere.
-fn unassign(world: &World, user: Uuid, drone: &str, kept: bool) -> Vec<Change> {
-    let cleared = operator_cleared(world, user, drone).filter(|_| !kept);
-    cleared.into_iter().chain(deletion(world, &Key::assignment(user, drone))).collect()
-}
-
-fn drone_moves(world: &World, id: &str, region: Option<Uuid>, set: &Fields) -> Vec<Change> {
-    let (Some(region), Some(before)) = (region, world.get(&Key::drone(id))) else { return Vec::new() };
-    let misfits =
-        world.holders(id).filter(|user| world.user(*user).is_none_or(|user| user.region_id != Some(region)));
-    let misfits: Vec<_> = misfits.collect();
-    let mut moved = before.clone();
-    moved.put_all(set);
-    let Record::Drone(drone) = &moved else { return Vec::new() };
-    let mut effects = Vec::new();
-    // The base of what follows is the drone as the move leaves it.
-    if drone.operator_id.is_some_and(|operator| misfits.contains(&operator)) {
-        effects.extend(Change::update(&moved, &Fields::from([("operator_id".to_owned(), None)])));
-    }
-    effects.extend(misfits.into_iter().filter_map(|user| deletion(world, &Key::assignment(user, id))));
-    effects
-}
-
-fn user_moves(world: &World, user: Uuid, region: Option<Uuid>) -> Vec<Change> {
-    let misfits: Vec<_> = world
-        .held(user)
-        .filter(|drone| {
-            world.drone(drone).is_some_and(|drone| drone.region_id.is_some() && drone.region_id != region)
-        })
-        .collect();
-    misfits.into_iter().flat_map(|drone| unassign(world, user, drone, false)).collect()
-}
-
-/// Users and drones stay, without a region. Drones first, so that no assignment ever fails to fit.
-fn region_goes(world: &World, region: Uuid) -> Vec<Change> {
-    let cleared = Fields::from([("region_id".to_owned(), None)]);
-    let drones = world.drones_of(region).map(Key::drone);
-    let members = drones.chain(world.users_of(region).map(Key::user));
-    members.filter_map(|key| Change::update(&world.get(&key)?, &cleared)).collect()
 }
 
 /// Does one change with its effects; the rows are untouched if it is refused.

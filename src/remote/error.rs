@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::wire::admin::AdminRefusal;
 use crate::domain::text_enum;
 
 text_enum!(
@@ -28,6 +29,7 @@ text_enum!(
         Listening = "listening for changes",
         Storing = "storing a file",
         CallingFunction = "calling a function",
+        Administering = "changing a sign-in account",
         Setting = "preparing the connection",
     }
 );
@@ -188,6 +190,8 @@ pub struct RemoteError {
     pub code: Option<String>,
     /// What happened, to what, what is safe, what to do: sentences for the person.
     pub message: String,
+    /// The field of the request to mend, where the server names one.
+    pub field: Option<Box<str>>,
     /// What the server itself advises, tidied.
     pub hint: Option<String>,
     /// The server asked for this much patience.
@@ -219,9 +223,21 @@ impl RemoteError {
             status: None,
             code: None,
             message: super::words::message(doing, cause, host, detail),
+            field: None,
             hint: None,
             retry_after: None,
             ids: None,
+        }
+    }
+
+    /// A refusal with words of its own, as it stands.
+    pub(super) fn refused(doing: Doing, refusal: &AdminRefusal) -> Self {
+        Self {
+            status: Some(refusal.status),
+            code: Some(refusal.code.as_str().to_owned()),
+            message: super::words::as_it_stands(&refusal.message),
+            field: refusal.field.as_deref().map(Box::from),
+            ..Self::new(doing, super::sort::cause_of_refusal(refusal.code), "")
         }
     }
 

@@ -6,12 +6,14 @@
 //! * `error`: the one error of this room; `sort` makes it of what a server answered, `transport` of what
 //!   kept us from reaching one, `words` gives the sentence for the person.
 //! * `realtime`: the socket. It carries no data, only "there is something to pull".
+//! * `admin`: managing sign-in accounts, by the project's function or with its secret key.
 //! * `wire`: the shapes, shared with the training server.
 //!
 //! This room never repeats a request by itself: whoever asked knows whether a second time is safe. It keeps
 //! no session either: each call is given the token it runs under. Keys and tokens are secrets from the
 //! moment they are parsed; no message, no `Debug` and no log line shows one, whatever a server echoes.
 
+pub mod admin;
 mod auth;
 mod client;
 mod error;

@@ -6,6 +6,7 @@
 //! status. The status is asked last because it misleads: Storage says 400 for everything, and a row-level
 //! refusal comes as 401 from some servers though the pass was good.
 
+mod admin;
 mod auth;
 mod data;
 mod gate;
@@ -16,6 +17,8 @@ use reqwest::header::HeaderMap;
 use serde_json::{Map, Value as Json};
 
 use super::error::{Cause, Doing, RemoteError, RequestIds};
+use super::wire::admin::AdminRefusal;
+pub(in crate::remote) use admin::cause as cause_of_refusal;
 
 /// The longest patience a server may ask for: beyond it, a person had better look.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
@@ -54,6 +57,7 @@ impl Answer<'_> {
         }
         let body = match self.shape() {
             Shape::Object(body) => body,
+            Shape::Refusal(refusal) => return self.finish_refusal(&refusal),
             Shape::Foreign => return self.finish(self.foreign(), None),
             Shape::Nothing => Map::new(),
         };
@@ -83,7 +87,10 @@ impl Answer<'_> {
             return Shape::Nothing;
         }
         if let Ok(Json::Object(object)) = serde_json::from_slice(body) {
-            return Shape::Object(object);
+            // Only our function tells of a field, so the sign-in server's own refusals are none of these.
+            let ours = self.doing == Doing::Administering && object.contains_key("field");
+            let refusal = ours.then(|| AdminRefusal::from_wire(self.status, body)).flatten();
+            return refusal.map_or(Shape::Object(object), Shape::Refusal);
         }
         // JSON that was cut off (a handshake's answer comes in pieces): the headers still tell.
         let said_json = self.header("content-type").is_some_and(|kind| kind.contains("json"));
@@ -104,16 +111,26 @@ impl Answer<'_> {
 
     fn finish(&self, cause: Cause, facts: Option<&Facts<'_>>) -> RemoteError {
         let detail = facts.map(|facts| facts.text.as_str()).filter(|_| shows_detail(cause));
-        let id = |name| self.header(name).map(|text| text.chars().take(ID_CHARS_MAX).collect());
-        let ids = RequestIds { request: id("sb-request-id"), ray: id("cf-ray") };
         RemoteError {
             status: Some(facts.and_then(Facts::storage_status).unwrap_or(self.status)),
             code: facts.and_then(|facts| facts.code.clone()).or_else(|| self.gateway_code()),
             hint: facts.and_then(|facts| super::words::tidy(facts.hint.as_deref()?)),
             retry_after: self.retry_after().or((cause == Cause::ClockWrong).then_some(CLOCK_PATIENCE)),
-            ids: (ids != RequestIds::default()).then(|| Box::new(ids)),
+            ids: self.ids(),
             ..RemoteError::with_detail(self.doing, cause, self.host, detail)
         }
+    }
+
+    /// A refusal of our own function: its words are whole, and said as they stand.
+    fn finish_refusal(&self, refusal: &AdminRefusal) -> RemoteError {
+        let (retry_after, ids) = (self.retry_after(), self.ids());
+        RemoteError { retry_after, ids, ..RemoteError::refused(self.doing, refusal) }
+    }
+
+    fn ids(&self) -> Option<Box<RequestIds>> {
+        let id = |name| self.header(name).map(|text| text.chars().take(ID_CHARS_MAX).collect());
+        let ids = RequestIds { request: id("sb-request-id"), ray: id("cf-ray") };
+        (ids != RequestIds::default()).then(|| Box::new(ids))
     }
 
     fn gateway_code(&self) -> Option<String> {
@@ -143,6 +160,7 @@ pub(super) fn http_date(text: &str) -> Option<crate::domain::Stamp> {
 enum Shape {
     Nothing,
     Object(Map<String, Json>),
+    Refusal(AdminRefusal),
     Foreign,
 }
 

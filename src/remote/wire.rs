@@ -4,6 +4,8 @@
 //! A row travels as a JSON object of texts and nulls (every column is text, uuid or timestamptz). A server
 //! may send columns we do not know: they are kept out of `Fields` only by the record that is made of them.
 
+pub mod admin;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,9 @@ pub const PUSH_GROUPS_MAX: usize = 50;
 pub const GROUP_OPS_MAX: usize = 1000;
 /// Bytes of one group's JSON.
 pub const GROUP_BYTES_MAX: usize = 1 << 20;
+
+/// The longest reason of an edit, in characters.
+pub const REASON_CHARS_MAX: usize = 200;
 
 /// `POST /rest/v1/rpc/sync_pull`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -154,6 +159,9 @@ pub struct OpWire {
     pub base: Fields,
     pub set: Fields,
     pub deps: Vec<Uuid>,
+    /// Why, in the person's words: up to 200 characters, kept in the activity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,14 +5,16 @@ use super::error::{Cause, Doing};
 
 /// Characters of a server's own text that are shown: a sentence, not an essay.
 const DETAIL_CHARS_MAX: usize = 240;
+/// Characters of a message that a server of ours wrote for the person.
+const WHOLE_CHARS_MAX: usize = 600;
 
 /// The whole message.
 pub(super) fn message(doing: Doing, cause: Cause, host: &str, detail: Option<&str>) -> String {
     let (what, todo) = sentences(cause);
     let what = what.replace("{host}", host);
     let mut todo = todo.replace("{host}", host);
-    if doing == Doing::SigningIn {
-        // Nobody signs in by himself: what the console repeats elsewhere is the person's to repeat here.
+    if matches!(doing, Doing::SigningIn | Doing::Administering) {
+        // Nobody does these by himself: what the console repeats elsewhere is the person's to repeat here.
         todo = todo.replace("It is tried again by itself.", "Try again.");
     }
     let mut text = format!("{} failed: {what}", capital(doing.as_str()));
@@ -22,7 +24,7 @@ pub(super) fn message(doing: Doing, cause: Cause, host: &str, detail: Option<&st
         text.push(')');
     }
     text.push('.');
-    for sentence in [safe(doing), &todo] {
+    for sentence in [safe(doing, cause), &todo] {
         if !sentence.is_empty() {
             text.push(' ');
             text.push_str(sentence);
@@ -37,8 +39,26 @@ fn capital(text: &str) -> String {
 }
 
 /// What is safe whatever went wrong.
-const fn safe(doing: Doing) -> &'static str {
+const fn safe(doing: Doing, cause: Cause) -> &'static str {
+    use Cause as C;
     match doing {
+        // The answer is lost, and whether anything was done with it.
+        Doing::Administering
+            if matches!(
+                cause,
+                C::Timeout
+                    | C::Interrupted
+                    | C::NotJson
+                    | C::OriginDown
+                    | C::Busy
+                    | C::FunctionFailed
+                    | C::ReplyTooLarge
+                    | C::ReplyShape
+                    | C::Fault
+            ) =>
+        {
+            "It may have been done all the same, and doing it again does no harm."
+        }
         Doing::Pulling | Doing::Pushing | Doing::Digesting | Doing::Refreshing => {
             "Your edits are safe on this machine."
         }
@@ -78,7 +98,7 @@ const fn sentences(cause: Cause) -> (&'static str, &'static str) {
             "It may be a sign-in page of the network; else check the project's address.",
         ),
         C::OriginDown => {
-            ("the servers behind {host} do not answer", "Wait a little: it is tried again by itself.")
+            ("the servers behind {host} do not answer", "Wait a little. It is tried again by itself.")
         }
         _ => sentences_of_people(cause),
     }
@@ -209,15 +229,25 @@ const fn sentences_of_servers(cause: Cause) -> (&'static str, &'static str) {
     }
 }
 
-/// A server's text made fit to be shown: one line, no control characters, no markup, nothing that looks
-/// like a key or a token, bounded. `None` where nothing is left.
+/// One line, no control characters, nothing that looks like a key or a token, bounded.
+fn line(text: &str, chars_max: usize) -> String {
+    let words = text.split_whitespace().map(|word| if looks_secret(word) { "***" } else { word });
+    let line = words.collect::<Vec<_>>().join(" ");
+    line.chars().filter(|c| !c.is_control()).take(chars_max).collect()
+}
+
+/// A message that is whole already, from our own function.
+pub(super) fn as_it_stands(text: &str) -> String {
+    line(text, WHOLE_CHARS_MAX)
+}
+
+/// A server's text made fit to be shown: one line, no markup, nothing secret, bounded. `None` where nothing is
+/// left.
 pub(super) fn tidy(text: &str) -> Option<String> {
     if text.contains('<') && text.contains('>') && text.to_ascii_lowercase().contains("html") {
         return None;
     }
-    let words = text.split_whitespace().map(|word| if looks_secret(word) { "***" } else { word });
-    let line = words.collect::<Vec<_>>().join(" ");
-    let clean: String = line.chars().filter(|c| !c.is_control()).take(DETAIL_CHARS_MAX).collect();
+    let clean = line(text, DETAIL_CHARS_MAX);
     let clean = clean.trim_end_matches('.').to_owned();
     (!clean.is_empty()).then_some(clean)
 }

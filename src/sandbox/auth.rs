@@ -2,7 +2,8 @@
 //! replaced at each use, sessions that end.
 //!
 //! No clock: times come in as unix milliseconds. An account knows nothing of roles; what it may do stands in
-//! the profile that is linked to it.
+//! the profile that is linked to it. Making, changing and removing accounts is `accounts`' work, since it
+//! touches profiles too.
 //!
 //! Refresh tokens: each use gives a new one. The parent of the newest is always taken again (its user may
 //! have crashed before saving the new one), older ones for ten seconds after their use; both give the newest.
@@ -14,10 +15,12 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD as BASE64;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::SandboxError;
 use super::keys::random;
+use crate::domain::Stamp;
 
 /// How long a used refresh token is still taken.
 const REUSE_INTERVAL_MS: i64 = 10_000;
@@ -26,7 +29,7 @@ const SESSIONS_MAX: usize = 64;
 /// Used refresh tokens a session remembers.
 const USED_MAX: usize = 64;
 /// The longest password bcrypt takes, and so `GoTrue`.
-const PASSWORD_BYTES_MAX: usize = 72;
+pub const PASSWORD_BYTES_MAX: usize = 72;
 
 /// A sign-in account.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,11 +39,24 @@ pub struct Account {
     /// Salt and argon2id hash, base64.
     salt: String,
     hash: String,
-    /// The role and place, for whoever offers the training accounts.
+    /// The role and place, for whoever offers the training accounts; empty for all others.
     pub who: String,
     pub created_at: String,
     #[serde(default)]
     pub last_sign_in_ms: Option<i64>,
+    /// Nobody has shown yet that the address is theirs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unconfirmed: bool,
+    /// Until then no sign-in and no refresh.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub banned_until: Option<Stamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invited_at: Option<Stamp>,
+    /// What the admin API wrote, and what the person did; beside what every account has.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub app_metadata: Map<String, Json>,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub user_metadata: Map<String, Json>,
 }
 
 /// One sign-in, as long as it lasts.
@@ -71,9 +87,13 @@ pub struct Issued {
 pub enum AuthRefusal {
     InvalidCredentials,
     PasswordTooLong,
+    Banned,
+    EmailNotConfirmed,
     TokenMalformed,
     TokenNotFound,
     TokenUsed,
+    /// At a refresh.
+    TokenBanned,
 }
 
 /// Which sessions a sign-out ends.
@@ -119,16 +139,33 @@ impl Account {
         who: &str,
         created_at: &str,
     ) -> Result<Self, SandboxError> {
-        let salt = random::<16>()?;
-        Ok(Self {
+        let mut account = Self {
             id,
             email: email.to_owned(),
-            hash: BASE64.encode(hash_password(password, &salt)?),
-            salt: BASE64.encode(salt),
+            hash: String::new(),
+            salt: String::new(),
             who: who.to_owned(),
             created_at: created_at.to_owned(),
             last_sign_in_ms: None,
-        })
+            unconfirmed: false,
+            banned_until: None,
+            invited_at: None,
+            app_metadata: Map::new(),
+            user_metadata: Map::new(),
+        };
+        account.set_password(password)?;
+        Ok(account)
+    }
+
+    pub fn set_password(&mut self, password: &str) -> Result<(), SandboxError> {
+        let salt = random::<16>()?;
+        self.hash = BASE64.encode(hash_password(password, &salt)?);
+        self.salt = BASE64.encode(salt);
+        Ok(())
+    }
+
+    pub fn is_banned(&self, now_ms: i64) -> bool {
+        self.banned_until.is_some_and(|until| until > Stamp::from_millis(now_ms))
     }
 
     fn has_password(&self, password: &str) -> bool {
@@ -138,9 +175,26 @@ impl Account {
 }
 
 impl Auth {
-    pub fn put_account(&mut self, account: Account) {
-        self.by_email.insert(account.email.to_lowercase(), account.id);
-        self.accounts.insert(account.id, account);
+    pub fn put_account(&mut self, account: &Account) {
+        let email = account.email.to_lowercase();
+        if let Some(old) = self.accounts.insert(account.id, account.clone()) {
+            self.by_email.remove(&old.email.to_lowercase());
+        }
+        self.by_email.insert(email, account.id);
+    }
+
+    /// Forgets an account and ends its sessions; gives those.
+    pub fn remove_account(&mut self, id: Uuid) -> Vec<Uuid> {
+        if let Some(old) = self.accounts.remove(&id) {
+            self.by_email.remove(&old.email.to_lowercase());
+        }
+        self.end_all(id)
+    }
+
+    /// Ends every session of an account; gives them.
+    pub fn end_all(&mut self, account: Uuid) -> Vec<Uuid> {
+        // No session has the nil id, so `Global` is about all of them.
+        self.sign_out(Uuid::nil(), account, SignOut::Global)
     }
 
     pub fn put_session(&mut self, session: Session) {
@@ -157,6 +211,10 @@ impl Auth {
 
     pub fn account(&self, id: Uuid) -> Option<&Account> {
         self.accounts.get(&id)
+    }
+
+    pub fn account_of(&self, email: &str) -> Option<&Account> {
+        self.by_email.get(&email.to_lowercase()).and_then(|id| self.accounts.get(id))
     }
 
     pub fn sessions(&self) -> impl Iterator<Item = &Session> {
@@ -192,8 +250,15 @@ impl Auth {
             hash_password(password, &[0; 16])?;
             return Ok(Err(AuthRefusal::InvalidCredentials));
         };
+        // Before the password, as the real server does, which so tells that the account is there.
+        if account.is_banned(now_ms) {
+            return Ok(Err(AuthRefusal::Banned));
+        }
         if !account.has_password(password) {
             return Ok(Err(AuthRefusal::InvalidCredentials));
+        }
+        if account.unconfirmed {
+            return Ok(Err(AuthRefusal::EmailNotConfirmed));
         }
         account.last_sign_in_ms = Some(now_ms);
         let account = account.clone();
@@ -231,6 +296,9 @@ impl Auth {
         let Some(account) = self.accounts.get(&session.account).cloned() else {
             return Ok(Err(AuthRefusal::TokenNotFound));
         };
+        if account.is_banned(now_ms) {
+            return Ok(Err(AuthRefusal::TokenBanned));
+        }
         if session.newest == token {
             let fresh = refresh_token()?;
             let old = std::mem::replace(&mut session.newest, fresh);
@@ -299,7 +367,7 @@ mod tests {
     fn auth() -> Auth {
         let mut auth = Auth::default();
         let account = Account::new(Uuid::from_u128(1), "Main@flyos.mil", PASSWORD, "main", "2025-01-01");
-        auth.put_account(account.expect("an account"));
+        auth.put_account(&account.expect("an account"));
         auth
     }
 

@@ -9,7 +9,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::auth::{Account, AuthRefusal, Issued, SignOut};
 use super::http::{bearer, body_of};
@@ -24,14 +24,22 @@ const API_VERSION: &str = "2024-01-01";
 const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// An error in the making: status, code, words.
-struct AuthError(u16, &'static str, String);
+pub struct AuthError(u16, &'static str, String);
 
 impl AuthError {
-    fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         Self(status, code, message.into())
     }
 
-    fn into_response(self, headers: &HeaderMap) -> Response {
+    pub fn code(&self) -> &'static str {
+        self.1
+    }
+
+    pub fn message(&self) -> &str {
+        &self.2
+    }
+
+    pub fn into_response(self, headers: &HeaderMap) -> Response {
         let Self(status, code, message) = self;
         let version = headers.get("x-supabase-api-version").and_then(|value| value.to_str().ok());
         let versioned = version.is_some_and(|version| version >= API_VERSION);
@@ -50,7 +58,7 @@ impl AuthError {
     }
 }
 
-fn failed(error: &super::SandboxError) -> AuthError {
+pub fn failed(error: &super::SandboxError) -> AuthError {
     tracing::error!(%error, "the sign-in service failed");
     AuthError::new(
         500,
@@ -75,7 +83,7 @@ pub async fn token(State(shared): State<Arc<Shared>>, request: Request) -> Respo
     }
 }
 
-async fn read_json(request: Request) -> Result<Value, AuthError> {
+pub async fn read_json(request: Request) -> Result<Value, AuthError> {
     let body = body_of(request).await.filter(|body| body.len() <= BODY_BYTES_MAX);
     let too_large = || AuthError::new(413, "request_entity_too_large", "Request body too large");
     serde_json::from_slice(&body.ok_or_else(too_large)?)
@@ -95,7 +103,8 @@ fn by_refresh(shared: &Shared, body: &Value) -> Result<TokenReply, AuthError> {
     let token = body.get("refresh_token").and_then(Value::as_str).unwrap_or_default();
     let session = shared.auth().session_of(token);
     let issued = shared.auth().refresh(token, now().as_millis()).map_err(|error| failed(&error))?;
-    if issued.is_err()
+    // A ban ends no session: it only keeps it from being renewed.
+    if issued.as_ref().is_err_and(|why| *why != AuthRefusal::TokenBanned)
         && let Some(session) = session
     {
         shared.keep_ended(&[session]);
@@ -107,6 +116,9 @@ fn refusal(why: AuthRefusal) -> AuthError {
     let (code, message) = match why {
         AuthRefusal::InvalidCredentials => ("invalid_credentials", "Invalid login credentials"),
         AuthRefusal::PasswordTooLong => ("validation_failed", "Password cannot be longer than 72 characters"),
+        AuthRefusal::Banned => ("user_banned", "User is banned"),
+        AuthRefusal::EmailNotConfirmed => ("email_not_confirmed", "Email not confirmed"),
+        AuthRefusal::TokenBanned => ("user_banned", "Invalid Refresh Token: User Banned"),
         AuthRefusal::TokenMalformed => ("validation_failed", "Refresh token is not valid"),
         AuthRefusal::TokenNotFound => {
             ("refresh_token_not_found", "Invalid Refresh Token: Refresh Token Not Found")
@@ -135,8 +147,8 @@ fn reply(shared: &Shared, issued: &Issued) -> Result<TokenReply, AuthError> {
         amr: json!([{"method": "password", "timestamp": issued.created_ms.div_euclid(1000)}]),
         session_id: issued.session,
         is_anonymous: false,
-        app_metadata: json!({"provider": "email", "providers": ["email"]}),
-        user_metadata: json!({"email_verified": true}),
+        app_metadata: app_metadata(&issued.account),
+        user_metadata: user_metadata(&issued.account),
     };
     Ok(TokenReply {
         access_token: shared.keys.sign(&claims).map_err(|error| failed(&error))?,
@@ -148,24 +160,48 @@ fn reply(shared: &Shared, issued: &Issued) -> Result<TokenReply, AuthError> {
     })
 }
 
-fn user_json(account: &Account) -> AuthUser {
+fn with(always: Value, own: &Map<String, Value>) -> Value {
+    let mut all = always;
+    if let Value::Object(all) = &mut all {
+        all.extend(own.clone());
+    }
+    all
+}
+
+fn app_metadata(account: &Account) -> Value {
+    with(json!({"provider": "email", "providers": ["email"]}), &account.app_metadata)
+}
+
+fn user_metadata(account: &Account) -> Value {
+    with(json!({"email_verified": !account.unconfirmed}), &account.user_metadata)
+}
+
+pub fn user_json(account: &Account) -> AuthUser {
     let signed_in = account.last_sign_in_ms.map(|ms| Stamp::from_millis(ms).text());
     let updated = signed_in.clone().unwrap_or_else(|| account.created_at.clone());
+    let confirmed = (!account.unconfirmed).then_some(&account.created_at);
     let identity = json!({
         "identity_id": account.id, "id": account.id, "user_id": account.id, "provider": "email",
-        "identity_data": {"email": account.email, "email_verified": true, "sub": account.id},
+        "identity_data": {"email": account.email, "email_verified": confirmed.is_some(), "sub": account.id},
         "last_sign_in_at": signed_in, "created_at": account.created_at, "updated_at": updated,
         "email": account.email,
     });
-    let rest = json!({
+    let mut rest = json!({
         "aud": "authenticated", "role": "authenticated", "phone": "",
-        "email_confirmed_at": account.created_at, "confirmed_at": account.created_at,
+        "email_confirmed_at": confirmed, "confirmed_at": confirmed,
         "last_sign_in_at": signed_in,
-        "app_metadata": {"provider": "email", "providers": ["email"]},
-        "user_metadata": {"email_verified": true},
+        "app_metadata": app_metadata(account),
+        "user_metadata": user_metadata(account),
         "identities": [identity],
         "created_at": account.created_at, "updated_at": updated, "is_anonymous": false,
     });
+    // These two are there only where they say something.
+    if let Some(until) = account.banned_until {
+        rest["banned_until"] = until.text().into();
+    }
+    if let Some(at) = account.invited_at {
+        rest["invited_at"] = at.text().into();
+    }
     let rest = match rest {
         Value::Object(map) => map.into_iter().collect(),
         _ => std::collections::BTreeMap::new(),
@@ -174,7 +210,7 @@ fn user_json(account: &Account) -> AuthUser {
 }
 
 /// The account and claims of a bearer token, as every endpoint for signed-in users checks them.
-fn signed_in(shared: &Shared, headers: &HeaderMap) -> Result<(Account, Claims), AuthError> {
+pub fn signed_in(shared: &Shared, headers: &HeaderMap) -> Result<(Account, Claims), AuthError> {
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let missing = || AuthError::new(401, "no_authorization", "This endpoint requires a valid Bearer token");
     let token = authorization.and_then(bearer).filter(|token| !token.is_empty()).ok_or_else(missing)?;
@@ -194,6 +230,9 @@ fn signed_in(shared: &Shared, headers: &HeaderMap) -> Result<(Account, Claims), 
     if auth.session(claims.session_id).is_none() {
         let message = "Session from session_id claim in JWT does not exist";
         return Err(AuthError::new(403, "session_not_found", message));
+    }
+    if account.is_banned(now().as_millis()) {
+        return Err(AuthError::new(403, "user_banned", "User is banned"));
     }
     Ok((account, claims))
 }

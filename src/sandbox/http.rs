@@ -12,14 +12,14 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::faults::{Answer, FaultSettings};
 use super::keys::{ApiKey, BadToken, Claims};
 use super::shared::{Shared, now_s};
-use super::{auth_http, realtime, rows, rpc};
+use super::{admin_http, admin_users, auth_http, realtime, rows, rpc};
 
 /// The largest body that is read.
 pub const BODY_BYTES_MAX: usize = 4 << 20;
@@ -41,6 +41,13 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/auth/v1/logout", post(auth_http::logout))
         .route("/auth/v1/settings", get(auth_http::settings))
         .route("/auth/v1/health", get(auth_http::health))
+        .route("/auth/v1/admin/users", get(admin_http::users).post(admin_http::users))
+        .route(
+            "/auth/v1/admin/users/{id}",
+            get(admin_http::user).put(admin_http::user).delete(admin_http::user),
+        )
+        .route("/auth/v1/invite", post(admin_http::invite))
+        .route("/functions/v1/{name}", any(admin_users::call))
         .route("/auth/v1/.well-known/jwks.json", get(auth_http::jwks))
         .route("/rest/v1/rpc/{function}", post(rpc::call))
         .route("/rest/v1/{table}", get(rows::read))

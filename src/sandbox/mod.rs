@@ -5,10 +5,18 @@
 //! ends in `auth_http`, `rpc`, `rows` or `realtime`; those work on `engine` and `auth`, which are plain data,
 //! through `shared`. With a data folder, `persist` keeps every transaction before it is answered.
 //!
+//! Managing sign-in accounts: `accounts` does it to the data, `admin_http` is the admin API for it, `admin_rpc`
+//! the database's part, and `admin_users` stands for the Edge Function of that name.
+//!
 //! Uses the domain's rules and the wire types and nothing else of the console: it stands for the other side.
 //! It is a place to train and to test in, not a server for real data; it listens where it is told to and has
 //! no encryption of its own.
 
+mod accounts;
+mod admin_http;
+mod admin_rpc;
+mod admin_users;
+mod arguments;
 mod auth;
 mod auth_http;
 mod engine;
@@ -143,7 +151,10 @@ impl Sandbox {
 
     /// The training accounts: e-mail, and who that is.
     pub fn accounts(&self) -> Vec<(String, String)> {
-        self.shared.auth().accounts().map(|account| (account.email.clone(), account.who.clone())).collect()
+        let auth = self.shared.auth();
+        // Those made since have passwords of their own.
+        let training = auth.accounts().filter(|account| !account.who.is_empty());
+        training.map(|account| (account.email.clone(), account.who.clone())).collect()
     }
 
     /// The password of every training account.
@@ -212,7 +223,7 @@ fn prepare(options: &Options) -> Result<(Stored, Option<Log>), SandboxError> {
 
 fn first(rows: usize) -> Result<Stored, SandboxError> {
     let mut auth = Auth::default();
-    seed::accounts()?.into_iter().for_each(|account| auth.put_account(account));
+    seed::accounts()?.iter().for_each(|account| auth.put_account(account));
     let engine = Engine::new(Uuid::new_v4(), seed::world(rows)?);
     Ok(Stored { engine, auth, keys: KeyMaterial::generate()? })
 }

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::SandboxError;
+use super::accounts::AuthCommit;
 use super::auth::{Account, Auth, Session};
 use super::engine::{Claim, Commit, Engine, RowState};
 use super::keys::KeyMaterial;
@@ -34,8 +35,13 @@ enum Line {
     Exit(Key, String, u64),
     Claim(Uuid, Box<Claim>),
     Account(Box<Account>),
+    /// An account was removed.
+    AccountGone(Uuid),
     Session(Box<Session>),
     Ended(Vec<Uuid>),
+    /// Rows and accounts of one transaction: all or nothing, since a line is. Unlike the rows of a
+    /// `Transaction`, accounts and ends are always taken anew: the lines before them that said otherwise are.
+    Together(Vec<Line>),
     /// A transaction: all or nothing, since a line is.
     Transaction {
         next_xid: u64,
@@ -198,7 +204,9 @@ impl Stored {
             }
             Line::Exit(key, scope, xid) => self.engine.restore_exit(key, scope, xid),
             Line::Claim(id, claim) => self.engine.restore_claim(id, *claim),
-            Line::Account(account) => self.auth.put_account(*account),
+            Line::Account(account) => self.auth.put_account(&account),
+            Line::AccountGone(id) => drop(self.auth.remove_account(id)),
+            Line::Together(lines) => lines.into_iter().for_each(|line| self.take(line)),
             Line::Session(session) => self.auth.put_session(*session),
             Line::Ended(sessions) => sessions.into_iter().for_each(|id| self.auth.end(id)),
             Line::Transaction { next_xid, lines } => {
@@ -259,14 +267,31 @@ impl Log {
         self.file.write_all(&bytes).and_then(|()| self.file.sync_data()).map_err(failed)
     }
 
-    pub fn commit(&mut self, engine: &Engine, commit: &Commit) -> Result<(), SandboxError> {
+    /// Keeps a transaction: its rows, and what became of accounts in it.
+    pub fn commit(
+        &mut self,
+        engine: &Engine,
+        commit: &Commit,
+        auth: &Auth,
+        deeds: &AuthCommit,
+    ) -> Result<(), SandboxError> {
         let rows = commit.keys.iter().filter_map(|key| Some(row_line(engine, key, engine.state(key)?)));
         let exits =
             commit.exits.iter().map(|(key, scope)| Line::Exit(key.clone(), scope.clone(), commit.xid));
         let claims = commit.claims.iter();
         let claims = claims.filter_map(|id| Some(Line::Claim(*id, Box::new(engine.claim(*id)?.clone()))));
         let lines = rows.chain(exits).chain(claims).collect();
-        self.write(&Line::Transaction { next_xid: engine.next_xid(), lines })
+        let transaction = Line::Transaction { next_xid: engine.next_xid(), lines };
+        if deeds.is_empty() {
+            return self.write(&transaction);
+        }
+        let mut lines = vec![transaction];
+        lines.extend(deeds.accounts.iter().map(|id| match auth.account(*id) {
+            Some(account) => Line::Account(Box::new(account.clone())),
+            None => Line::AccountGone(*id),
+        }));
+        lines.push(Line::Ended(deeds.ended.clone()));
+        self.write(&Line::Together(lines))
     }
 
     pub fn session(&mut self, session: &Session) -> Result<(), SandboxError> {

@@ -93,6 +93,8 @@ fn reader(shared: &Shared, table: &str, request: &Request) -> Result<Reader, Box
             return Err(Box::new(rest_error(401, "42501", &format!("permission denied for table {table}"))));
         }
         Asker::Service => Reader::All,
+        // Nobody works in a session that has ended.
+        Asker::User(claims) if shared.auth().session(claims.session_id).is_none() => Reader::Nobody,
         Asker::User(claims) => {
             shared.engine().caller(claims.sub).map_or(Reader::Nobody, |caller| Reader::Actor(caller.actor))
         }

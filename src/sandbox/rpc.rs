@@ -1,5 +1,5 @@
-//! The three functions of the sync protocol as `PostgREST` would call them: arguments by name, errors in its
-//! shape, everything else an answer.
+//! The functions of the database as `PostgREST` would call them: arguments by name, errors in its shape,
+//! everything else an answer. The three of the sync protocol are here, those of managing accounts in `admin_rpc`.
 
 use std::sync::Arc;
 
@@ -8,9 +8,12 @@ use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::time::Duration;
+use uuid::Uuid;
 
+use super::admin_rpc;
+use super::arguments::{self, Arguments};
 use super::engine::{Caller, Commit, Engine, Fault};
 use super::http::{Asker, asker, body_of, rest_error, rest_error_with};
 use super::keys::{ApiKey, Claims};
@@ -18,11 +21,14 @@ use super::line::Cut;
 use super::shared::{Shared, now};
 use crate::domain::Kind;
 use crate::remote::wire::{
-    DigestReply, DigestRequest, Must, MustReply, PullReply, PullRequest, PushReply, PushRequest, SCHEMA,
+    DigestReply, Must, MustReply, PullReply, PullRequest, PushReply, PushRequest, SCHEMA,
 };
 
 /// The arguments of each function, sorted.
 const FUNCTIONS: &[(&str, &[&str])] = &[
+    ("admin_caller", &[]),
+    ("admin_linked", &["accounts"]),
+    ("admin_sign_out", &["account"]),
     ("sync_digest", &["tables"]),
     ("sync_pull", &["cursor", "limit_bytes", "limit_rows", "schema"]),
     ("sync_push", &["device", "ops", "report", "schema", "uid"]),
@@ -64,29 +70,37 @@ async fn answer(shared: &Shared, function: &str, cut: &Cut, request: Request) ->
         }
     };
     match function {
-        "sync_pull" => pull(shared, claims.as_ref(), &typed(arguments)?),
+        "admin_caller" => Ok(admin_rpc::caller(shared, claims.as_ref())),
+        "admin_linked" => admin_rpc::linked(shared, claims.as_ref(), &typed(arguments)?),
+        "admin_sign_out" => admin_rpc::sign_out(shared, claims.as_ref(), &typed(arguments)?),
+        "sync_pull" => pull(shared, claims.as_ref(), &arguments),
         "sync_push" => {
-            let answer = push(shared, claims.as_ref(), &typed(arguments)?);
+            let answer = push(shared, claims.as_ref(), &arguments);
             if answer.is_ok() && shared.faults.loses_reply() {
                 cut.cut();
                 tokio::time::sleep(LINGER).await;
             }
             answer
         }
-        _ => digest(shared, claims.as_ref(), &typed(arguments)?),
+        _ => digest(shared, claims.as_ref(), &arguments),
     }
 }
 
 /// The arguments, if they are those of the function.
-fn arguments(function: &str, body: &[u8]) -> Result<Map<String, Value>, Box<Response>> {
+fn arguments(function: &str, body: &[u8]) -> Result<Arguments, Box<Response>> {
     let body = if body.is_empty() { b"{}" } else { body };
-    let arguments: Map<String, Value> = serde_json::from_slice(body).map_err(|error| {
+    let arguments: Arguments = serde_json::from_slice(body).map_err(|error| {
         let details = error.to_string();
         Box::new(rest_error_with(400, "PGRST102", "Empty or invalid json", Some(&details)))
     })?;
     let mut names: Vec<_> = arguments.keys().map(String::as_str).collect();
     names.sort_unstable();
     if FUNCTIONS.iter().any(|(name, wanted)| *name == function && *wanted == names) {
+        if arguments.values().any(arguments::has_nul) {
+            let details = Some("\\u0000 cannot be converted to text.");
+            let message = "unsupported Unicode escape sequence";
+            return Err(Box::new(rest_error_with(400, "22P05", message, details)));
+        }
         return Ok(arguments);
     }
     let message =
@@ -94,7 +108,7 @@ fn arguments(function: &str, body: &[u8]) -> Result<Map<String, Value>, Box<Resp
     Err(refuse(404, "PGRST202", &message))
 }
 
-fn typed<T: DeserializeOwned>(arguments: Map<String, Value>) -> Result<T, Box<Response>> {
+fn typed<T: DeserializeOwned>(arguments: Arguments) -> Result<T, Box<Response>> {
     serde_json::from_value(Value::Object(arguments))
         .map_err(|error| refuse(400, "PT400", &format!("The arguments have the wrong shape: {error}.")))
 }
@@ -113,8 +127,9 @@ fn call_fault(fault: &Fault) -> Box<Response> {
     refuse(status, code, &fault.to_string())
 }
 
-/// The caller, or the word for who may not work.
-fn caller(
+/// The caller, or the word for who may not work. The profile comes before the session: making somebody INACTIVE
+/// ends the sessions too, and they should hear the reason.
+pub fn caller(
     shared: &Shared,
     engine: &Engine,
     claims: Option<&Claims>,
@@ -122,50 +137,92 @@ fn caller(
 ) -> Result<Caller, MustReply> {
     let word = |must| MustReply { must, why: None };
     let claims = claims.ok_or(word(Must::NoProfile))?;
+    let caller = engine.caller(claims.sub).map_err(word)?;
     if shared.auth().session(claims.session_id).is_none() {
         return Err(word(Must::SignedOut));
     }
-    let caller = engine.caller(claims.sub).map_err(word)?;
     if schema == SCHEMA { Ok(caller) } else { Err(word(Must::SchemaOld)) }
 }
 
-fn pull(shared: &Shared, claims: Option<&Claims>, request: &PullRequest) -> Answer {
+/// The schema that a caller speaks; 0 for what is none.
+fn schema_of(arguments: &Arguments) -> Result<u32, Box<Response>> {
+    let schema = arguments::int(arguments, "schema").map_err(bad_scalar)?;
+    Ok(schema.and_then(|schema| u32::try_from(schema).ok()).unwrap_or_default())
+}
+
+/// A limit of a page; 0 for what leaves no room.
+fn limit_of(arguments: &Arguments, name: &str) -> Result<u32, Box<Response>> {
+    let limit = arguments::int(arguments, name).map_err(bad_scalar)?;
+    Ok(limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or_default())
+}
+
+#[expect(clippy::unnecessary_box_returns, reason = "every caller puts it into `Answer`, which is boxed")]
+fn bad_scalar((code, message): arguments::BadScalar) -> Box<Response> {
+    refuse(400, code, &message)
+}
+
+fn pull(shared: &Shared, claims: Option<&Claims>, arguments: &Arguments) -> Answer {
+    let request = PullRequest {
+        cursor: arguments.get("cursor").filter(|cursor| !cursor.is_null()).cloned(),
+        limit_rows: limit_of(arguments, "limit_rows")?,
+        limit_bytes: limit_of(arguments, "limit_bytes")?,
+        schema: schema_of(arguments)?,
+    };
     let engine = shared.engine();
     match caller(shared, &engine, claims, request.schema) {
         Err(must) => Ok(reply(PullReply::Must(must))),
         Ok(caller) => {
-            let page = engine.pull(&caller, request, now());
+            let page = engine.pull(&caller, &request, now());
             drop(engine);
             Ok(reply(page.map_err(|fault| call_fault(&fault))?))
         }
     }
 }
 
-fn push(shared: &Shared, claims: Option<&Claims>, request: &PushRequest) -> Answer {
+fn push(shared: &Shared, claims: Option<&Claims>, arguments: &Arguments) -> Answer {
+    let uid = arguments::uuid(arguments, "uid").map_err(bad_scalar)?;
+    let device = arguments::uuid(arguments, "device").map_err(bad_scalar)?;
+    let schema = schema_of(arguments)?;
     // Whose edits these are comes first: no word about the caller may settle another's edits.
-    if claims.is_some_and(|claims| claims.sub != request.uid) {
+    if claims.is_some_and(|claims| Some(claims.sub) != uid) {
         return Err(call_fault(&Fault::AuthMismatch));
     }
+    // Read before anybody is kept waiting, judged only after the caller was.
+    let request = push_request(uid, device, schema, arguments);
     // The caller is looked up inside the transaction: it may be losing its role at this moment.
     let done = shared.transact(|engine, now| {
-        let caller = match caller(shared, engine, claims, request.schema) {
+        let caller = match caller(shared, engine, claims, schema) {
             Err(must) => return Ok((PushReply::Must(must), Commit::default())),
             Ok(caller) => caller,
         };
-        let (results, commit) = engine.push(&caller, request, now)?;
+        let (results, commit) = engine.push(&caller, &request?, now)?;
         Ok((PushReply::Results { results, server_time: now }, commit))
     });
     let done = done.map_err(|_| refuse(503, "53100", "The server cannot write to its data folder."))?;
     Ok(reply(done.map_err(|fault: Fault| call_fault(&fault))?))
 }
 
-fn digest(shared: &Shared, claims: Option<&Claims>, request: &DigestRequest) -> Answer {
-    if request.tables.len() > Kind::ALL.len() {
-        return Err(call_fault(&Fault::Malformed("A table is named twice.".to_owned())));
-    }
+fn push_request(
+    uid: Option<Uuid>,
+    device: Option<Uuid>,
+    schema: u32,
+    arguments: &Arguments,
+) -> Result<PushRequest, Fault> {
+    let device = device.ok_or_else(|| Fault::Malformed("device is needed.".to_owned()))?;
+    let ops = arguments::ops(arguments.get("ops"))?;
+    let report = arguments::report(arguments.get("report"))?;
+    Ok(PushRequest { uid: uid.unwrap_or_default(), device, schema, report, ops })
+}
+
+fn digest(shared: &Shared, claims: Option<&Claims>, arguments: &Arguments) -> Answer {
     let engine = shared.engine();
-    Ok(match caller(shared, &engine, claims, SCHEMA) {
-        Err(must) => reply(DigestReply::Must(must)),
-        Ok(caller) => reply(DigestReply::Tables(engine.digest(&caller, &request.tables))),
-    })
+    let caller = match caller(shared, &engine, claims, SCHEMA) {
+        Err(must) => return Ok(reply(DigestReply::Must(must))),
+        Ok(caller) => caller,
+    };
+    let tables = arguments.get("tables").and_then(|tables| arguments::typed::<Vec<Kind>>(tables).ok());
+    let Some(tables) = tables.filter(|tables| tables.len() <= Kind::ALL.len()) else {
+        return Err(call_fault(&Fault::Malformed("tables is a list of table names.".to_owned())));
+    };
+    Ok(reply(DigestReply::Tables(engine.digest(&caller, &tables))))
 }

@@ -1,7 +1,7 @@
 //! What every request shares: the rows, the accounts, the keys, the faults, the nudges and the log.
 //!
 //! Locks are held for as long as plain data is worked on and never across an await. The order, where two
-//! are held, is engine, then log. A transaction is in the log before anybody hears of it.
+//! are held, is engine, accounts, log. A transaction is in the log before anybody hears of it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +11,7 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::SandboxError;
+use super::accounts::{self, AuthCommit};
 use super::auth::Auth;
 use super::engine::{Commit, Engine};
 use super::faults::Faults;
@@ -88,30 +89,59 @@ impl Shared {
         locked(&self.auth)
     }
 
-    /// Runs one transaction: carried out, logged, then told to whoever listens.
+    /// Runs one transaction on rows: carried out, with what it does to accounts, logged, then told to whoever
+    /// listens.
     pub fn transact<T, E>(
         &self,
         work: impl FnOnce(&mut Engine, Stamp) -> Result<(T, Commit), E>,
     ) -> Result<Result<T, E>, Stuck> {
-        let mut engine = self.engine();
-        if self.stuck.load(Ordering::SeqCst) {
-            return Err(Stuck);
-        }
-        let (value, commit) = match work(&mut engine, now()) {
+        let mut engine = self.unstuck()?;
+        let now = now();
+        let (value, commit) = match work(&mut engine, now) {
             Ok(done) => done,
             Err(error) => return Ok(Err(error)),
         };
-        if !commit.is_empty()
+        // Only now: the work looks at accounts by itself.
+        let mut auth = self.auth();
+        let deeds = accounts::bar(&mut auth, &commit.bars, now);
+        self.keep(&engine, &auth, &commit, &deeds)?;
+        drop((auth, engine));
+        self.nudge(&commit);
+        Ok(Ok(value))
+    }
+
+    /// Runs one transaction on accounts, and on the profiles that follow them.
+    pub fn transact_accounts<T, E>(
+        &self,
+        work: impl FnOnce(&mut Engine, &mut Auth, Stamp) -> Result<(T, Commit, AuthCommit), E>,
+    ) -> Result<Result<T, E>, Stuck> {
+        let mut engine = self.unstuck()?;
+        let mut auth = self.auth();
+        let (value, commit, deeds) = match work(&mut engine, &mut auth, now()) {
+            Ok(done) => done,
+            Err(error) => return Ok(Err(error)),
+        };
+        self.keep(&engine, &auth, &commit, &deeds)?;
+        drop((auth, engine));
+        self.nudge(&commit);
+        Ok(Ok(value))
+    }
+
+    fn unstuck(&self) -> Result<MutexGuard<'_, Engine>, Stuck> {
+        let engine = self.engine();
+        if self.stuck.load(Ordering::SeqCst) { Err(Stuck) } else { Ok(engine) }
+    }
+
+    fn keep(&self, engine: &Engine, auth: &Auth, commit: &Commit, deeds: &AuthCommit) -> Result<(), Stuck> {
+        if (!commit.is_empty() || !deeds.is_empty())
             && let Some(log) = &self.log
-            && let Err(error) = locked(log).commit(&engine, &commit)
+            && let Err(error) = locked(log).commit(engine, commit, auth, deeds)
         {
             tracing::error!(%error, "a transaction could not be logged: the server takes no more");
             self.stuck.store(true, Ordering::SeqCst);
             return Err(Stuck);
         }
-        drop(engine);
-        self.nudge(&commit);
-        Ok(Ok(value))
+        Ok(())
     }
 
     /// One message per scope, or one to all.

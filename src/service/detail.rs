@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::cells::{self, value_text};
 use super::{Choice, Detail, DetailLine, Related, Verb, VerbState, list, words};
-use crate::domain::{Actor, Deed, Drone, FieldType, Key, Kind, Record, User, World, policy};
+use crate::domain::{Actor, Deed, Drone, FieldType, Key, Kind, Record, User, World, policy, rules};
 use crate::store::replica::Replica;
 
 /// Related rows shown, at most: a region may have thousands.
@@ -47,7 +47,8 @@ fn locked(world: &World, actor: Option<&Actor>, record: &Record) -> BTreeMap<Str
             None => Some(NOBODY.to_owned()),
             Some(actor) => {
                 let deed = policy::deed_of_column(actor, &record.key(), field.name);
-                policy::permit(actor, deed, record, world).err().map(|refusal| refusal.message)
+                let refusal = policy::permit(actor, deed, record, world).err();
+                refusal.or_else(|| rules::locked(record, field.name)).map(|refusal| refusal.message)
             }
         };
         if let Some(why) = why {

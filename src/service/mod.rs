@@ -27,13 +27,12 @@ pub use session::{Settings, Training};
 
 use self::session::Inner;
 use crate::domain::{Actor, Fields, Intent, Key, Kind, intent};
+/// The longest reason of an edit, in characters.
+pub use crate::remote::wire::REASON_CHARS_MAX as REASON_LENGTH_MAX;
 pub use crate::session::Clock;
 use crate::store::Store;
 use crate::store::entry::Edit;
 use crate::store::replica::Replica;
-
-/// The longest reason of an edit, in characters.
-pub const REASON_LENGTH_MAX: usize = 200;
 
 /// The columns a list of that kind can show, filter and sort by, in order of importance. `region`,
 /// `operator`, `drones`, `users` are computed; `changed` is `updated_at` or `assigned_at`.

@@ -24,14 +24,15 @@ pub fn ops(pendings: &[Pending], deps: impl Fn(&Pending) -> Vec<Uuid>) -> Vec<Op
         numbered
             .map(|(place, (change, id))| {
                 let seq = (pending.seq << OPS_PER_EDIT_BITS) + place as u64;
-                op(change, *id, seq, group, deps.clone())
+                let reason = pending.edit.reason.clone();
+                OpWire { group, deps: deps.clone(), reason, ..op(change, *id, seq) }
             })
             .collect::<Vec<_>>()
     });
     each.collect()
 }
 
-fn op(change: &Change, id: Uuid, seq: u64, group: Option<Uuid>, deps: Vec<Uuid>) -> OpWire {
+fn op(change: &Change, id: Uuid, seq: u64) -> OpWire {
     let kind = change.key.kind;
     let own = |fields: &Fields| own_columns(kind, fields);
     let (k, base, set) = match &change.op {
@@ -39,7 +40,8 @@ fn op(change: &Change, id: Uuid, seq: u64, group: Option<Uuid>, deps: Vec<Uuid>)
         Op::Update { base, set } => (OpKind::Update, own(base), own(set)),
         Op::Delete { base } => (OpKind::Delete, seen(kind, base), Fields::new()),
     };
-    OpWire { id, seq, group, t: kind, pk: change.key.pk.clone(), k, base, set, deps }
+    let pk = change.key.pk.clone();
+    OpWire { id, seq, group: None, t: kind, pk, k, base, set, deps: Vec::new(), reason: None }
 }
 
 /// The columns that are people's to write: the server's own never travel.
@@ -162,4 +164,38 @@ pub fn stop(must: Must) -> Option<Trouble> {
         Must::Aal2 => Stop::Configuration { why: "the account asks for a second factor".to_owned() },
         Must::SchemaOld => Stop::Configuration { why: "this console is too old for the server".to_owned() },
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Stamp;
+    use crate::store::entry::Edit;
+    use crate::store::replica::Fate;
+
+    #[test]
+    fn each_operation_of_an_edit_says_why() {
+        let change = |id| Change::insert(Key::drone(id), Fields::new());
+        let edit = |reason: Option<&str>| Edit {
+            op: Uuid::from_u128(1),
+            by: Uuid::from_u128(2),
+            at: Stamp(0),
+            reason: reason.map(str::to_owned),
+            changes: vec![change("a"), change("b")],
+        };
+        let reasons = |reason| {
+            let ids = vec![Uuid::from_u128(3), Uuid::from_u128(4)];
+            let pending = Pending {
+                seq: 1,
+                edit: edit(reason),
+                ids,
+                fate: Fate::Waiting,
+                touched: Vec::new(),
+                blocked: false,
+            };
+            ops(&[pending], |_| Vec::new()).into_iter().map(|op| op.reason).collect::<Vec<_>>()
+        };
+        assert_eq!(reasons(None), [None, None]);
+        assert_eq!(reasons(Some("hail")), [Some("hail".to_owned()), Some("hail".to_owned())]);
+    }
 }

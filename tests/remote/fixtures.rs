@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use flyos::domain::Kind;
+use flyos::remote::wire::admin::AdminRequest;
 use flyos::remote::wire::{DigestRequest, PullRequest, PushRequest, SCHEMA};
 use flyos::remote::{Answer, Cause, Client, Doing, ErrorKind, RemoteError, Select, SignOutScope};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -145,6 +146,7 @@ async fn ask(client: &Client, doing: Doing) -> Option<RemoteError> {
         Doing::Pulling => client.sync_pull(&token, &pull).await.err(),
         Doing::Pushing => client.sync_push(&token, &push).await.err(),
         Doing::Digesting => client.sync_digest(&token, &digest).await.err(),
+        Doing::Administering => client.admin_users(&token, &AdminRequest::Ban { profile: uid }).await.err(),
         Doing::Reading => client.select(&token, Kind::Drone, &Select::default()).await.err(),
         _ => None,
     }

@@ -14,6 +14,8 @@ use crate::domain::{Key, Kind};
 
 /// Scopes of one cursor, at most: a caller has three.
 const SCOPES_MAX: usize = 16;
+/// Characters of a cursor in JSON.
+const CURSOR_CHARS_MAX: usize = 65_536;
 /// Transactions listed as in progress, at most.
 const IN_PROGRESS_MAX: usize = 1000;
 
@@ -53,6 +55,7 @@ impl TryFrom<String> for Snapshot {
             .collect::<Result<_, _>>()
             .map_err(|_| wrong())?;
         let sound = parts.next().is_none()
+            && xmin > 0
             && xmin <= xmax
             && in_progress.len() <= IN_PROGRESS_MAX
             && in_progress.iter().all(|xid| (xmin..xmax).contains(xid));
@@ -64,6 +67,27 @@ impl From<Snapshot> for String {
     fn from(snapshot: Snapshot) -> Self {
         let listed: Vec<_> = snapshot.in_progress.iter().map(u64::to_string).collect();
         format!("{}:{}:{}", snapshot.xmin, snapshot.xmax, listed.join(","))
+    }
+}
+
+/// A transaction's number, as text: JSON's numbers are not meant for 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct Xid(pub u64);
+
+impl TryFrom<String> for Xid {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.parse().ok().filter(|_| plain);
+        number.map(Self).ok_or_else(|| format!("{text} is no transaction"))
+    }
+}
+
+impl From<Xid> for String {
+    fn from(xid: Xid) -> Self {
+        xid.0.to_string()
     }
 }
 
@@ -86,7 +110,7 @@ pub(super) struct Cursor {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Snapshot>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<(u64, Kind, String)>,
+    pub after: Option<(Xid, Kind, String)>,
     pub scopes: Scopes,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bulk: Option<Bulk>,
@@ -94,6 +118,9 @@ pub(super) struct Cursor {
 
 impl Cursor {
     pub fn read(json: &Json) -> Result<Self, Fault> {
+        if json.to_string().len() > CURSOR_CHARS_MAX {
+            return Err(Fault::Malformed("The cursor is not one of this server: it is too long.".to_owned()));
+        }
         let cursor = Self::deserialize(json)
             .map_err(|error| Fault::Malformed(format!("The cursor is not one of this server: {error}.")))?;
         let many = cursor.scopes.len().max(cursor.bulk.as_ref().map_or(0, |bulk| bulk.scopes.len()));
@@ -112,7 +139,7 @@ impl Cursor {
 
     /// The place after which the present window goes on.
     pub fn place(&self) -> Option<(u64, Key)> {
-        self.after.as_ref().map(|(xid, kind, pk)| (*xid, Key { kind: *kind, pk: pk.clone() }))
+        self.after.as_ref().map(|(xid, kind, pk)| (xid.0, Key { kind: *kind, pk: pk.clone() }))
     }
 }
 
@@ -126,7 +153,7 @@ mod tests {
         let seen: Vec<_> = (8..22).filter(|xid| snapshot.sees(*xid)).collect();
         assert_eq!(seen, [8, 9, 10, 12, 13, 14, 16, 17, 18, 19]);
         assert_eq!(String::from(snapshot), "10:20:11,15");
-        for bad in ["", "10:20", "20:10:", "10:20:x", "10:20:25", "10:20::", "-1:2:"] {
+        for bad in ["", "10:20", "20:10:", "10:20:x", "10:20:25", "10:20::", "-1:2:", "0:5:"] {
             assert!(Snapshot::try_from(bad.to_owned()).is_err(), "{bad}");
         }
     }

@@ -17,6 +17,7 @@
 
 mod cursor;
 mod digest;
+mod link;
 mod pull;
 mod push;
 #[cfg(test)]
@@ -30,6 +31,7 @@ use uuid::Uuid;
 use crate::domain::scope::{self, Scopes};
 use crate::domain::{Actor, Change, Key, Op, Refusal, Stamp, World, rules};
 use crate::remote::wire::{Must, OpResult};
+pub use link::{Bar, NewAccount};
 
 /// The transaction that wrote the rows a server starts with.
 pub const SEED_XID: u64 = 1;
@@ -89,6 +91,8 @@ pub struct Commit {
     pub claims: Vec<Uuid>,
     /// Every scope, old and new, of every row it touched.
     pub scopes: BTreeSet<String>,
+    /// What it does to sign-in accounts, in order.
+    pub bars: Vec<Bar>,
 }
 
 impl Commit {
@@ -154,7 +158,7 @@ impl Engine {
         }
     }
 
-    /// Accounts are linked when rows are loaded; no edit can write the link.
+    /// Reads off the loaded rows who is linked; no edit can write the link.
     pub fn link_profiles(&mut self) {
         self.profiles = self.world.users().filter_map(|user| Some((user.auth_user_id?, user.id))).collect();
     }
@@ -224,7 +228,7 @@ impl Engine {
 
     /// Who an account is here; the word for who may not work.
     pub fn caller(&self, uid: Uuid) -> Result<Caller, Must> {
-        let profile = self.profiles.get(&uid).and_then(|id| self.world.user(*id)).ok_or(Must::NoProfile)?;
+        let profile = self.profile_of(uid).ok_or(Must::NoProfile)?;
         let actor = Actor::of(profile).ok_or(Must::Inactive)?;
         Ok(Caller { uid, actor, scopes: scope::of_actor(&actor) })
     }
@@ -283,6 +287,7 @@ impl Engine {
             let writer = touched.contains(&key).then_some((by, now));
             self.settle(commit, key, writer);
         }
+        commit.bars.extend(link::bars(self, steps));
     }
 
     /// Brings a row's state up to date. `writer` is absent where at most its scopes changed.

@@ -10,7 +10,7 @@
 use std::iter::Peekable;
 use std::ops::Bound;
 
-use super::cursor::{Bulk, Cursor, Snapshot};
+use super::cursor::{Bulk, Cursor, Snapshot, Xid};
 use super::{Caller, Engine, Fault, RowState};
 use crate::domain::scope::{self, Scopes};
 use crate::domain::{Key, Kind, Stamp, policy};
@@ -178,7 +178,7 @@ impl Engine {
                 cursor.target = Some(target);
                 return true;
             }
-            cursor.after = Some((xid, key.kind, key.pk));
+            cursor.after = Some((Xid(xid), key.kind, key.pk));
         }
         let more = target.xmax < self.next_xid;
         (cursor.base, cursor.after) = (target, None);

@@ -11,7 +11,7 @@ use std::ops::Range;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{Caller, Claim, Commit, Engine, Fault};
+use super::{Caller, Claim, Commit, Engine, Fault, RowState};
 use crate::domain::merge::{self, Clash};
 use crate::domain::rules::{self, Step};
 use crate::domain::{Change, Fields, Key, Kind, Op, Reason, Record, Refusal, Stamp, policy, scope};
@@ -28,7 +28,23 @@ struct Run<'a> {
     /// Edits of this push that did not get in, and the rows they were about.
     failed: HashSet<Uuid>,
     failed_rows: HashMap<Key, Uuid>,
+    /// Ids that stand more than once in this push: the hash of what the first edit said, once it was looked at.
+    doubled: HashMap<Uuid, Option<String>>,
     commit: Commit,
+}
+
+/// A group while it is carried out: for whom, and what it did so far, which is not in the states yet.
+struct Turn<'a> {
+    caller: &'a Caller,
+    now: Stamp,
+    steps: Vec<Step>,
+}
+
+impl Turn<'_> {
+    /// Did an edit of this group write, make or take away that row?
+    fn touched(&self, key: &Key) -> bool {
+        self.steps.iter().flat_map(rules::in_order).any(|change| change.key == *key)
+    }
 }
 
 /// What is known of an edit's id.
@@ -96,6 +112,12 @@ fn groups(ops: &[OpWire]) -> Result<Vec<&[OpWire]>, Fault> {
     Ok(groups)
 }
 
+/// The ids that stand more than once.
+fn doubled(ops: &[OpWire]) -> HashMap<Uuid, Option<String>> {
+    let mut seen = HashSet::with_capacity(ops.len());
+    ops.iter().filter(|op| !seen.insert(op.id)).map(|op| (op.id, None)).collect()
+}
+
 impl Engine {
     /// Takes a push; the results stand in the order of the edits.
     pub fn push(
@@ -115,6 +137,7 @@ impl Engine {
             results: Vec::with_capacity(request.ops.len()),
             failed: HashSet::new(),
             failed_rows: HashMap::new(),
+            doubled: doubled(&request.ops),
             commit: self.begin(),
         };
         for group in groups {
@@ -124,9 +147,23 @@ impl Engine {
         Ok((run.results, run.commit))
     }
 
-    fn known(&self, run: &Run, op: &OpWire) -> Known {
+    /// What is known of the id of the edit at `at` of a group. In one push an id stands for one edit, and in one
+    /// group it stands once.
+    fn known(&self, run: &mut Run, ops: &[OpWire], at: usize) -> Known {
+        let op = &ops[at];
         match self.claims.get(&op.id) {
-            None => Known::New,
+            None => match run.doubled.get_mut(&op.id) {
+                None => Known::New,
+                Some(_) if ops[..at].iter().any(|other| other.id == op.id) => Known::Reused,
+                Some(first) => {
+                    let hash = hash_of(op);
+                    if *first.get_or_insert_with(|| hash.clone()) == hash {
+                        Known::New
+                    } else {
+                        Known::Reused
+                    }
+                }
+            },
             Some(claim) if claim.uid == run.caller.uid && claim.hash == hash_of(op) => {
                 Known::Stored(OpResult { replayed: true, ..claim.result.clone() })
             }
@@ -135,7 +172,7 @@ impl Engine {
     }
 
     fn group(&mut self, run: &mut Run, ops: &[OpWire]) {
-        let known: Vec<_> = ops.iter().map(|op| self.known(run, op)).collect();
+        let known: Vec<_> = (0..ops.len()).map(|at| self.known(run, ops, at)).collect();
         for (at, known) in known.iter().enumerate() {
             match known {
                 Known::Reused => return fail(run, ops, at, &plain(ops[at].id, Outcome::IdReused)),
@@ -149,22 +186,24 @@ impl Engine {
         if let Some(blocker) = new.into_iter().find_map(|(op, _)| self.blocker(run, op)) {
             return block(run, ops, blocker);
         }
-        let (mut steps, mut done) = (Vec::new(), Vec::new());
+        let mut turn = Turn { caller: run.caller, now: run.now, steps: Vec::new() };
+        let mut done = Vec::new();
         for (at, op) in ops.iter().enumerate() {
             if matches!(known[at], Known::Stored(_)) {
                 done.push(Done::Noop);
                 continue;
             }
-            match self.one(run.caller, op, &mut steps) {
+            match self.one(&mut turn, op) {
                 Ok(how) => done.push(how),
                 Err(outcome) => {
-                    rules::take_back_steps(&mut self.world, &steps);
+                    rules::take_back_steps(&mut self.world, &turn.steps);
                     let result = plain(op.id, *outcome);
                     self.claim_result(run, op, &result);
                     return fail(run, ops, at, &result);
                 }
             }
         }
+        let steps = turn.steps;
         self.write(&mut run.commit, &steps, Some(run.caller.actor.user), run.now);
         for ((op, known), how) in ops.iter().zip(known).zip(done) {
             let result = match known {
@@ -221,20 +260,20 @@ impl Engine {
     }
 
     /// Carries out one edit on the rows; its steps are added to the group's.
-    fn one(&mut self, caller: &Caller, op: &OpWire, steps: &mut Vec<Step>) -> Result<Done, Box<Outcome>> {
+    fn one(&mut self, turn: &mut Turn, op: &OpWire) -> Result<Done, Box<Outcome>> {
         let key = Key::parse(op.t, &op.pk).ok_or_else(|| {
             Box::new(refused(Refusal::invalid("id", format!("{} is no key of a {}.", op.pk, op.t))))
         })?;
         let (change, merged) = match op.k {
-            OpKind::Insert => (self.insert(caller, &key, op)?, false),
-            OpKind::Update => self.update(caller, &key, op)?,
-            OpKind::Delete => (self.delete(caller, &key, op)?, false),
+            OpKind::Insert => (self.insert(turn.caller, &key, op)?, false),
+            OpKind::Update => self.update(turn, &key, op)?,
+            OpKind::Delete => (self.delete(turn, &key, op)?, false),
         };
         let Some(change) = change else { return Ok(Done::Noop) };
-        let step = rules::carry_out_one(&mut self.world, Some(&caller.actor), &change)
+        let step = rules::carry_out_one(&mut self.world, Some(&turn.caller.actor), &change)
             .map_err(|refusal| Box::new(refused(refusal)))?;
-        let range = steps.len()..steps.len() + 1;
-        steps.push(step);
+        let range = turn.steps.len()..turn.steps.len() + 1;
+        turn.steps.push(step);
         Ok(if merged { Done::Merged(range) } else { Done::Applied(range) })
     }
 
@@ -253,16 +292,12 @@ impl Engine {
         Err(refuse(Refusal::new(Reason::Unique, Some(field), format!("The {key} is already there."))))
     }
 
-    fn update(
-        &self,
-        caller: &Caller,
-        key: &Key,
-        op: &OpWire,
-    ) -> Result<(Option<Change>, bool), Box<Outcome>> {
+    fn update(&self, turn: &Turn, key: &Key, op: &OpWire) -> Result<(Option<Change>, bool), Box<Outcome>> {
+        let caller = turn.caller;
         let refuse = |refusal| Box::new(refused(refusal));
         rules::check_values(key.kind, &op.set, false).map_err(refuse)?;
         let Some(record) = self.seen(caller, key) else {
-            let gone = self.was_seen(caller, key);
+            let gone = self.was_seen(turn, key);
             return Err(Box::new(if gone { Outcome::Gone } else { hidden(key) }));
         };
         let wish = Change { key: key.clone(), op: Op::Update { base: op.base.clone(), set: op.set.clone() } };
@@ -270,7 +305,7 @@ impl Engine {
         let theirs = record.fields();
         let merged = merge::three_way(key.kind, &op.base, &op.set, &theirs);
         if !merged.clashes.is_empty() {
-            return Err(Box::new(self.conflict(caller, key, merged.clashes)));
+            return Err(Box::new(self.conflict(turn, key, merged.clashes)));
         }
         let beside = op
             .base
@@ -279,37 +314,40 @@ impl Engine {
         Ok((Change::update(&record, &merged.apply), merged.moved || beside))
     }
 
-    fn delete(&self, caller: &Caller, key: &Key, op: &OpWire) -> Result<Option<Change>, Box<Outcome>> {
+    fn delete(&self, turn: &Turn, key: &Key, op: &OpWire) -> Result<Option<Change>, Box<Outcome>> {
+        let caller = turn.caller;
         let Some(record) = self.seen(caller, key) else {
-            return if self.was_seen(caller, key) { Ok(None) } else { Err(Box::new(hidden(key))) };
+            return if self.was_seen(turn, key) { Ok(None) } else { Err(Box::new(hidden(key))) };
         };
         let change = Change::delete(&record);
         policy::permit_change(&caller.actor, &self.world, &change).map_err(|r| Box::new(refused(r)))?;
         let clashes = differing(&record, &op.base);
-        if clashes.is_empty() { Ok(Some(change)) } else { Err(Box::new(self.conflict(caller, key, clashes))) }
+        if clashes.is_empty() { Ok(Some(change)) } else { Err(Box::new(self.conflict(turn, key, clashes))) }
     }
 
     fn seen(&self, caller: &Caller, key: &Key) -> Option<Record> {
         self.world.get(key).filter(|record| policy::may_see(&caller.actor, &self.world, record))
     }
 
-    /// Is this a row that was deleted, and that the caller could see until then?
-    fn was_seen(&self, caller: &Caller, key: &Key) -> bool {
-        self.states.get(key).is_some_and(|state| state.deleted && scope::meet(&caller.scopes, &state.scopes))
+    /// Is this a row that was deleted, and that the caller could see until then? The group's own steps are not in
+    /// the states yet: what they made and took away again, the caller has seen.
+    fn was_seen(&self, turn: &Turn, key: &Key) -> bool {
+        let met = |state: &RowState| scope::meet(&turn.caller.scopes, &state.scopes);
+        !self.world.has(key) && self.states.get(key).map_or_else(|| turn.touched(key), met)
     }
 
-    fn conflict(&self, caller: &Caller, key: &Key, fields: BTreeMap<String, Clash>) -> Outcome {
+    fn conflict(&self, turn: &Turn, key: &Key, fields: BTreeMap<String, Clash>) -> Outcome {
         let state = self.states.get(key);
-        let by = state.and_then(|state| self.world.user(state.by?)).and_then(|writer| {
+        let caller = turn.caller;
+        // A group may clash with what an earlier edit of its own brought about.
+        let own = turn.touched(key).then_some((Some(caller.actor.user), Some(turn.now)));
+        let last = own.or_else(|| state.map(|state| (state.by, state.at)));
+        let (writer, at) = last.unwrap_or_default();
+        let by = writer.and_then(|id| self.world.user(id)).and_then(|writer| {
             let seen = policy::may_see(&caller.actor, &self.world, &Record::User(writer.clone()));
             if seen { Some(writer.username.to_string()) } else { writer.role.map(|role| role.to_string()) }
         });
-        Outcome::Conflict {
-            fields,
-            v: state.map_or(0, |state| state.ver),
-            by,
-            at: state.and_then(|state| state.at),
-        }
+        Outcome::Conflict { fields, v: state.map_or(0, |state| state.ver), by, at }
     }
 }
 

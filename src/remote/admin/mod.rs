@@ -1,0 +1,46 @@
+//! Managing sign-in accounts: making, inviting, banning, deleting them, and ending sessions. An action is an online
+//! one, done or not done when it is answered, and never journalled: it may hold a password for somebody else.
+//!
+//! Two ways, with the same requests, replies and refusals:
+//! * `Client::admin_users` asks the project's Edge Function under the person's own pass. It is the way of every
+//!   console: no secret key is on the machine.
+//! * `DirectAdmin` does the same by the admin API with the project's secret key, which `AdminKey` takes from the
+//!   environment or a file, never from an argument. It is for the one who runs the project, before the function is
+//!   deployed or when nobody can sign in any more. It is nobody's session, so nothing is anybody's own account; that
+//!   a MAIN_HQ remains who can sign in is looked at all the same.
+//!
+//! Whatever was not done is a `RemoteError`. A refusal of ours keeps its code (`AdminCode`), its field and its words,
+//! which are whole sentences. After a broken line it may have been done: asking again is safe for every action.
+
+mod direct;
+mod key;
+mod unlinked;
+
+use reqwest::Method;
+use secrecy::SecretString;
+
+use super::client::{Call, Client, Reply, body_of};
+use super::error::{Doing, RemoteError};
+use super::wire::admin::{AdminReply, AdminRequest};
+pub use direct::{DirectAdmin, DirectProblem};
+pub use key::{AdminKey, AdminKeyProblem};
+
+/// Where the function is.
+const PATH: &str = "/functions/v1/admin-users";
+
+impl Client {
+    /// Asks the project's function to do it, under the person's pass. What breaks a rule by itself is refused
+    /// before it is sent.
+    pub async fn admin_users(
+        &self,
+        token: &SecretString,
+        request: &AdminRequest,
+    ) -> Result<Reply<AdminReply>, RemoteError> {
+        let doing = Doing::Administering;
+        request.check().map_err(|refusal| RemoteError::refused(doing, &refusal))?;
+        let (limit, timeout) = (self.limits().other_bytes, self.limits().rest);
+        let body = Some(body_of(request));
+        let call = Call { doing, method: Method::POST, path: PATH, token: Some(token), body, limit, timeout };
+        self.json(call).await
+    }
+}

@@ -1,0 +1,273 @@
+//! Profiles and sign-in accounts: who is linked to whom, and what a change of the one does to the other.
+//!
+//! The engine knows accounts by their ids alone. What it wants done to them it says in the commit (`Bar`);
+//! `accounts` tells it of accounts that come, change and go. The rule of linking is the product's: a new account
+//! gets the profile that the admin API names for it; else, with a confirmed address, the unlinked OPERATOR of
+//! that address; else a new profile that may do nothing. Where the address is a profile's that may not be taken
+//! like this, the account stays without one: headquarters sees it among the unlinked.
+
+use uuid::Uuid;
+
+use super::{Commit, Engine};
+use crate::domain::rules::{self, Step};
+use crate::domain::{Change, Key, Kind, Op, Record, Role, Stamp, Status, User, scope};
+
+/// The shortest username, and one that leaves room for a number.
+const USERNAME_CHARS: std::ops::RangeInclusive<usize> = 3..=56;
+
+/// What a change of profiles does to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bar {
+    /// Its profile is INACTIVE now, or gone: no sign-in any more, and every session ends.
+    Set(Uuid),
+    /// Its profile is ACTIVE again: the ban that came with the deactivation goes.
+    Lift(Uuid),
+}
+
+/// A new account, as far as linking looks at it.
+#[derive(Clone, Copy, Debug)]
+pub struct NewAccount<'a> {
+    pub id: Uuid,
+    pub email: &'a str,
+    pub confirmed: bool,
+    /// What the admin API wrote under `flyos_profile_id`.
+    pub claim: Option<&'a str>,
+}
+
+/// The admin API named a profile that is not there or has an account already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoSuchLink;
+
+/// What the steps do to accounts, in order.
+pub(super) fn bars(engine: &Engine, steps: &[Step]) -> Vec<Bar> {
+    let changes = steps.iter().flat_map(rules::in_order).filter(|change| change.key.kind == Kind::User);
+    changes.filter_map(|change| bar(engine, change)).collect()
+}
+
+fn bar(engine: &Engine, change: &Change) -> Option<Bar> {
+    let id = |text: Option<&str>| text.and_then(|text| Uuid::try_parse(text).ok());
+    match &change.op {
+        Op::Insert { .. } => None,
+        Op::Delete { base } => id(base.get("auth_user_id")?.as_deref()).map(Bar::Set),
+        Op::Update { base, set } => {
+            let account = engine.world.user(change.key.uuid()?)?.auth_user_id?;
+            let status = |fields: &crate::domain::Fields| {
+                fields.get("status").and_then(Option::as_deref).and_then(Status::parse)
+            };
+            match (status(base), status(set)?) {
+                (was, Status::Inactive) if was != Some(Status::Inactive) => Some(Bar::Set(account)),
+                (Some(Status::Inactive), Status::Active) => Some(Bar::Lift(account)),
+                _ => None,
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// The profile an account is linked to.
+    pub fn profile_of(&self, account: Uuid) -> Option<&User> {
+        let profile = self.profiles.get(&account).and_then(|id| self.world.user(*id));
+        // A profile that was deleted and made anew under its id is nobody's.
+        profile.filter(|user| user.auth_user_id == Some(account))
+    }
+
+    /// Gives a new account its profile; `fresh` is the id of the one that may have to be made.
+    pub fn link_new(
+        &mut self,
+        account: NewAccount<'_>,
+        fresh: Uuid,
+        now: Stamp,
+    ) -> Result<Commit, NoSuchLink> {
+        if account.claim.is_some() || self.has_email(account.email) {
+            return self.link(account, now);
+        }
+        let mut user = User::new(fresh);
+        user.username = self.free_username(account.email).into();
+        user.full_name = user.username.clone();
+        user.email = account.email.into();
+        (user.role, user.status) = (Some(Role::Operator), Some(Status::Inactive));
+        user.auth_user_id = Some(account.id);
+        Ok(self.write_user(user, now))
+    }
+
+    /// Links an account to the profile that is there for it, if one is.
+    pub fn link(&mut self, account: NewAccount<'_>, now: Stamp) -> Result<Commit, NoSuchLink> {
+        if self.profile_of(account.id).is_some() {
+            return Ok(Commit::default());
+        }
+        let found = if let Some(claim) = account.claim {
+            let named = Uuid::try_parse(claim).ok().and_then(|id| self.world.user(id));
+            Some(named.filter(|user| user.auth_user_id.is_none()).ok_or(NoSuchLink)?)
+        } else {
+            let keys: Vec<_> = self.world.named(Kind::User, "email", account.email).collect();
+            let one = if let [pk] = keys[..] { Uuid::try_parse(pk).ok() } else { None };
+            one.and_then(|id| self.world.user(id)).filter(|user| {
+                account.confirmed && user.auth_user_id.is_none() && user.role == Some(Role::Operator)
+            })
+        };
+        let Some(mut user) = found.cloned() else { return Ok(Commit::default()) };
+        user.auth_user_id = Some(account.id);
+        Ok(self.write_user(user, now))
+    }
+
+    /// An account is gone: its profile stays, without one.
+    pub fn unlink(&mut self, account: Uuid, now: Stamp) -> Commit {
+        let Some(mut user) = self.profile_of(account).cloned() else { return Commit::default() };
+        user.auth_user_id = None;
+        self.profiles.remove(&account);
+        self.write_user(user, now)
+    }
+
+    /// Whether an address is free for an account's profile.
+    pub fn email_is_free(&self, email: &str, account: Uuid) -> bool {
+        let own = self.profile_of(account).map(|user| user.id.to_string());
+        self.world.named(Kind::User, "email", email).all(|pk| own.as_deref() == Some(pk))
+    }
+
+    /// An account has a new address, and so has its profile.
+    pub fn copy_email(&mut self, account: Uuid, email: &str, now: Stamp) -> Commit {
+        match self.profile_of(account).filter(|user| *user.email != *email).cloned() {
+            None => Commit::default(),
+            Some(mut user) => {
+                user.email = email.into();
+                self.write_user(user, now)
+            }
+        }
+    }
+
+    fn has_email(&self, email: &str) -> bool {
+        self.world.named(Kind::User, "email", email).next().is_some()
+    }
+
+    fn free_username(&self, email: &str) -> String {
+        let local = email.split('@').next().unwrap_or_default();
+        let sound = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+        let mut name: String = local.chars().take(*USERNAME_CHARS.end()).map(sound).collect();
+        if name.len() < *USERNAME_CHARS.start() {
+            name.push_str("_user");
+        }
+        let free = |name: &str| self.world.named(Kind::User, "username", name).next().is_none();
+        if free(&name) {
+            return name;
+        }
+        // One of more numbers than there are users is free.
+        let last = self.world.count(Kind::User) + 2;
+        (2..=last).map(|number| format!("{name}_{number}")).find(|name| free(name)).unwrap_or(name)
+    }
+
+    /// Writes a profile as the server itself does: a transaction of its own, by nobody.
+    fn write_user(&mut self, user: User, now: Stamp) -> Commit {
+        let mut commit = self.begin();
+        let key = Key::user(user.id);
+        if let Some(account) = user.auth_user_id {
+            self.profiles.insert(account, user.id);
+        }
+        let created = !self.world.has(&key);
+        let mut record = Record::User(user);
+        rules::stamp(&mut record, created, now);
+        self.world.put(record);
+        for dependent in scope::dependents(&self.world, &key) {
+            let writer = (dependent == key).then_some((None, now));
+            self.settle(&mut commit, dependent, writer);
+        }
+        self.finish(&mut commit);
+        commit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::World;
+
+    const NOW: Stamp = Stamp(1_760_000_000_000_000);
+
+    fn id(number: u128) -> Uuid {
+        Uuid::from_u128(number)
+    }
+
+    fn user(number: u128, role: Role, account: Option<Uuid>) -> Record {
+        let mut user = User::new(id(number));
+        user.username = format!("user_{number}").into();
+        user.email = format!("User{number}@flyos.mil").into();
+        (user.role, user.status, user.auth_user_id) = (Some(role), Some(Status::Active), account);
+        Record::User(user)
+    }
+
+    /// 1 is headquarters and linked, 2 headquarters and not, 3 an unlinked operator.
+    fn engine() -> Engine {
+        let mut world = World::default();
+        for record in
+            [user(1, Role::MainHq, Some(id(101))), user(2, Role::MainHq, None), user(3, Role::Operator, None)]
+        {
+            world.put(record);
+        }
+        Engine::new(id(0xe), world)
+    }
+
+    fn link(claim: Option<&str>, email: &str, confirmed: bool) -> Result<(Engine, Commit), NoSuchLink> {
+        let mut engine = engine();
+        let account = NewAccount { id: id(200), email, confirmed, claim };
+        let commit = engine.link_new(account, id(300), NOW)?;
+        assert_eq!(rules::broken(engine.world()), Vec::<String>::new());
+        Ok((engine, commit))
+    }
+
+    fn linked(claim: Option<&str>, email: &str, confirmed: bool) -> Result<Option<Uuid>, NoSuchLink> {
+        link(claim, email, confirmed).map(|(engine, _)| engine.profile_of(id(200)).map(|user| user.id))
+    }
+
+    #[test]
+    fn an_account_gets_the_profile_that_is_meant_for_it_and_no_other() {
+        let two = id(2).to_string();
+        assert_eq!(linked(Some(&two), "whoever@x.y", false), Ok(Some(id(2))), "the admin API says so");
+        assert_eq!(linked(Some(&id(1).to_string()), "x@y.z", true), Err(NoSuchLink), "it has one");
+        assert_eq!(linked(Some(&id(9).to_string()), "x@y.z", true), Err(NoSuchLink));
+        assert_eq!(linked(Some("nonsense"), "user3@flyos.mil", true), Err(NoSuchLink));
+        assert_eq!(linked(None, "user3@flyos.mil", true), Ok(Some(id(3))));
+        assert_eq!(linked(None, "user3@flyos.mil", false), Ok(None), "anybody can claim an address");
+        assert_eq!(linked(None, "user2@flyos.mil", true), Ok(None), "headquarters is not taken like this");
+        assert_eq!(linked(None, "user1@flyos.mil", true), Ok(None));
+    }
+
+    #[test]
+    fn an_account_of_nobody_gets_a_profile_that_may_do_nothing() {
+        let (engine, commit) = link(None, "u@x.y", true).expect("a profile");
+        let made = engine.profile_of(id(200)).expect("made").clone();
+        assert_eq!(
+            (made.role, made.status, made.region_id),
+            (Some(Role::Operator), Some(Status::Inactive), None)
+        );
+        assert_eq!((&*made.username, &*made.email), ("u_user", "u@x.y"));
+        assert!(commit.keys.contains(&Key::user(made.id)));
+        assert!(Record::User(made).flaws().is_empty());
+        let (engine, _) = link(None, "user_1@x.y", true).expect("a profile");
+        assert_eq!(engine.profile_of(id(200)).map(|user| &*user.username), Some("user_1_2"));
+    }
+
+    #[test]
+    fn deactivating_and_deleting_bar_the_account() {
+        let mut engine = engine();
+        engine
+            .link(NewAccount { id: id(203), email: "user3@flyos.mil", confirmed: true, claim: None }, NOW)
+            .expect("linked");
+        let mut set = |status: &str| {
+            let record = engine.world().get(&Key::user(id(3))).expect("a row");
+            let fields = [("status".to_owned(), Some(status.to_owned()))].into();
+            let change = Change::update(&record, &fields).expect("a change");
+            engine.admin(&[change], NOW).expect("allowed").bars
+        };
+        assert_eq!(set("INACTIVE"), [Bar::Set(id(203))]);
+        assert_eq!(set("ACTIVE"), [Bar::Lift(id(203))]);
+        let record = engine.world().get(&Key::user(id(3))).expect("a row");
+        let commit = engine.admin(&[Change::delete(&record)], NOW).expect("allowed");
+        assert_eq!(commit.bars, [Bar::Set(id(203))]);
+        // A profile under the same id is another one: the account does not come back with it.
+        let mut again = record.fields();
+        again.retain(|name, _| !["id", "auth_user_id", "created_at", "updated_at"].contains(&name.as_str()));
+        again.insert("full_name".to_owned(), Some("Somebody".to_owned()));
+        engine.admin(&[Change::insert(record.key(), again)], NOW).expect("allowed");
+        assert_eq!(engine.profile_of(id(203)).map(|user| user.id), None);
+        assert!(engine.caller(id(203)).is_err());
+    }
+}
