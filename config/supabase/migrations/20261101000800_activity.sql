@@ -1,0 +1,164 @@
+-- Activity: who did what, when, from which edit, with what reason. Append-only, written by the same kind of trigger as
+-- the versions, so that edits made elsewhere stand here too. Nobody can change or remove a line through the API.
+
+set local client_min_messages = warning;
+
+create table if not exists public.activity (
+    id bigint generated always as identity primary key,
+    at timestamptz not null default now(),
+    -- The edit that did it; null for what was not done through the console.
+    op_id uuid,
+    -- The person's profile, without a foreign key: people go, what they did stays. Null for administrators.
+    actor_id uuid,
+    -- The name they had then; of an administrator the database role.
+    actor_name text not null,
+    tbl text not null,
+    pk text not null,
+    -- insert, update or delete. An update has one line per column; the others one line with the whole row in JSON.
+    kind text not null,
+    field text,
+    old text,
+    new text,
+    reason text,
+    -- Who could see the row then, before and after.
+    scopes text[] not null
+);
+create index if not exists activity_row on public.activity (tbl, pk, id);
+create index if not exists activity_actor on public.activity (actor_id, id);
+comment on table public.activity is 'Who did what, when and why. Append-only.';
+
+alter table public.activity enable row level security;
+revoke all on public.activity from public, anon, authenticated, service_role;
+-- Older projects grant whatever is made in this schema to everybody, sequences too.
+revoke all on sequence public.activity_id_seq from public, anon, authenticated, service_role;
+grant select on public.activity to service_role;
+-- Not `scopes`: who else could see a row is nobody's business.
+grant select (id, at, op_id, actor_id, actor_name, tbl, pk, kind, field, old, new, reason) on public.activity
+    to authenticated;
+
+-- MAIN_HQ all; REGIONAL_HQ the own region's, and everybody their own.
+drop policy if exists flyos_see on public.activity;
+create policy flyos_see on public.activity for select to authenticated
+    using ((select flyos.my_role()) = 'MAIN_HQ' or actor_id = (select flyos.my_id())
+        or ('r:' || (select flyos.my_command())) = any (scopes));
+
+create or replace function flyos.append_only() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+    raise exception using errcode = 'feature_not_supported', message = 'Activity is append-only.';
+end
+$$;
+drop trigger if exists flyos_append_only on public.activity;
+create trigger flyos_append_only before update or delete or truncate on public.activity
+    for each statement execute function flyos.append_only();
+
+create or replace function flyos.note_activity() returns trigger
+language plpgsql security definer set search_path = '' set timezone = 'UTC' as $$
+declare
+    was jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
+    is_now jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
+    present jsonb := coalesce(is_now, was);
+    key text := case when tg_table_name = 'user_drone_assignments'
+        then (present ->> 'user_id') || ':' || (present ->> 'drone_id') else present ->> 'id' end;
+    who flyos.actor := flyos.writer();
+    seen_by text[];
+    op uuid := nullif(current_setting('flyos.op', true), '')::uuid;
+    why text := nullif(current_setting('flyos.reason', true), '');
+begin
+    if tg_op = 'UPDATE' and was - 'updated_at' = is_now - 'updated_at' then
+        return null;
+    end if;
+    -- What else the owner keeps in these tables stays where it is.
+    if tg_op <> 'UPDATE' then
+        select jsonb_object_agg(e.key, e.value) into present from jsonb_each(present) e
+            join flyos.field f on f.tbl = tg_table_name and f.name = e.key;
+    end if;
+    select s.scopes into seen_by from sync.row_state s where s.tbl = tg_table_name and s.pk = key;
+    insert into public.activity (op_id, actor_id, actor_name, tbl, pk, kind, field, old, new, reason, scopes)
+    select op, who.user_id, coalesce(who.username, nullif(current_setting('role', true), 'none'), session_user),
+        tg_table_name, key, lower(tg_op), f.field, f.old, f.new, why,
+        -- The region that a row left hears that it left, and nothing else of it.
+        case when f.field = 'region_id' and f.old is not null then coalesce(seen_by, '{}') || ('r:' || f.old)
+            else coalesce(seen_by, '{}') end
+    from (
+        select null as field, case when tg_op = 'DELETE' then present::text end as old,
+            case when tg_op = 'INSERT' then present::text end as new where tg_op <> 'UPDATE'
+        union all
+        select n.key, was ->> n.key, n.value from jsonb_each_text(is_now) n
+        join flyos.field k on k.tbl = tg_table_name and k.name = n.key
+        where tg_op = 'UPDATE' and n.key <> 'updated_at' and n.value is distinct from was ->> n.key
+    ) f;
+    return null;
+end
+$$;
+
+do $$
+declare
+    tbl text;
+begin
+    foreach tbl in array sync.tables() loop
+        execute format('drop trigger if exists flyos_5_activity on public.%I', tbl);
+        execute format('create trigger flyos_5_activity after insert or update or delete on public.%I
+            for each row execute function flyos.note_activity()', tbl);
+    end loop;
+end
+$$;
+
+-- One page of what the caller may see, newest first: `before` is the id that the last page ended with; `tbl` and `pk`
+-- narrow it to one row's history.
+create or replace function public.activity_page(before bigint default null, limit_rows int default 100,
+    tbl text default null, pk text default null) returns jsonb
+language plpgsql stable security invoker set search_path = '' set jit = off set timezone = 'UTC' as $$
+declare
+    word text := sync.must(sync.schema_ver());
+    size int := least(activity_page.limit_rows, 1000);
+    items jsonb;
+begin
+    if word is not null then
+        return jsonb_build_object('must', word);
+    end if;
+    if coalesce(size, 0) < 1 then
+        perform sync.fault('PT400', 'A page must have room for at least one line.');
+    elsif (activity_page.tbl is not null and activity_page.tbl <> all (sync.tables()))
+        or (activity_page.pk is not null and activity_page.tbl is null) then
+        perform sync.fault('PT400', 'tbl is one of the tables, and pk goes with it.');
+    end if;
+    select coalesce(jsonb_agg(to_jsonb(a) order by a.id desc), '[]') into items from (
+        select x.id, x.at, x.op_id, x.actor_id, x.actor_name, x.tbl, x.pk, x.kind, x.field, x.old, x.new, x.reason
+        from public.activity x
+        where (activity_page.before is null or x.id < activity_page.before)
+            and (activity_page.tbl is null or x.tbl = activity_page.tbl)
+            and (activity_page.pk is null or x.pk = activity_page.pk)
+        order by x.id desc limit size + 1) a;
+    return jsonb_build_object('items', case when jsonb_array_length(items) > size then items - size else items end,
+        'more', jsonb_array_length(items) > size, 'server_time', clock_timestamp());
+end
+$$;
+
+-- What devices last said of themselves, of the people the caller may see: newest first.
+create or replace function public.sync_devices() returns jsonb
+language plpgsql stable security invoker set search_path = '' set jit = off set timezone = 'UTC' as $$
+declare
+    word text := sync.must(sync.schema_ver());
+begin
+    if word is not null then
+        return jsonb_build_object('must', word);
+    end if;
+    return jsonb_build_object('devices', (
+        select coalesce(jsonb_agg(jsonb_build_object('user', d.user_id, 'username', p.username, 'device', d.device,
+            'waiting', d.waiting, 'oldest_s', d.oldest_s, 'needs_you', d.needs_you, 'version', d.version, 'at', d.at)
+            order by d.at desc, d.device), '[]')
+        from public.profiles p, lateral sync.devices_of(p.id) d), 'server_time', clock_timestamp());
+end
+$$;
+
+create or replace function sync.devices_of(p_user uuid) returns setof sync.device
+language sql stable security definer set search_path = '' rows 2 as $$
+    select d.* from sync.device d where d.user_id = p_user
+$$;
+
+revoke execute on all functions in schema flyos, sync from public;
+grant execute on function sync.devices_of(uuid) to authenticated;
+revoke execute on function public.activity_page(bigint, int, text, text), public.sync_devices()
+    from public, anon, service_role;
+grant execute on function public.activity_page(bigint, int, text, text), public.sync_devices() to authenticated;
