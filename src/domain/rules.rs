@@ -88,12 +88,13 @@ fn check_update(world: &World, key: &Key, set: &Fields) -> Result<(), Refusal> {
             "An assignment has nothing to edit: unassign and assign anew.",
         ));
     }
+    let record = world.get(key);
     for (name, value) in set {
-        check_locked(world, key, name, value)?;
+        check_locked(record.as_ref(), name, value)?;
         check_unique(world, key, name, value)?;
         check_reference(world, key.kind, name, value)?;
     }
-    match world.get(key) {
+    match record {
         Some(Record::User(user)) if user.is_active_main_hq() => {
             let mut after = Record::User(user);
             after.put_all(set);
@@ -140,10 +141,10 @@ pub fn locked(record: &Record, column: &str) -> Option<Refusal> {
 }
 
 /// The same text in another case is no change of a name.
-fn check_locked(world: &World, key: &Key, name: &str, value: &super::Value) -> Result<(), Refusal> {
-    let Some(record) = world.get(key) else { return Ok(()) };
+fn check_locked(record: Option<&Record>, name: &str, value: &super::Value) -> Result<(), Refusal> {
+    let Some(record) = record else { return Ok(()) };
     let lower = |value: &super::Value| value.as_deref().unwrap_or_default().to_lowercase();
-    let refusal = locked(&record, name).filter(|_| lower(&record.get(name)) != lower(value));
+    let refusal = locked(record, name).filter(|_| lower(&record.get(name)) != lower(value));
     refusal.map_or(Ok(()), Err)
 }
 

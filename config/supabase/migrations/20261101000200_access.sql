@@ -211,6 +211,21 @@ create policy flyos_remove on public.user_drone_assignments for delete to authen
         or exists (select from public.drones d
             where d.id = drone_id and d.region_id = (select flyos.my_command())));
 
+-- Which role the deeds of a table need: for assignments also setting the operator.
+create or replace function flyos.needs(p_tbl text) returns text language sql immutable parallel safe
+    return case p_tbl
+        when 'regions' then 'To create, change, delete regions needs the role MAIN_HQ.'
+        when 'profiles' then 'To create, change, delete users needs the role MAIN_HQ.'
+        when 'drones' then 'To create, delete drones; change model and region needs the role MAIN_HQ.'
+        else 'To assign, unassign, set operator needs the role MAIN_HQ or REGIONAL_HQ.'
+    end;
+
+-- The key of a row as the protocol writes it.
+create or replace function flyos.key_of_row(p_tbl text, p_row jsonb) returns text
+language sql immutable parallel safe
+    return case when p_tbl = 'user_drone_assignments' then (p_row ->> 'user_id') || ':' || (p_row ->> 'drone_id')
+        else p_row ->> 'id' end;
+
 -- The refusal of changing these columns of a row, in words; null where the caller may. Asked by the guards of
 -- direct writes and by the push, in the words of the console's own policy table. `may_see` was asked before.
 create or replace function flyos.no_update(p_tbl text, p_pk text, p_columns text[], p_region uuid, p_operator uuid)
@@ -227,13 +242,13 @@ begin
         if me.role is null then
             return 'You may do nothing here.';
         elsif p_tbl = 'regions' then
-            return 'To create, change, delete regions needs the role MAIN_HQ.';
+            return flyos.needs('regions');
         elsif p_tbl = 'profiles' and name <> 'full_name' then
-            return 'To create, change, delete users needs the role MAIN_HQ.';
+            return flyos.needs('profiles');
         elsif p_tbl = 'profiles' and p_pk <> me.user_id::text then
             return 'Only one''s own name may be changed.';
         elsif p_tbl = 'drones' and name not in ('status', 'operator_id') then
-            return 'To create, delete drones; change model and region needs the role MAIN_HQ.';
+            return flyos.needs('drones');
         elsif p_tbl = 'drones' and me.role = 'REGIONAL_HQ' then
             if p_region is distinct from me.region_id or p_region is null then
                 return p_pk || ' is not in your region.';
@@ -242,7 +257,7 @@ begin
                 return 'The new operator is not in your region.';
             end if;
         elsif p_tbl = 'drones' and name = 'operator_id' then
-            return 'To assign, unassign, set operator needs the role MAIN_HQ or REGIONAL_HQ.';
+            return flyos.needs('user_drone_assignments');
         elsif p_tbl = 'drones' and not p_pk = any (flyos.my_drones()) then
             return p_pk || ' is not among your own.';
         end if;
@@ -259,14 +274,8 @@ declare
 begin
     if me.role = 'MAIN_HQ' then
         return null;
-    elsif p_tbl = 'regions' then
-        return 'To create, change, delete regions needs the role MAIN_HQ.';
-    elsif p_tbl = 'profiles' then
-        return 'To create, change, delete users needs the role MAIN_HQ.';
-    elsif p_tbl = 'drones' then
-        return 'To create, delete drones; change model and region needs the role MAIN_HQ.';
-    elsif me.role is distinct from 'REGIONAL_HQ' then
-        return 'To assign, unassign, set operator needs the role MAIN_HQ or REGIONAL_HQ.';
+    elsif p_tbl <> 'user_drone_assignments' or me.role is distinct from 'REGIONAL_HQ' then
+        return flyos.needs(p_tbl);
     elsif not exists (select from public.drones d where d.id = substr(p_pk, 38) and d.region_id = me.region_id) then
         return substr(p_pk, 38) || ' is not in your region.';
     elsif not p_delete and not exists (select from public.profiles p
@@ -329,13 +338,10 @@ $$;
 create or replace function flyos.guard_insert() returns trigger
 language plpgsql set search_path = '' as $$
 declare
-    wanted jsonb;
     refusal text;
 begin
     if row_security_active(tg_relid) and flyos.my_role() is distinct from 'MAIN_HQ' then
-        wanted := to_jsonb(new);
-        refusal := flyos.no_create(tg_table_name, case when tg_table_name = 'user_drone_assignments'
-            then (wanted ->> 'user_id') || ':' || (wanted ->> 'drone_id') else wanted ->> 'id' end, false);
+        refusal := flyos.no_create(tg_table_name, flyos.key_of_row(tg_table_name, to_jsonb(new)), false);
         if refusal is not null then
             perform flyos.refuse('forbidden', null, refusal);
         end if;
@@ -410,5 +416,5 @@ revoke execute on all functions in schema flyos from public;
 grant execute on function
     flyos.caller(), flyos.my_id(), flyos.my_role(), flyos.my_region(), flyos.my_command(), flyos.my_drones(),
     flyos.no_update(text, text, text[], uuid, uuid), flyos.no_create(text, text, boolean),
-    flyos.refuse(text, text, text)
+    flyos.key_of_row(text, jsonb), flyos.refuse(text, text, text)
     to authenticated, service_role;

@@ -41,7 +41,7 @@ end
 $$;
 
 -- The region must be there and, since it gets a new member, be ACTIVE. Holds it until the transaction ends.
-create or replace function flyos.take_member(p_tbl text, p_region uuid) returns void
+create or replace function flyos.take_member(p_region uuid) returns void
 language plpgsql security definer set search_path = '' as $$
 declare
     region record;
@@ -190,7 +190,7 @@ begin
             ('status', new.status), ('username', new.username)) as f (name, value);
         perform flyos.check_taken('profiles', 'email', new.email, new.id::text);
         if new.region_id is not null then
-            perform flyos.take_member('profiles', new.region_id);
+            perform flyos.take_member(new.region_id);
         end if;
         perform flyos.check_taken('profiles', 'username', new.username, new.id::text);
         new.created_at := coalesce(new.created_at, now());
@@ -228,7 +228,7 @@ begin
         perform flyos.check_value('profiles', 'full_name', new.full_name);
     end if;
     if new.region_id is distinct from old.region_id and new.region_id is not null then
-        perform flyos.take_member('profiles', new.region_id);
+        perform flyos.take_member(new.region_id);
     end if;
     if new.role is distinct from old.role then
         perform flyos.check_value('profiles', 'role', new.role);
@@ -275,7 +275,7 @@ begin
             perform flyos.refuse('reference', 'operator_id', 'There is no such user.');
         end if;
         if new.region_id is not null then
-            perform flyos.take_member('drones', new.region_id);
+            perform flyos.take_member(new.region_id);
         end if;
         if new.operator_id is not null then
             perform flyos.check_fit(new.operator_id, new.id, new.region_id, 'operator_id');
@@ -305,7 +305,7 @@ begin
     if new.region_id is distinct from old.region_id and new.region_id is not null then
         -- A user who moves at the same time waits for this row, or this waits for them, since they lock the drones
         -- they hold: whichever comes second sees where the other is. To lock the users here would be out of order.
-        perform flyos.take_member('drones', new.region_id);
+        perform flyos.take_member(new.region_id);
     end if;
     if new.operator_id is distinct from old.operator_id and new.operator_id is not null then
         perform from public.profiles p where p.id = new.operator_id for share;

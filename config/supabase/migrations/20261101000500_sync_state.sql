@@ -121,6 +121,15 @@ language sql stable security definer set search_path = '' as $$
     end from flyos.caller() c
 $$;
 
+-- Who sees a row: said once, for the triggers and for `sync.repair`. Sorted, like every list of scopes.
+create or replace function sync.region_scopes(p_id uuid) returns text[] language sql immutable parallel safe
+    return array['m:' || p_id, 'r:' || p_id];
+
+-- Of what is in a region, or in none, and a user's: a profile (its own), an assignment (in its drone's region).
+create or replace function sync.member_scopes(p_region uuid, p_user uuid) returns text[]
+language sql immutable parallel safe
+    return array_remove(array['r:' || p_region, 'u:' || p_user], null);
+
 -- The scopes of a drone as it and its assignments are now; null where it is gone. VOLATILE: it must see what was
 -- committed while its caller waited for the drone's lock. It reads the drone itself: a trigger's NEW is old by the
 -- time it gets here, where a cascade of the same statement has cleared the operator.
@@ -246,7 +255,7 @@ begin
     if tg_op = 'DELETE' then
         perform sync.touch('regions', old.id::text, null, true, true);
     elsif tg_op = 'INSERT' then
-        perform sync.touch('regions', new.id::text, array['m:' || new.id, 'r:' || new.id], false, true);
+        perform sync.touch('regions', new.id::text, sync.region_scopes(new.id), false, true);
     elsif new is distinct from old then
         perform sync.touch('regions', new.id::text, null, false, true);
     end if;
@@ -260,8 +269,7 @@ begin
     if tg_op = 'DELETE' then
         perform sync.touch('profiles', old.id::text, null, true, true);
     elsif tg_op = 'INSERT' or new.region_id is distinct from old.region_id then
-        perform sync.touch('profiles', new.id::text,
-            array_remove(array['r:' || new.region_id, 'u:' || new.id], null), false, true);
+        perform sync.touch('profiles', new.id::text, sync.member_scopes(new.region_id, new.id), false, true);
     elsif new is distinct from old then
         perform sync.touch('profiles', new.id::text, null, false, true);
     end if;
@@ -274,15 +282,14 @@ language plpgsql security definer set search_path = '' as $$
 begin
     if tg_op = 'DELETE' then
         perform sync.touch('drones', old.id, null, true, true);
-    elsif tg_op = 'INSERT' then
+    elsif tg_op = 'INSERT' or new.region_id is distinct from old.region_id
+        or new.operator_id is distinct from old.operator_id then
         perform sync.touch('drones', new.id, sync.drone_scopes(new.id), false, true);
-    elsif new.region_id is distinct from old.region_id then
-        perform sync.touch('drones', new.id, sync.drone_scopes(new.id), false, true);
-        perform sync.touch('user_drone_assignments', a.user_id || ':' || a.drone_id,
-            array_remove(array['r:' || new.region_id, 'u:' || a.user_id], null), false, false)
-        from public.user_drone_assignments a where a.drone_id = new.id order by a.user_id;
-    elsif new.operator_id is distinct from old.operator_id then
-        perform sync.touch('drones', new.id, sync.drone_scopes(new.id), false, true);
+        if tg_op = 'UPDATE' and new.region_id is distinct from old.region_id then
+            perform sync.touch('user_drone_assignments', a.user_id || ':' || a.drone_id,
+                sync.member_scopes(new.region_id, a.user_id), false, false)
+            from public.user_drone_assignments a where a.drone_id = new.id order by a.user_id;
+        end if;
     elsif new is distinct from old then
         perform sync.touch('drones', new.id, null, false, true);
     end if;
@@ -301,7 +308,7 @@ begin
         perform sync.touch('user_drone_assignments', old.user_id || ':' || old.drone_id, null, true, true);
     elsif tg_op = 'INSERT' then
         perform sync.touch('user_drone_assignments', new.user_id || ':' || new.drone_id,
-            array_remove(array['r:' || region, 'u:' || new.user_id], null), false, true);
+            sync.member_scopes(region, new.user_id), false, true);
     end if;
     -- The drone itself may be going: then there is nothing to see of it.
     if exists (select from public.drones d where d.id = row_drone) then
@@ -339,16 +346,16 @@ begin
     create temp table if not exists flyos_truth (tbl text collate "C", pk text collate "C", scopes text[]) on commit drop;
     delete from pg_temp.flyos_truth;
     insert into pg_temp.flyos_truth
-    select 'regions', r.id::text, array['m:' || r.id, 'r:' || r.id] from public.regions r
+    select 'regions', r.id::text, sync.region_scopes(r.id) from public.regions r
     union all
-    select 'profiles', p.id::text, array_remove(array['r:' || p.region_id, 'u:' || p.id], null) from public.profiles p
+    select 'profiles', p.id::text, sync.member_scopes(p.region_id, p.id) from public.profiles p
     union all
     select 'drones', d.id, sync.sorted(array['r:' || d.region_id, 'u:' || d.operator_id] || h.holders)
     from public.drones d left join (select a.drone_id, array_agg('u:' || a.user_id) as holders
         from public.user_drone_assignments a group by 1) h on h.drone_id = d.id
     union all
     select 'user_drone_assignments', a.user_id || ':' || a.drone_id,
-        array_remove(array['r:' || d.region_id, 'u:' || a.user_id], null)
+        sync.member_scopes(d.region_id, a.user_id)
     from public.user_drone_assignments a left join public.drones d on d.id = a.drone_id;
     insert into sync.row_state (tbl, pk, ver, xid, scopes)
     select t.tbl, t.pk, 1, pg_current_xact_id(), t.scopes from pg_temp.flyos_truth t

@@ -585,12 +585,15 @@ declare
     blocker text;
     op jsonb;
     list jsonb[];
+    -- The keys of the edits' rows in their one form, as far as they have one.
+    keys text[];
     first int := 1;
     last int;
     -- The edit that is being looked at; a loop's own variable would not outlive the loop.
     at int;
     n int;
-    groups int := 0;
+    -- The last edit of each group.
+    ends int[] := '{}';
     names jsonb := '{}';
     bytes bigint;
     part jsonb[];
@@ -614,6 +617,8 @@ begin
     end if;
     perform sync.check_ops(ops);
     list := array(select o from jsonb_array_elements(ops) with ordinality as x (o, i) order by i);
+    keys := array(select coalesce(sync.key_of(o ->> 't', o ->> 'pk'), o ->> 'pk')
+        from unnest(list) with ordinality as x (o, i) order by i);
     n := coalesce(array_length(list, 1), 0);
 
     -- The groups: edits that stand side by side with one name. Bounds before anything is written.
@@ -630,8 +635,8 @@ begin
                 bytes := bytes + octet_length(list[last]::text);
             end loop;
         end if;
-        groups := groups + 1;
-        if groups > 50 then
+        ends := ends || last;
+        if array_length(ends, 1) > 50 then
             perform sync.fault('PT413', 'A call takes at most 50 groups.');
         elsif last - first >= 1000 then
             perform sync.fault('PT413', 'A group takes at most 1000 edits.');
@@ -664,12 +669,7 @@ begin
         group by 1 having count(*) > 1) d;
 
     first := 1;
-    while first <= n loop
-        last := first;
-        while list[first] ->> 'group' is not null and last < n
-            and list[last + 1] ->> 'group' = list[first] ->> 'group' loop
-            last := last + 1;
-        end loop;
+    foreach last in array ends loop
         result := null;
         blocker := null;
         -- An edit that was answered before, and did not get in, settles its group; so does an id used twice.
@@ -691,7 +691,7 @@ begin
             if known -> at::text is null and blocker is null then
                 select coalesce((select d #>> '{}' from jsonb_array_elements(op -> 'deps') d
                         where failed ? (d #>> '{}') or before ? (d #>> '{}') limit 1),
-                    failed_rows ->> ((op ->> 't') || ' ' || coalesce(sync.key_of(op ->> 't', op ->> 'pk'), op ->> 'pk')))
+                    failed_rows ->> ((op ->> 't') || ' ' || keys[at]))
                 into blocker;
             end if;
         end loop;
@@ -714,7 +714,7 @@ begin
                     code := sync.carry_out(op, fields);
                     part := part || jsonb_build_object('id', op -> 'id', 'code', code, 'effects', case
                         when code <> 'noop' and (op ->> 'k' = 'delete' or op -> 'set' ? 'region_id')
-                        then sync.effects_of((op ->> 'id')::uuid, op ->> 't', sync.key_of(op ->> 't', op ->> 'pk'))
+                        then sync.effects_of((op ->> 'id')::uuid, op ->> 't', keys[at])
                         else '[]' end);
                 end loop;
                 results := results || part;
@@ -739,7 +739,7 @@ begin
             for i in first .. last loop
                 op := list[i];
                 failed := failed || jsonb_build_object(op ->> 'id', true);
-                code := (op ->> 't') || ' ' || coalesce(sync.key_of(op ->> 't', op ->> 'pk'), op ->> 'pk');
+                code := (op ->> 't') || ' ' || keys[i];
                 if not failed_rows ? code then
                     failed_rows := failed_rows || jsonb_build_object(code, op ->> 'id');
                 end if;
@@ -750,8 +750,7 @@ begin
     perform set_config('flyos.op', '', true), set_config('flyos.reason', '', true);
 
     -- The versions as they are at the end: a pull brings everything of this call at once.
-    vers := sync.versions_of((select coalesce(jsonb_agg(jsonb_build_array(o ->> 't',
-        coalesce(sync.key_of(o ->> 't', o ->> 'pk'), o ->> 'pk')) order by i), '[]')
+    vers := sync.versions_of((select coalesce(jsonb_agg(jsonb_build_array(o ->> 't', keys[i]) order by i), '[]')
         from unnest(list) with ordinality as x (o, i)));
     for i in 1 .. n loop
         if results[i] ->> 'code' in ('applied', 'merged', 'noop') and not results[i] ? 'v' then

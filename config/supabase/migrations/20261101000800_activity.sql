@@ -58,8 +58,7 @@ declare
     was jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
     is_now jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
     present jsonb := coalesce(is_now, was);
-    key text := case when tg_table_name = 'user_drone_assignments'
-        then (present ->> 'user_id') || ':' || (present ->> 'drone_id') else present ->> 'id' end;
+    key text := flyos.key_of_row(tg_table_name, present);
     who flyos.actor := flyos.writer();
     seen_by text[];
     op uuid := nullif(current_setting('flyos.op', true), '')::uuid;

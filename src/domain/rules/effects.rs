@@ -22,7 +22,7 @@ pub fn effects(world: &World, change: &Change) -> Vec<Change> {
         }
         (Op::Delete { .. }, Kind::User) => change.key.uuid().map_or_else(Vec::new, |user| {
             let held: Vec<_> = world.held(user).collect();
-            held.into_iter().flat_map(|drone| unassign(world, user, drone, false)).collect()
+            held.into_iter().flat_map(|drone| unassign(world, user, drone)).collect()
         }),
         (Op::Delete { .. }, Kind::Drone) => {
             let holders = world.holders(&change.key.pk);
@@ -46,10 +46,12 @@ fn operator_cleared(world: &World, user: Uuid, drone: &str) -> Option<Change> {
     Change::update(&world.get(&Key::drone(drone))?, &Fields::from([("operator_id".to_owned(), None)]))
 }
 
-/// Takes an assignment away with the operator's post; `kept` when the operator is cleared elsewhere.
-fn unassign(world: &World, user: Uuid, drone: &str, kept: bool) -> Vec<Change> {
-    let cleared = operator_cleared(world, user, drone).filter(|_| !kept);
-    cleared.into_iter().chain(deletion(world, &Key::assignment(user, drone))).collect()
+/// Takes an assignment away with the operator's post.
+fn unassign(world: &World, user: Uuid, drone: &str) -> Vec<Change> {
+    operator_cleared(world, user, drone)
+        .into_iter()
+        .chain(deletion(world, &Key::assignment(user, drone)))
+        .collect()
 }
 
 fn drone_moves(world: &World, id: &str, region: Option<Uuid>, set: &Fields) -> Vec<Change> {
@@ -76,7 +78,7 @@ fn user_moves(world: &World, user: Uuid, region: Option<Uuid>) -> Vec<Change> {
             world.drone(drone).is_some_and(|drone| drone.region_id.is_some() && drone.region_id != region)
         })
         .collect();
-    misfits.into_iter().flat_map(|drone| unassign(world, user, drone, false)).collect()
+    misfits.into_iter().flat_map(|drone| unassign(world, user, drone)).collect()
 }
 
 /// Users and drones stay, without a region. Drones first, so that no assignment ever fails to fit.
