@@ -216,7 +216,7 @@ impl Device {
                 if changes.is_empty() || self.replica.try_out(&actor, &changes).is_err() {
                     return;
                 }
-                let edit = Edit { op: Uuid::nil(), by: ME, at: Stamp(0), reason: None, changes };
+                let edit = Edit { op: Uuid::nil(), by: ME, at: Stamp(0), reason: None, changes, drops: None };
                 self.note(Entry::Edit(edit));
             }
             Happening::Freeze => {
@@ -328,7 +328,14 @@ fn an_edit_waits_only_behind_what_it_builds_on() {
     let mut device = Device::loaded(&server);
     let edit = |device: &mut Device, wish: Intent| {
         let changes = intent::plan(device.replica.view(), &wish).expect("a plan");
-        device.note(Entry::Edit(Edit { op: Uuid::nil(), by: ME, at: Stamp(0), reason: None, changes }));
+        device.note(Entry::Edit(Edit {
+            op: Uuid::nil(),
+            by: ME,
+            at: Stamp(0),
+            reason: None,
+            changes,
+            drops: None,
+        }));
     };
     let new = Key::user(Uuid::from_u128(0x999));
     let home = region(0).to_string();

@@ -17,7 +17,7 @@ mod effects;
 
 use uuid::Uuid;
 
-pub use effects::effects;
+pub use effects::{drops, effects, unforeseen};
 
 use super::field::FieldType;
 use super::{Actor, Change, Drone, Fields, Key, Kind, Op, Reason, Record, Refusal, Stamp, World, policy};

@@ -27,6 +27,11 @@ pub const GROUP_OPS_MAX: usize = 1000;
 /// Bytes of one group's JSON.
 pub const GROUP_BYTES_MAX: usize = 1 << 20;
 
+/// Assignments that an edit says it takes away with it.
+pub const DROPS_MAX: usize = 1000;
+/// Assignments that a conflict names, of those that would go unforeseen.
+pub const DROPS_TOLD_MAX: usize = 100;
+
 /// The longest reason of an edit, in characters.
 pub const REASON_CHARS_MAX: usize = 200;
 
@@ -159,6 +164,10 @@ pub struct OpWire {
     pub base: Fields,
     pub set: Fields,
     pub deps: Vec<Uuid>,
+    /// Of a move or a deletion: the assignments that the person knew to go with it, by key. Where others would go
+    /// (made since, by somebody else), it is a conflict. Absent: whatever goes, goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drops: Option<Vec<String>>,
     /// Why, in the person's words: up to 200 characters, kept in the activity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -216,6 +225,9 @@ pub enum Outcome {
     /// Nothing of its group was applied: a person decides.
     Conflict {
         fields: BTreeMap<String, Clash>,
+        /// Assignments that would go, and that the edit did not name; a hundred at most are told.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        drops: Vec<String>,
         v: u64,
         /// A name only where the caller may see that profile, else the role.
         by: Option<String>,

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::engine::Fault;
 use crate::domain::field::is_harmful;
-use crate::remote::wire::{OpWire, REASON_CHARS_MAX, Report};
+use crate::remote::wire::{DROPS_MAX, OpWire, REASON_CHARS_MAX, Report};
 
 /// Characters of a key: the longest that ever was one is shorter by far.
 const PK_CHARS_MAX: usize = 600;
@@ -93,6 +93,10 @@ fn op(item: &Value) -> Result<OpWire, String> {
         Err(format!("base and set hold at most {FIELDS_MAX} columns"))
     } else if op.deps.len() > DEPS_MAX {
         Err(format!("deps holds something else than at most {DEPS_MAX} ids"))
+    } else if op.drops.as_ref().is_some_and(|keys| {
+        keys.len() > DROPS_MAX || keys.iter().any(|key| key.chars().count() > PK_CHARS_MAX)
+    }) {
+        Err(format!("drops holds something else than at most {DROPS_MAX} keys"))
     } else if op.reason.as_ref().is_some_and(|text| text.chars().count() > REASON_CHARS_MAX) {
         Err(format!("reason is no text of at most {REASON_CHARS_MAX} characters"))
     } else if op.reason.as_ref().is_some_and(|text| text.chars().any(is_harmful)) {

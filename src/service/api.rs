@@ -240,6 +240,8 @@ pub enum EditState {
     Blocked,
     Conflict {
         fields: BTreeMap<String, Clash>,
+        /// Assignments that would go with it and that somebody made since, by name.
+        drops: Vec<String>,
         by: Option<String>,
         at: Option<Stamp>,
     },

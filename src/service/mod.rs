@@ -214,20 +214,25 @@ struct Wish {
 /// Judges and saves one edit, on the desk's thread.
 fn save(store: &mut Store, ctx: &OpCtx, wish: Wish) -> Result<Done, ServiceError> {
     let reason = accept_reason(wish.reason)?;
-    let (by, changes, summary) = {
+    let (by, changes, drops, summary) = {
         let mut replica = store.write();
         let actor: Actor = replica.actor().ok_or_else(explain::nobody)?;
         words::still_so(replica.view(), &wish.intent.key(), &wish.seen)?;
         let changes = intent::plan(replica.view(), &wish.intent)?;
-        replica.try_out(&actor, &changes)?;
+        let steps = replica.try_out(&actor, &changes)?;
+        let drops: Vec<_> = steps
+            .iter()
+            .flat_map(|step| crate::domain::rules::drops(&step.effects))
+            .map(str::to_owned)
+            .collect();
         let summary = words::summary(&replica, &wish.intent.key(), &changes);
-        (actor.user, changes, summary)
+        (actor.user, changes, drops, summary)
     };
     if changes.is_empty() {
         return Ok(Done::Saved { edits: 0, summary: "Nothing to change.".to_owned() });
     }
     let edits = changes.len();
-    let edit = Edit { op: ctx.op, by, at: ctx.now, reason, changes };
+    let edit = Edit { op: ctx.op, by, at: ctx.now, reason, changes, drops: Some(drops) };
     store.save(edit).map_err(|error| explain::not_saved(&error))?;
     Ok(Done::Saved { edits, summary })
 }

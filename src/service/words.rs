@@ -70,19 +70,21 @@ pub fn outbox_line(replica: &Replica, pending: &Pending) -> OutboxLine {
         label: label(replica, &key),
         key,
         what: what.join("; "),
-        state: state(pending),
+        state: state(replica, pending),
         at: pending.edit.at,
     }
 }
 
-fn state(pending: &Pending) -> EditState {
+fn state(replica: &Replica, pending: &Pending) -> EditState {
     match &pending.fate {
         Fate::Waiting | Fate::Sent if pending.blocked => EditState::Blocked,
         Fate::Waiting => EditState::Waiting,
         Fate::Sent => EditState::Sending,
         Fate::Acked { .. } => EditState::Confirmed,
-        Fate::Conflict { fields, by, at, .. } => {
-            EditState::Conflict { fields: fields.clone(), by: by.clone(), at: *at }
+        Fate::Conflict { fields, drops, by, at, .. } => {
+            let drops = drops.iter().filter_map(|pk| Key::known(Kind::Assignment, pk));
+            let drops = drops.map(|key| label(replica, &key)).collect();
+            EditState::Conflict { fields: fields.clone(), drops, by: by.clone(), at: *at }
         }
         Fate::Rejected { field, message, .. } => {
             EditState::Refused { field: field.clone(), message: message.clone() }

@@ -28,6 +28,9 @@ pub enum Entry {
         edit: u64,
         change: usize,
         fields: BTreeMap<String, Clash>,
+        /// Assignments that would go with it and that were not there when it was decided.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        drops: Vec<String>,
         by: Option<String>,
         at: Option<Stamp>,
     },
@@ -59,4 +62,7 @@ pub struct Edit {
     pub at: Stamp,
     pub reason: Option<String>,
     pub changes: Vec<Change>,
+    /// The assignments that were seen to go with it, by key; `None` in journals from before this was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drops: Option<Vec<String>>,
 }

@@ -38,6 +38,7 @@ pub enum Fate {
     Conflict {
         change: usize,
         fields: BTreeMap<String, Clash>,
+        drops: Vec<String>,
         by: Option<String>,
         at: Option<Stamp>,
     },

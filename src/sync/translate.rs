@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::engine::{Stop, Trouble};
 use crate::domain::{Change, Fields, Key, Kind, Op};
-use crate::remote::wire::{Must, OpKind, OpResult, OpWire, Outcome, Page, RowKind};
+use crate::remote::wire::{DROPS_MAX, Must, OpKind, OpResult, OpWire, Outcome, Page, RowKind};
 use crate::store::cache::{Meta, Who};
 use crate::store::entry::{Entry, Seen};
 use crate::store::replica::{Pending, Pulled};
@@ -25,7 +25,8 @@ pub fn ops(pendings: &[Pending], deps: impl Fn(&Pending) -> Vec<Uuid>) -> Vec<Op
             .map(|(place, (change, id))| {
                 let seq = (pending.seq << OPS_PER_EDIT_BITS) + place as u64;
                 let reason = pending.edit.reason.clone();
-                OpWire { group, deps: deps.clone(), reason, ..op(change, *id, seq) }
+                let drops = pending.edit.drops.as_deref().and_then(|seen| drops(change, seen));
+                OpWire { group, deps: deps.clone(), drops, reason, ..op(change, *id, seq) }
             })
             .collect::<Vec<_>>()
     });
@@ -41,7 +42,7 @@ fn op(change: &Change, id: Uuid, seq: u64) -> OpWire {
         Op::Delete { base } => (OpKind::Delete, seen(kind, base), Fields::new()),
     };
     let pk = change.key.pk.clone();
-    OpWire { id, seq, group: None, t: kind, pk, k, base, set, deps: Vec::new(), reason: None }
+    OpWire { id, seq, group: None, t: kind, pk, k, base, set, deps: Vec::new(), drops: None, reason: None }
 }
 
 /// The columns that are people's to write: the server's own never travel.
@@ -56,6 +57,22 @@ fn seen(kind: Kind, base: &Fields) -> Fields {
     let at = base.get("assigned_at").filter(|at| at.is_some());
     seen.extend(at.map(|at| ("assigned_at".to_owned(), at.clone())));
     seen
+}
+
+/// Of the assignments that were seen to go with an edit, those that go with this change. `None` where none can go; and
+/// where there are more than travel: who decided on so many decided on all.
+fn drops(change: &Change, seen: &[String]) -> Option<Vec<String>> {
+    let moves = change.sets("region_id").is_some() && !matches!(change.op, Op::Insert { .. });
+    if !moves && !matches!(change.op, Op::Delete { .. }) {
+        return None;
+    }
+    let half = |pk: &str| match (change.key.kind, pk.split_once(':')) {
+        (Kind::User, Some((user, _))) => user == change.key.pk,
+        (Kind::Drone, Some((_, drone))) => drone == change.key.pk,
+        _ => false,
+    };
+    let mine: Vec<_> = seen.iter().filter(|pk| half(pk)).cloned().collect();
+    (matches!(change.key.kind, Kind::User | Kind::Drone) && mine.len() <= DROPS_MAX).then_some(mine)
 }
 
 /// What a push's results mean for the edits that were sent.
@@ -95,9 +112,9 @@ fn verdict(pending: &Pending, outcomes: &[Option<&Outcome>]) -> Verdict {
     let edit = pending.seq;
     for (change, outcome) in outcomes.iter().enumerate() {
         match outcome {
-            Some(Outcome::Conflict { fields, by, at, .. }) => {
-                let (fields, by) = (fields.clone(), by.clone());
-                return Verdict::Final(Entry::Conflict { edit, change, fields, by, at: *at });
+            Some(Outcome::Conflict { fields, drops, by, at, .. }) => {
+                let (fields, drops, by) = (fields.clone(), drops.clone(), by.clone());
+                return Verdict::Final(Entry::Conflict { edit, change, fields, drops, by, at: *at });
             }
             Some(Outcome::Rejected { reason, field, message }) => {
                 let (field, message) = (field.clone(), message.clone());
@@ -174,6 +191,30 @@ mod tests {
     use crate::store::replica::Fate;
 
     #[test]
+    fn a_move_says_what_it_was_seen_to_take() {
+        let (user, other) = (Uuid::from_u128(7), Uuid::from_u128(8));
+        let pk = |user: Uuid, drone: &str| Key::assignment(user, drone).pk;
+        let seen = vec![pk(user, "a"), pk(user, "b"), pk(other, "b")];
+        let update = |key: Key, field: &str| {
+            let set = Fields::from([(field.to_owned(), None)]);
+            Change { key, op: Op::Update { base: Fields::new(), set } }
+        };
+        let delete = |key| Change { key, op: Op::Delete { base: Fields::new() } };
+        assert_eq!(drops(&update(Key::user(user), "region_id"), &seen), Some(seen[..2].to_vec()));
+        assert_eq!(drops(&delete(Key::drone("b")), &seen), Some(seen[1..].to_vec()));
+        assert_eq!(drops(&delete(Key::drone("c")), &seen), Some(Vec::new()), "nothing, and that is said");
+        assert_eq!(drops(&update(Key::drone("b"), "status"), &seen), None);
+        assert_eq!(drops(&delete(Key::assignment(user, "a")), &seen), None);
+        assert_eq!(drops(&delete(Key::region(user)), &seen), None, "members stay");
+        assert_eq!(
+            drops(&Change::insert(Key::drone("b"), Fields::from([("region_id".into(), None)])), &seen),
+            None
+        );
+        let many: Vec<_> = (0..=DROPS_MAX).map(|n| pk(user, &format!("d{n}"))).collect();
+        assert_eq!(drops(&delete(Key::user(user)), &many), None, "who decided on so many decided on all");
+    }
+
+    #[test]
     fn each_operation_of_an_edit_says_why() {
         let change = |id| Change::insert(Key::drone(id), Fields::new());
         let edit = |reason: Option<&str>| Edit {
@@ -182,6 +223,7 @@ mod tests {
             at: Stamp(0),
             reason: reason.map(str::to_owned),
             changes: vec![change("a"), change("b")],
+            drops: None,
         };
         let reasons = |reason| {
             let ids = vec![Uuid::from_u128(3), Uuid::from_u128(4)];

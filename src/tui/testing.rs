@@ -374,6 +374,7 @@ fn conflict(key: &Key) -> OutboxLine {
         what: "status ACTIVE to STANDBY".to_owned(),
         state: EditState::Conflict {
             fields: BTreeMap::from([("status".to_owned(), clash)]),
+            drops: Vec::new(),
             by: value("west_hq"),
             at: Some(ago(88)),
         },

@@ -125,6 +125,7 @@ fn edits(drones: &[String], from: &str, to: &str) -> Vec<OpWire> {
         base: fields(from),
         set: fields(to),
         deps: Vec::new(),
+        drops: None,
         reason: None,
     });
     ops.collect()

@@ -252,6 +252,7 @@ pub fn op(key: &Key, k: OpKind, base: Fields, set: Fields) -> OpWire {
         base,
         set,
         deps: Vec::new(),
+        drops: None,
         reason: None,
     }
 }

@@ -41,6 +41,7 @@ fn padded(n: u64, bytes: usize) -> Entry {
         at: Stamp(1_795_000_000_000_000),
         reason: (bytes > 0).then(|| "x".repeat(bytes)),
         changes: vec![Change::insert(Key::drone(&format!("drone-{n:03}")), set)],
+        drops: None,
     })
 }
 

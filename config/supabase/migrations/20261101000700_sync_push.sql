@@ -9,6 +9,10 @@
 --   key), so that two devices with the same rows in other orders do not meet head on. A deadlock that is left is
 --   `retry`.
 -- * Each group is a subtransaction. A statement timeout is not caught: it undoes the whole call, claims and all.
+-- * A move or a deletion names the assignments that its author saw going with it (`drops`). Where another would go, made
+--   since by somebody else, it is a conflict: a cascade must not undo what nobody decided about. The protocol asks for
+--   "newer than the sender's base"; a list of keys says that without a point in time, and cannot take a concurrent
+--   transaction's assignment for an old one.
 -- * `effects` are the rows that the rules' cascades wrote for an edit: they carry its id in `sync.row_state`.
 
 set local client_min_messages = warning;
@@ -40,6 +44,11 @@ begin
         when jsonb_array_length(o -> 'deps') > 1000 or exists (select from jsonb_array_elements(o -> 'deps') d
             where d #>> '{}' !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' or jsonb_typeof(d) <> 'string')
             then 'deps holds something else than at most 1000 ids'
+        when coalesce(jsonb_typeof(o -> 'drops'), 'null') not in ('null', 'array') then 'drops is no list'
+        when jsonb_typeof(o -> 'drops') = 'array' and (jsonb_array_length(o -> 'drops') > 1000
+            or exists (select from jsonb_array_elements(o -> 'drops') d
+                where jsonb_typeof(d) <> 'string' or length(d #>> '{}') > 600))
+            then 'drops holds something else than at most 1000 keys'
         when coalesce(jsonb_typeof(o -> 'reason'), 'null') not in ('null', 'string')
             or length(o ->> 'reason') > 200 then 'reason is no text of at most 200 characters'
         when (o ->> 'reason') ~ flyos.harmful() then 'reason holds a control or invisible character'
@@ -320,6 +329,46 @@ begin
 end
 $$;
 
+-- The assignments that a move (to that region) or a deletion would take away and that the edit does not name: they were
+-- made after its author decided. A hundred at most.
+create or replace function sync.unforeseen(p_op jsonb, p_key text, p_region uuid) returns text[]
+language plpgsql stable security invoker set search_path = '' as $$
+declare
+    gone boolean := p_op ->> 'k' = 'delete';
+begin
+    if jsonb_typeof(p_op -> 'drops') is distinct from 'array' then
+        return '{}';
+    elsif p_op ->> 't' = 'drones' then
+        return array(select x.pk from public.user_drone_assignments a left join public.profiles p on p.id = a.user_id,
+                lateral (select a.user_id || ':' || a.drone_id collate "C" as pk) x
+            where a.drone_id = p_key and (gone or (p_region is not null and p.region_id is distinct from p_region))
+                and not p_op -> 'drops' ? x.pk
+            order by x.pk limit 100);
+    elsif p_op ->> 't' = 'profiles' then
+        return array(select x.pk from public.user_drone_assignments a left join public.drones d on d.id = a.drone_id,
+                lateral (select a.user_id || ':' || a.drone_id collate "C" as pk) x
+            where a.user_id = p_key::uuid and (gone or d.region_id is distinct from p_region and d.region_id is not null)
+                and not p_op -> 'drops' ? x.pk
+            order by x.pk limit 100);
+    end if;
+    return '{}';
+end
+$$;
+
+-- Ends an edit that would take away what its author did not know of.
+create or replace function sync.check_drops(p_op jsonb, p_key text, p_region uuid) returns void
+language plpgsql stable security invoker set search_path = '' as $$
+declare
+    others text[] := sync.unforeseen(p_op, p_key, p_region);
+begin
+    if others <> '{}' then
+        perform sync.stop(jsonb_build_object('code', 'conflict', 'fields', '{}'::jsonb, 'drops', others)
+            || sync.last_write('user_drone_assignments', others[1])
+            || jsonb_build_object('v', sync.last_write(p_op ->> 't', p_key) -> 'v'));
+    end if;
+end
+$$;
+
 -- Carries out one edit; raises what stops it. Returns its code, `applied`, `merged` or `noop`.
 create or replace function sync.carry_out(p_op jsonb, p_fields jsonb) returns text
 language plpgsql volatile security invoker set search_path = '' as $$
@@ -403,6 +452,7 @@ begin
             perform sync.stop(jsonb_build_object('code', 'conflict', 'fields', merged.jsonb_object_agg)
                 || sync.last_write(t, key));
         end if;
+        perform sync.check_drops(p_op, key, null);
         if t = 'drones' then
             delete from public.drones where id = key;
         elsif t = 'profiles' then
@@ -431,6 +481,9 @@ begin
         return 'noop';
     end if;
     now_is := now_is || merged.apply;
+    if merged.apply ? 'region_id' then
+        perform sync.check_drops(p_op, key, (now_is ->> 'region_id')::uuid);
+    end if;
     if t = 'drones' then
         update public.drones set model = now_is ->> 'model', status = now_is ->> 'status',
             region_id = (now_is ->> 'region_id')::uuid, operator_id = (now_is ->> 'operator_id')::uuid where id = key;
@@ -771,6 +824,7 @@ grant execute on function
     sync.was_seen(text, text), sync.is_there(text, text), sync.last_write(text, text), sync.noun(text),
     sync.key_of(text, text), sync.fields(), sync.missing(text, jsonb),
     sync.stop(jsonb), sync.check_set(jsonb, jsonb), sync.merge(jsonb, jsonb, jsonb), sync.carry_out(jsonb, jsonb),
+    sync.unforeseen(jsonb, text, uuid), sync.check_drops(jsonb, text, uuid),
     sync.same_time(text, text), sync.outcome_of(text, text, text, text, text), sync.report(uuid, jsonb),
     sync.prune(int)
     to authenticated;

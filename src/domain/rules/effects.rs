@@ -36,6 +36,23 @@ pub fn effects(world: &World, change: &Change) -> Vec<Change> {
     }
 }
 
+/// The assignments that a change takes away with it, by key, in order. A person who decides on a move or a deletion
+/// has these before them; the server refuses to take others (`unforeseen`).
+pub fn drops(effects: &[Change]) -> impl Iterator<Item = &str> {
+    let gone =
+        |change: &&Change| change.key.kind == Kind::Assignment && matches!(change.op, Op::Delete { .. });
+    effects.iter().filter(gone).map(|change| change.key.pk.as_str())
+}
+
+/// The assignments that a change would take away and that were not there when it was decided, in order.
+pub fn unforeseen(world: &World, change: &Change, foreseen: &[String]) -> Vec<String> {
+    let effects = effects(world, change);
+    let mut others: Vec<_> =
+        drops(&effects).filter(|pk| !foreseen.iter().any(|seen| seen == pk)).map(str::to_owned).collect();
+    others.sort_unstable();
+    others
+}
+
 fn deletion(world: &World, key: &Key) -> Option<Change> {
     world.get(key).map(|record| Change::delete(&record))
 }

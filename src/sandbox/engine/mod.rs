@@ -17,6 +17,7 @@
 
 mod cursor;
 mod digest;
+mod groups;
 mod link;
 mod pull;
 mod push;

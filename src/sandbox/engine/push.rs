@@ -11,13 +11,12 @@ use std::ops::Range;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::groups::groups;
 use super::{Caller, Claim, Commit, Engine, Fault, RowState};
 use crate::domain::merge::{self, Clash};
 use crate::domain::rules::{self, Step};
 use crate::domain::{Change, Fields, Key, Kind, Op, Reason, Record, Refusal, Stamp, policy, scope};
-use crate::remote::wire::{
-    GROUP_BYTES_MAX, GROUP_OPS_MAX, OpKind, OpResult, OpWire, Outcome, PUSH_GROUPS_MAX, PushRequest,
-};
+use crate::remote::wire::{DROPS_TOLD_MAX, OpKind, OpResult, OpWire, Outcome, PushRequest};
 
 /// The state of one push.
 struct Run<'a> {
@@ -87,29 +86,6 @@ fn refused(refusal: Refusal) -> Outcome {
 
 fn hidden(key: &Key) -> Outcome {
     refused(Refusal::forbidden(format!("The {key} is not there, or not yours to see.")))
-}
-
-/// Cuts the edits into groups, and refuses a call that holds too much.
-fn groups(ops: &[OpWire]) -> Result<Vec<&[OpWire]>, Fault> {
-    let groups: Vec<_> = ops.chunk_by(|a, b| a.group.is_some() && a.group == b.group).collect();
-    if groups.len() > PUSH_GROUPS_MAX {
-        return Err(Fault::TooLarge(format!("A call takes at most {PUSH_GROUPS_MAX} groups.")));
-    }
-    let mut names: Vec<_> = groups.iter().filter_map(|group| group.first()?.group).collect();
-    names.sort_unstable();
-    if names.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err(Fault::Malformed("The edits of a group must stand side by side.".to_owned()));
-    }
-    for group in &groups {
-        if group.len() > GROUP_OPS_MAX {
-            return Err(Fault::TooLarge(format!("A group takes at most {GROUP_OPS_MAX} edits.")));
-        }
-        let bytes: usize = group.iter().map(|op| serde_json::to_vec(op).map_or(0, |json| json.len())).sum();
-        if bytes > GROUP_BYTES_MAX {
-            return Err(Fault::TooLarge(format!("A group takes at most {GROUP_BYTES_MAX} bytes.")));
-        }
-    }
-    Ok(groups)
 }
 
 /// The ids that stand more than once.
@@ -307,11 +283,15 @@ impl Engine {
         if !merged.clashes.is_empty() {
             return Err(Box::new(self.conflict(turn, key, merged.clashes)));
         }
+        let change = Change::update(&record, &merged.apply);
+        if let Some(change) = &change {
+            self.foreseen(turn, change, op)?;
+        }
         let beside = op
             .base
             .iter()
             .any(|(name, was)| !op.set.contains_key(name) && theirs.get(name).is_some_and(|now| now != was));
-        Ok((Change::update(&record, &merged.apply), merged.moved || beside))
+        Ok((change, merged.moved || beside))
     }
 
     fn delete(&self, turn: &Turn, key: &Key, op: &OpWire) -> Result<Option<Change>, Box<Outcome>> {
@@ -322,7 +302,27 @@ impl Engine {
         let change = Change::delete(&record);
         policy::permit_change(&caller.actor, &self.world, &change).map_err(|r| Box::new(refused(r)))?;
         let clashes = differing(&record, &op.base);
-        if clashes.is_empty() { Ok(Some(change)) } else { Err(Box::new(self.conflict(turn, key, clashes))) }
+        if !clashes.is_empty() {
+            return Err(Box::new(self.conflict(turn, key, clashes)));
+        }
+        self.foreseen(turn, &change, op)?;
+        Ok(Some(change))
+    }
+
+    /// Takes a change away only what its author knew of? Who made the others is told, as far as may be.
+    fn foreseen(&self, turn: &Turn, change: &Change, op: &OpWire) -> Result<(), Box<Outcome>> {
+        let Some(foreseen) = &op.drops else { return Ok(()) };
+        let mut others = rules::unforeseen(&self.world, change, foreseen);
+        others.truncate(DROPS_TOLD_MAX);
+        let Some(first) = others.first().and_then(|pk| Key::known(Kind::Assignment, pk)) else {
+            return Ok(());
+        };
+        let mut outcome = self.conflict(turn, &first, BTreeMap::new());
+        if let Outcome::Conflict { drops, v, .. } = &mut outcome {
+            *drops = others;
+            *v = self.states.get(&change.key).map_or(0, |state| state.ver);
+        }
+        Err(Box::new(outcome))
     }
 
     fn seen(&self, caller: &Caller, key: &Key) -> Option<Record> {
@@ -347,7 +347,7 @@ impl Engine {
             let seen = policy::may_see(&caller.actor, &self.world, &Record::User(writer.clone()));
             if seen { Some(writer.username.to_string()) } else { writer.role.map(|role| role.to_string()) }
         });
-        Outcome::Conflict { fields, v: state.map_or(0, |state| state.ver), by, at }
+        Outcome::Conflict { fields, drops: Vec::new(), v: state.map_or(0, |state| state.ver), by, at }
     }
 }
 

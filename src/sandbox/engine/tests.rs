@@ -158,6 +158,7 @@ fn op_of(number: u128, change: &Change) -> OpWire {
         base,
         set,
         deps: Vec::new(),
+        drops: None,
         reason: None,
     }
 }

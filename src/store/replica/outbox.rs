@@ -89,9 +89,9 @@ impl Replica {
                 }
             }
             Entry::Ack { edit, v } => fate(edit, Fate::Acked { v: v.clone(), pulls }),
-            Entry::Conflict { edit, change, fields, by, at } => {
-                let (fields, by) = (fields.clone(), by.clone());
-                fate(edit, Fate::Conflict { change: *change, fields, by, at: *at });
+            Entry::Conflict { edit, change, fields, drops, by, at } => {
+                let (fields, drops, by) = (fields.clone(), drops.clone(), by.clone());
+                fate(edit, Fate::Conflict { change: *change, fields, drops, by, at: *at });
             }
             Entry::Rejected { edit, change, reason, field, message } => {
                 let (field, message) = (field.clone(), message.clone());

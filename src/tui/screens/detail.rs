@@ -159,9 +159,13 @@ const fn state_word(state: &EditState) -> &'static str {
 fn state_lines(state: &EditState, now: Stamp, zone: &TimeZone) -> Vec<String> {
     let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
     match state {
-        EditState::Conflict { fields, by, at } => {
+        EditState::Conflict { fields, drops, by, at } => {
             let who = by.as_deref().unwrap_or("somebody else");
             let when = at.map(|at| format!(", {}", status::at_text(at, now, zone))).unwrap_or_default();
+            if !drops.is_empty() {
+                let drops = drops.join(", ");
+                return vec![format!("Assigned by {who}{when}; it would be lost with this: {drops}")];
+            }
             let mut lines = vec![format!("Changed by {who}{when} as well:")];
             lines.extend(fields.iter().map(|(field, clash)| {
                 let (base, mine, theirs) = (value(&clash.base), value(&clash.mine), value(&clash.theirs));

@@ -76,13 +76,20 @@ impl Told {
             Outcome::Blocked { .. } => word("blocked"),
             Outcome::Retry { .. } => word("retry"),
             Outcome::IdReused => word("id_reused"),
-            Outcome::Conflict { fields, .. } => {
-                format!("conflict {}", fields.keys().cloned().collect::<Vec<_>>().join(" "))
+            Outcome::Conflict { fields, drops, .. } => {
+                let fields: Vec<_> = fields.keys().cloned().collect();
+                return Self::conflict(&fields, drops);
             }
             Outcome::Rejected { reason, field, .. } => {
                 return Self::refused(*reason, field.as_deref());
             }
         })
+    }
+
+    pub fn conflict(fields: &[String], drops: &[String]) -> Self {
+        let drops = drops.iter().map(|pk| format!("+{pk}"));
+        let words = std::iter::once("conflict".to_owned()).chain(fields.iter().cloned()).chain(drops);
+        Self(words.collect::<Vec<_>>().join(" "))
     }
 
     pub fn refused(reason: flyos::domain::Reason, field: Option<&str>) -> Self {
@@ -217,9 +224,32 @@ impl Edit {
     }
 }
 
+/// Of each edit of one person, the assignments that they see going with it: what it is about is done already to the
+/// rows that the next one is made from. `None` where no assignment can go.
+pub fn foreseen(seen: &World, edits: &[Edit]) -> Vec<Option<Vec<String>>> {
+    let mut world = seen.clone();
+    let each = edits.iter().map(|edit| {
+        let key = Key::known(edit.kind, &edit.pk)?;
+        let row = world.get(&key);
+        let change = match edit.k {
+            OpKind::Insert => Some(Change::insert(key, edit.set.clone())),
+            OpKind::Update => Change::update(&row?, &edit.set),
+            OpKind::Delete => Some(Change::delete(&row?)),
+        }?;
+        let effects = rules::effects(&world, &change);
+        let _one_that_is_refused_takes_nothing = rules::carry_out_one(&mut world, None, &change);
+        let moves =
+            edit.k == OpKind::Delete || edit.k == OpKind::Update && edit.set.contains_key("region_id");
+        let takes = moves && matches!(edit.kind, Kind::User | Kind::Drone);
+        takes.then(|| rules::drops(&effects).map(str::to_owned).collect())
+    });
+    each.collect()
+}
+
 impl Case {
     /// The edits as they travel, made from what the person saw.
     pub fn ops(&self, seen: &World) -> Vec<OpWire> {
+        let foreseen = foreseen(seen, &self.edits);
         let group = (self.edits.len() > 1).then(Uuid::now_v7);
         let ops = self.edits.iter().enumerate().map(|(at, edit)| OpWire {
             id: Uuid::now_v7(),
@@ -231,6 +261,7 @@ impl Case {
             base: edit.base(seen),
             set: edit.set.clone(),
             deps: Vec::new(),
+            drops: foreseen[at].clone(),
             reason: None,
         });
         ops.collect()

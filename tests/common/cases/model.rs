@@ -5,7 +5,7 @@ use flyos::domain::rules::{self, Step};
 use flyos::domain::{Actor, Change, Key, Kind, Op, Reason, Refusal, World, merge, policy};
 use flyos::remote::wire::OpKind;
 
-use super::{Answer, Case, Edit, Told};
+use super::{Answer, Case, Edit, Told, foreseen};
 
 /// Answers a case that begins from these rows.
 pub fn answer(start: &World, case: &Case) -> Answer {
@@ -45,8 +45,9 @@ pub fn push(
 ) -> (Vec<Told>, Vec<Vec<Key>>) {
     let start = world.clone();
     let (mut told, mut effects) = (Vec::new(), Vec::new());
+    let foreseen = foreseen(seen, edits);
     for (n, edit) in edits.iter().enumerate() {
-        match one(world, seen, was_seen, actor, edit) {
+        match one(world, seen, was_seen, actor, edit, foreseen[n].as_deref()) {
             Ok((verdict, step)) => {
                 told.push(Told(verdict.to_owned()));
                 effects.push(step.map(|step| keys_of(&step)).unwrap_or_default());
@@ -80,6 +81,7 @@ fn one(
     was_seen: &dyn Fn(&Key) -> bool,
     actor: &Actor,
     edit: &Edit,
+    foreseen: Option<&[String]>,
 ) -> Result<(&'static str, Option<Step>), Told> {
     let key = Key::parse(edit.kind, &edit.pk).ok_or_else(|| Told::refused(Reason::Invalid, Some("id")))?;
     if edit.k != OpKind::Delete {
@@ -116,7 +118,7 @@ fn one(
             let merged = merge::three_way(edit.kind, &base, &set, &theirs);
             if !merged.clashes.is_empty() {
                 let names: Vec<_> = merged.clashes.keys().cloned().collect();
-                return Err(Told(format!("conflict {}", names.join(" "))));
+                return Err(Told::conflict(&names, &[]));
             }
             let beside =
                 base.iter().any(|(name, was)| !set.contains_key(name) && theirs.get(name) != Some(was));
@@ -134,11 +136,15 @@ fn one(
             });
             if !names.is_empty() {
                 let names: Vec<_> = names.into_iter().cloned().collect();
-                return Err(Told(format!("conflict {}", names.join(" "))));
+                return Err(Told::conflict(&names, &[]));
             }
             (Change::delete(&row), false)
         }
     };
+    let others = foreseen.map(|seen| rules::unforeseen(world, &change, seen)).unwrap_or_default();
+    if !others.is_empty() {
+        return Err(Told::conflict(&[], &others));
+    }
     let step = rules::carry_out_one(world, Some(actor), &change).map_err(|refusal| refused(&refusal))?;
     Ok((if merged { "merged" } else { "applied" }, Some(step)))
 }

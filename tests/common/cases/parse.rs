@@ -17,7 +17,8 @@
 //!   what is not said; `absent` leaves a column out.
 //! * A value is a bare word; texts in quotes, with `\u{…}`, repeated and joined (`"x" * 65 + "@y.z"`); `none`
 //!   for null; `nobody` for the id of no row. Users and regions stand for their ids in columns that point.
-//! * `comes to` gives one outcome for each edit, with `;` between them; `then` what else changes.
+//! * `comes to` gives one outcome for each edit, with `;` between them (`conflict +user:drone`: an assignment that
+//!   would go and that the person did not know of); `then` what else changes.
 
 use flyos::domain::field::FieldType;
 use flyos::domain::{Fields, Key, Kind, Value, World};
@@ -59,7 +60,7 @@ pub fn all() -> Vec<Case> {
         match label {
             "first" => case.first.push(reader.edit()),
             "meanwhile" => case.meanwhile.push(reader.edit()),
-            "comes to" => case.comes_to = rest.split(';').map(|text| Told(text.trim().to_owned())).collect(),
+            "comes to" => case.comes_to = rest.split(';').map(|text| reader.told(text)).collect(),
             "then" => {
                 let (key, diff) = reader.then();
                 case.then.insert(key, diff);
@@ -120,6 +121,20 @@ impl<'a> Reader<'a> {
         Edit { k, kind, pk, set }
     }
 
+    /// An outcome; what would go unforeseen is named as in an edit, with a `+` before it.
+    fn told(&self, text: &str) -> Told {
+        let words = text.split_whitespace().map(|word| match word.strip_prefix('+') {
+            Some(pair) => format!("+{}", self.assignment(pair)),
+            None => word.to_owned(),
+        });
+        Told(words.collect::<Vec<_>>().join(" "))
+    }
+
+    fn assignment(&self, name: &str) -> String {
+        let (user, drone) = name.split_once(':').unwrap_or_else(|| panic!("{}: user:drone", self.at));
+        format!("{}:{drone}", self.id(Kind::User, user))
+    }
+
     fn then(&mut self) -> (Key, Diff) {
         let (kind, pk, _) = self.key();
         let key = Key::known(kind, &pk).unwrap_or_else(|| panic!("{}: {pk} is no key", self.at));
@@ -145,10 +160,7 @@ impl<'a> Reader<'a> {
         let pk = match kind {
             Kind::Drone => name.clone(),
             Kind::User | Kind::Region => self.id(kind, &name).to_string(),
-            Kind::Assignment => {
-                let (user, drone) = name.split_once(':').unwrap_or_else(|| panic!("{}: user:drone", self.at));
-                format!("{}:{drone}", self.id(Kind::User, user))
-            }
+            Kind::Assignment => self.assignment(&name),
         };
         (kind, pk, name)
     }

@@ -51,7 +51,19 @@ fn op(change: &Change) -> OpWire {
         Op::Delete { base } => (OpKind::Delete, base, [].into()),
     };
     let Key { kind: t, pk } = change.key.clone();
-    OpWire { id: Uuid::now_v7(), seq: 1, group: None, t, pk, k, base, set, deps: Vec::new(), reason: None }
+    OpWire {
+        id: Uuid::now_v7(),
+        seq: 1,
+        group: None,
+        t,
+        pk,
+        k,
+        base,
+        set,
+        deps: Vec::new(),
+        drops: None,
+        reason: None,
+    }
 }
 
 pub fn push_body(caller: &Caller, changes: &[&Change]) -> Json {

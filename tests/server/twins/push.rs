@@ -14,6 +14,7 @@ on_both! {
     an_id_twice_in_one_call_is_one_edit,
     edits_of_one_row_merge_or_clash_by_field,
     a_group_is_in_whole_or_not_at_all,
+    a_move_takes_only_what_its_author_knew_of,
     inserts_meet_what_is_there,
     what_is_not_theirs_is_forbidden_and_what_was_theirs_may_be_gone,
 }
@@ -72,7 +73,7 @@ async fn edits_of_one_row_merge_or_clash_by_field(server: &impl Server) {
     let same = update(server, &key, &[("status", "STANDBY"), ("model", "FlyOS_MQ5")]).await;
     assert!(matches!(main.edit(status).await, Outcome::Applied { v: 2, .. }));
     assert!(matches!(main.edit(model).await, Outcome::Applied { v: 3, .. }), "another field");
-    let Outcome::Conflict { fields: clashes, v, by, at } = east.edit(other).await else {
+    let Outcome::Conflict { fields: clashes, v, by, at, .. } = east.edit(other).await else {
         panic!("a conflict")
     };
     let clash = &clashes["status"];
@@ -130,6 +131,45 @@ async fn a_group_is_in_whole_or_not_at_all(server: &impl Server) {
     // As it was, it fails as it did, from the record.
     let culprit = main.push(&[wrong]).await.swap_remove(0);
     assert!(culprit.replayed && matches!(culprit.outcome, Outcome::Rejected { .. }));
+}
+
+async fn a_move_takes_only_what_its_author_knew_of(server: &impl Server) {
+    let (main, east) = (sign_in(server, MAIN).await, sign_in(server, EAST).await);
+    let western = region_named(server, "Western").await.to_string();
+    let pair = Key::assignment(user_named(server, "j_alvarez").await, "drone-012");
+    let knowing = |op, drops: &[&Key]| OpWire {
+        id: Uuid::now_v7(),
+        drops: Some(drops.iter().map(|key| key.pk.clone()).collect()),
+        ..op
+    };
+    let away = update(server, &drone("drone-012"), &[("region_id", &western)]).await;
+    assert!(matches!(east.edit(insert(&pair, &[])).await, Outcome::Applied { .. }), "made meanwhile");
+    let told = main.edit(knowing(away.clone(), &[])).await;
+    let Outcome::Conflict { fields, drops, v, by, at } = told else { panic!("{told:?}") };
+    assert_eq!((fields.len(), drops, v), (0, vec![pair.pk.clone()], 2));
+    assert_eq!((by.as_deref(), at.is_some()), (Some("east_hq"), true), "who made the assignment, and when");
+    assert!(row(server, &pair).await.is_some());
+    let gone = knowing(delete(server, &drone("drone-012")).await, &[]);
+    assert!(matches!(main.edit(gone).await, Outcome::Conflict { .. }), "nor does a deletion");
+    let (user, drone_gone) = (Key::user(pair.pair().expect("a pair").0), Key::drone("drone-010"));
+    let other = Key::assignment(user.uuid().expect("a user"), "drone-010");
+    let third = Key::assignment(user.uuid().expect("a user"), "drone-011");
+    let leaves = update(server, &user, &[("region_id", &western)]).await;
+    let told = main.edit(knowing(leaves.clone(), &[&other, &third])).await;
+    assert!(matches!(told, Outcome::Conflict { drops, .. } if drops == [pair.pk.clone()]));
+    // What is made and taken in one group was known; so is what is named.
+    let group = Some(Uuid::now_v7());
+    let post = OpWire { group, ..insert(&Key::assignment(user.uuid().expect("a user"), "drone-007"), &[]) };
+    let moved = update(server, &drone("drone-007"), &[("region_id", &western)]).await;
+    let moved =
+        OpWire { group, ..knowing(moved, &[&Key::assignment(user.uuid().expect("a user"), "drone-007")]) };
+    let told = main.push(&[post, moved]).await;
+    assert!(told.iter().all(|result| matches!(result.outcome, Outcome::Applied { .. })), "{told:?}");
+    let told = main.edit(knowing(away, &[&pair, &other])).await;
+    assert!(matches!(&told, Outcome::Applied { effects, .. } if effects.len() == 1), "{told:?}");
+    // An edit that says nothing of it takes whatever is there.
+    assert!(matches!(main.edit(leaves).await, Outcome::Applied { effects, .. } if effects.len() == 3));
+    assert!(matches!(main.edit(delete(server, &drone_gone).await).await, Outcome::Applied { .. }));
 }
 
 async fn inserts_meet_what_is_there(server: &impl Server) {

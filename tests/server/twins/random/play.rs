@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use flyos::domain::field::FieldType;
-use flyos::domain::{Change, Fields, Key, Kind, Op, Record, World};
+use flyos::domain::{Change, Fields, Key, Kind, Op, Record, World, rules};
 use flyos::remote::wire::{
     DigestReply, Must, OpKind, OpResult, OpWire, Outcome, PULL_BYTES_MAX, PullReply, PullRequest, PushReply,
     SCHEMA,
@@ -53,6 +53,18 @@ impl Side {
         self.history.get(at)?.get(key)
     }
 
+    /// The assignments that were seen to go with it, so many steps ago.
+    fn foreseen(&self, row: &Record, k: OpKind, set: &Fields, age: usize) -> Option<Vec<String>> {
+        let change = match k {
+            OpKind::Insert => None,
+            OpKind::Update => Change::update(row, set),
+            OpKind::Delete => Some(Change::delete(row)),
+        }?;
+        let at = self.history.len().saturating_sub(age + 1);
+        let effects = rules::effects(self.history.get(at)?, &change);
+        Some(rules::drops(&effects).map(str::to_owned).collect())
+    }
+
     fn op(&self, planned: &Planned) -> OpWire {
         let edit = &planned.edit;
         let ((kind, pk), k, set) = match &edit.deed {
@@ -61,6 +73,10 @@ impl Side {
             Deed::Remove(row) => (row, OpKind::Delete, Fields::new()),
         };
         let row = Key::known(*kind, pk).and_then(|key| self.row(&key, edit.age));
+        let drops = match edit.base {
+            Base::Nothing => None,
+            _ => row.as_ref().and_then(|row| self.foreseen(row, k, &set, edit.age)),
+        };
         OpWire {
             id: planned.id,
             seq: planned.seq,
@@ -71,6 +87,7 @@ impl Side {
             base: base_of(*kind, row.as_ref(), k, &set, edit.base),
             set,
             deps: planned.deps.clone(),
+            drops,
             reason: None,
         }
     }
