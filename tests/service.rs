@@ -13,7 +13,7 @@ use std::time::Duration;
 use door::{Address, PASSWORD, PATIENCE, Person, home};
 use flyos::domain::{Fields, Intent, Key, Kind};
 use flyos::sandbox::{Answer, Faults, Options, Sandbox};
-use flyos::service::{Action, EditState, ErrorKind, Event, Front, Link, ListQuery};
+use flyos::service::{Action, EditState, ErrorKind, Event, Front, Link, ListQuery, Traffic};
 
 /// A training server on a thread of its own.
 struct Server {
@@ -169,6 +169,11 @@ fn a_conflict_and_a_refusal_are_kept_and_shown() {
     server.faults.set_line_down(true);
     hq.wait("offline", |service| matches!(service.status().link, Link::Offline { .. }));
     other.wait("offline", |service| matches!(service.status().link, Link::Offline { .. }));
+    // The other one holds its traffic, so that it comes second.
+    let ask = |person: &Person, traffic| {
+        person.service.run(&person.service.ctx(Front::Test), Action::SetTraffic { traffic })
+    };
+    ask(&other, Traffic::Held).unwrap();
     hq.set(drone.clone(), "status", "OFFLINE").unwrap();
     let user = Key::user(uuid::Uuid::now_v7());
     let person = |email: &str| -> Fields {
@@ -189,6 +194,7 @@ fn a_conflict_and_a_refusal_are_kept_and_shown() {
     server.faults.set_line_down(false);
     hq.service.run(&hq.service.ctx(Front::Test), Action::SyncNow).unwrap();
     hq.up_to_date();
+    assert_eq!(other.service.status().waiting, 2, "what is held does not go out");
     other.service.run(&other.service.ctx(Front::Test), Action::SyncNow).unwrap();
     other.wait("two decisions", |service| service.status().needs_you == 2);
     let lines = other.service.outbox(&other.service.ctx(Front::Test));

@@ -43,12 +43,26 @@ pub enum Action {
     },
     /// Asks for a pull and a push now.
     SyncNow,
+    /// How freely the line is used, until the session ends or it is said anew.
+    SetTraffic { traffic: Traffic },
     /// Ends the session; what this machine has is kept.
     SignOut,
     /// Remembers a project in the configuration file.
     AddProject { name: String, url: String, key: String },
     /// In training: takes the line away or gives it back.
     TrainingLine { up: bool },
+}
+
+/// How freely the line is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Traffic {
+    #[default]
+    Normal,
+    /// Without a socket, and asking seldom: for a line that is slow or paid by the byte. Edits are sent at once.
+    Sparing,
+    /// Nothing goes out but what a person asks for.
+    Held,
 }
 
 /// What an action came to. For an edit: it is on disk when this is told.
@@ -61,6 +75,9 @@ pub enum Done {
         summary: String,
     },
     SyncAsked,
+    Traffic {
+        traffic: Traffic,
+    },
     SignedOut,
     ProjectAdded {
         name: String,
@@ -268,6 +285,7 @@ pub struct Status {
     pub waiting: usize,
     pub sending: usize,
     pub needs_you: usize,
+    pub traffic: Traffic,
     /// Why the last edit could not be saved, until one could be.
     pub not_saved: Option<String>,
     /// In training: whether the line is up.

@@ -104,6 +104,9 @@ impl Service {
     ) {
         match action {
             Action::Edit { intent, reason, seen } => self.edit(ctx, Wish { intent, reason, seen }, done),
+            Action::SetTraffic { traffic } => {
+                done(self.inner.set_traffic(traffic).map(|()| Done::Traffic { traffic }));
+            }
             Action::SyncNow => done(self.inner.sync_now().map(|()| Done::SyncAsked)),
             Action::SignOut => {
                 Inner::sign_out(&self.inner);
@@ -215,7 +218,7 @@ struct Wish {
 fn save(store: &mut Store, ctx: &OpCtx, wish: Wish) -> Result<Done, ServiceError> {
     let reason = accept_reason(wish.reason)?;
     let (by, changes, drops, summary) = {
-        let mut replica = store.write();
+        let mut replica = store.books.write();
         let actor: Actor = replica.actor().ok_or_else(explain::nobody)?;
         words::still_so(replica.view(), &wish.intent.key(), &wish.seen)?;
         let changes = intent::plan(replica.view(), &wish.intent)?;
@@ -233,7 +236,7 @@ fn save(store: &mut Store, ctx: &OpCtx, wish: Wish) -> Result<Done, ServiceError
     }
     let edits = changes.len();
     let edit = Edit { op: ctx.op, by, at: ctx.now, reason, changes, drops: Some(drops) };
-    store.save(edit).map_err(|error| explain::not_saved(&error))?;
+    store.books.save(edit).map_err(|error| explain::not_saved(&error))?;
     Ok(Done::Saved { edits, summary })
 }
 

@@ -10,14 +10,14 @@ use super::list::Lists;
 use super::standing::State;
 use super::{
     Account, Config, Done, ErrorKind, Event, Folders, Link, ProjectConfig, ServiceError, Setup, Status,
-    TrainingHint, cells, explain, read, write,
+    Traffic, TrainingHint, cells, explain, read, write,
 };
 use crate::remote::{Client, Project, ProjectProblem};
 use crate::session::{self, Clock, Open};
 use crate::store::Desk;
 use crate::store::replica::Replica;
 use crate::sync::engine::{Line, Rhythm};
-use crate::sync::runner::{self, Ask, Told};
+use crate::sync::runner::{self, Ask, Mode, Told};
 use crate::vault::KdfParams;
 
 /// What the program sets up before the door opens.
@@ -304,6 +304,23 @@ impl Inner {
         Ok(())
     }
 
+    pub(super) fn set_traffic(&self, traffic: Traffic) -> Result<(), ServiceError> {
+        let mode = match traffic {
+            Traffic::Normal => Mode::Normal,
+            Traffic::Sparing => Mode::Sparing,
+            Traffic::Held => Mode::Held,
+        };
+        let asked = read(&self.session, |session| {
+            session.as_ref().is_some_and(|session| session.asks.try_send(Ask::Mode(mode)).is_ok())
+        });
+        if !asked {
+            return Err(explain::signed_out());
+        }
+        write(&self.state, |state| state.traffic = traffic);
+        self.emit(Event::Status);
+        Ok(())
+    }
+
     pub(super) fn set_line(&self, up: bool) -> Result<(), ServiceError> {
         let Some(training) = &self.settings.training else {
             return Err(ServiceError::new(
@@ -375,6 +392,7 @@ impl Inner {
             waiting,
             sending,
             needs_you,
+            traffic: state.traffic,
             not_saved: state.not_saved.clone(),
             training_line: state.training_line,
         })

@@ -1,6 +1,6 @@
 //! How the line and the disk stand, as the runner and the desk told it last.
 
-use super::Link;
+use super::{Link, Traffic};
 use crate::domain::Stamp;
 use crate::remote::wire::Progress;
 use crate::sync::engine::{Line, Stop};
@@ -14,6 +14,7 @@ pub(super) struct State {
     pub(super) progress: Option<Progress>,
     pub(super) not_saved: Option<String>,
     pub(super) training_line: Option<bool>,
+    pub(super) traffic: Traffic,
     /// Counts sign-ins, so that a late answer of an earlier one is known as such.
     pub(super) attempt: u64,
 }
@@ -27,6 +28,7 @@ impl State {
             progress: None,
             not_saved: None,
             training_line: training.then_some(true),
+            traffic: Traffic::Normal,
             attempt: 0,
         }
     }
@@ -35,6 +37,7 @@ impl State {
     pub(super) fn begin(&mut self) {
         (self.line, self.line_since, self.next_try) = (Line::Unknown, None, None);
         (self.progress, self.not_saved) = (None, None);
+        self.traffic = Traffic::Normal;
     }
 
     pub(super) fn line_changed(&mut self, line: Line, now: Stamp, as_of: Option<Stamp>) {

@@ -1,6 +1,6 @@
 //! The state line, from one table of words.
 
-use super::{Link, Status};
+use super::{Link, Status, Traffic};
 use crate::domain::Stamp;
 
 /// The whole line, in words. `zone` is the person's.
@@ -12,6 +12,11 @@ pub fn line(status: &Status, now: Stamp, zone: &jiff::tz::TimeZone) -> String {
     let kept = (status.waiting > 0).then(|| format!("{} waiting, kept", status.waiting));
     let needs = (status.needs_you > 0).then(|| format!("{} {} you", status.needs_you, n(status.needs_you)));
     let mut parts: Vec<Option<String>> = match &status.link {
+        Link::Connecting | Link::Online | Link::Offline { .. } | Link::ServerFault { .. }
+            if status.traffic == Traffic::Held =>
+        {
+            vec![Some("HELD".to_owned()), as_of, waiting]
+        }
         Link::SignedOut => vec![Some("SIGNED OUT".to_owned())],
         Link::Connecting => vec![Some("CONNECTING".to_owned()), as_of, waiting],
         Link::Loading { done, total } => {
@@ -47,6 +52,7 @@ pub fn line(status: &Status, now: Stamp, zone: &jiff::tz::TimeZone) -> String {
         Link::NoProfile => vec![Some("NO PROFILE: ask headquarters to make yours".to_owned()), kept],
     };
     parts.push(needs);
+    parts.push((status.traffic == Traffic::Sparing).then(|| "sparing".to_owned()));
     let line = parts.into_iter().flatten().collect::<Vec<_>>().join(" · ");
     match &status.not_saved {
         Some(why) => format!("NOT SAVED: {why} · {line}"),
@@ -140,6 +146,7 @@ mod tests {
             needs_you,
             not_saved: None,
             training_line: None,
+            traffic: Traffic::Normal,
         }
     }
 
@@ -175,6 +182,14 @@ mod tests {
             (
                 status(Link::Inactive, (3, 0, 0)),
                 "YOUR ACCOUNT IS INACTIVE: ask headquarters · 3 unsent, kept",
+            ),
+            (
+                Status { traffic: Traffic::Held, ..status(down.clone(), (3, 0, 0)) },
+                "HELD · data as of 13:16 · 3 waiting",
+            ),
+            (
+                Status { traffic: Traffic::Sparing, ..status(Link::Online, (0, 0, 0)) },
+                "ONLINE · up to date · 13:16 · sparing",
             ),
             (
                 Status { not_saved: Some("the disk is full".to_owned()), ..status(down, (1, 0, 0)) },

@@ -33,7 +33,7 @@ impl Desk {
     /// Starts the thread; the store lives there until `close`.
     pub fn start(store: Store) -> std::io::Result<Self> {
         let (jobs, queue) = sync_channel(JOBS_MAX);
-        let replica = Arc::clone(store.replica());
+        let replica = Arc::clone(store.books.replica());
         let thread =
             std::thread::Builder::new().name("store".to_owned()).spawn(move || work(store, &queue))?;
         Ok(Self { jobs: Mutex::new(Some(jobs)), thread: Mutex::new(Some(thread)), replica })

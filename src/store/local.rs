@@ -1,20 +1,13 @@
-//! One account's store: journal, cache and replica, kept in step.
-//!
-//! The order is the promise. An edit: journal and fdatasync first (then it is *saved*), memory after. A page:
-//! memory, then the cache in one batch with its cursor; if that write fails, memory is right and the cache
-//! is an older state of itself, which the next start pulls forward. So nothing a person did depends on the
-//! cache, and the cache never runs ahead of its cursor.
+//! One account's store: its books on disk, opened and shut, and the session's token.
 
 use std::ops::RangeInclusive;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use secrecy::SecretString;
-use uuid::Uuid;
 
-use super::cache::{Batch, Cache, Meta};
-use super::entry::{Edit, Entry};
+use super::books::Books;
+use super::cache::{Cache, Meta};
 use super::journal::Journal;
-use super::replica::{Fate, Pending, Pulled, Replica};
+use super::replica::Replica;
 use super::{AccountFolder, AccountLock, StoreError};
 use crate::vault::Sealer;
 
@@ -32,11 +25,8 @@ pub struct Found {
 /// One account's store. Lives on the desk's thread.
 #[derive(Debug)]
 pub struct Store {
-    journal: Journal,
-    cache: Cache,
-    /// A write failed: the cache holds an older state and is written whole next time.
-    cache_behind: bool,
-    replica: Arc<RwLock<Replica>>,
+    /// What people did, what the server said, and both as one view.
+    pub books: Books<Journal, Cache>,
     sealer: Sealer,
     folder: AccountFolder,
     // Dropped last: until then nobody else may open the account.
@@ -69,124 +59,8 @@ impl Store {
         // A journal that lost its end must not give the numbers again that the cache has seen.
         journal.skip_past(meta.applied_seq);
         replica.replay(meta, &opened.entries);
-        let replica = Arc::new(RwLock::new(replica));
-        Ok((
-            Self {
-                journal,
-                cache,
-                cache_behind: false,
-                replica,
-                sealer: sealer.clone(),
-                folder,
-                _lock: lock,
-            },
-            found,
-        ))
-    }
-
-    pub fn replica(&self) -> &Arc<RwLock<Replica>> {
-        &self.replica
-    }
-
-    /// The replica, for changing memory. Short: readers wait meanwhile.
-    pub fn write(&self) -> RwLockWriteGuard<'_, Replica> {
-        self.replica.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn read(&self) -> RwLockReadGuard<'_, Replica> {
-        self.replica.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Saves an edit: when this returns `Ok` it survives whatever happens to the process or the machine.
-    pub fn save(&mut self, edit: Edit) -> Result<u64, StoreError> {
-        self.note(&[Entry::Edit(edit)])
-    }
-
-    /// Makes entries durable, then takes them in. Gives the number of the last.
-    pub fn note(&mut self, entries: &[Entry]) -> Result<u64, StoreError> {
-        let numbers = self.journal.append(entries)?;
-        let last = *numbers.end();
-        self.write().enter(*numbers.start(), entries);
-        Ok(last)
-    }
-
-    /// The next edits to send, each frozen under its ids, durably, before anybody sends them.
-    pub fn freeze(&mut self, groups: usize) -> Result<Vec<Pending>, StoreError> {
-        let next: Vec<Pending> = self.read().to_send(groups).into_iter().cloned().collect();
-        let fresh = next.iter().filter(|pending| pending.fate == Fate::Waiting);
-        let sent: Vec<Entry> = fresh
-            .map(|pending| Entry::Sent {
-                edit: pending.seq,
-                ids: pending.edit.changes.iter().map(|_| Uuid::now_v7()).collect(),
-            })
-            .collect();
-        if sent.is_empty() {
-            return Ok(next);
-        }
-        self.note(&sent)?;
-        Ok(self
-            .read()
-            .to_send(groups)
-            .into_iter()
-            .filter(|pending| pending.fate == Fate::Sent)
-            .cloned()
-            .collect())
-    }
-
-    /// Takes in one page of pull `number`; tells whether anything is new by it. An error is about the disk alone:
-    /// memory has the page.
-    pub fn take_page(
-        &mut self,
-        page: Vec<Pulled>,
-        meta: Meta,
-        number: u64,
-        drained: bool,
-    ) -> (bool, Result<(), StoreError>) {
-        let taken = self.write().take_page(page, meta, drained.then_some(number));
-        let news = !taken.writes.is_empty() || !taken.settled.is_empty();
-        let kept = self.write_cache(taken.writes).and_then(|()| self.settle(&taken.settled));
-        (news, kept.and_then(|()| if drained && news { self.cache.flush() } else { Ok(()) }))
-    }
-
-    /// My scopes became `now`: what none of them meets goes, in memory and in the cache.
-    pub fn narrow(&mut self, now: &[String], meta: Meta) -> Result<(), StoreError> {
-        let writes = self.write().narrow(now, meta);
-        self.write_cache(writes)
-    }
-
-    /// The server let the account in no further; said again at the next start.
-    pub fn shut(&mut self) -> Result<(), StoreError> {
-        self.write().shut();
-        self.write_cache(Vec::new())
-    }
-
-    /// The server asked for everything anew.
-    pub fn begin_generation(&mut self) -> Result<(), StoreError> {
-        self.write().begin_generation();
-        self.write_cache(Vec::new())
-    }
-
-    /// Writes down what left the outbox. Should this be lost, the next start finds the same again.
-    fn settle(&mut self, settled: &[u64]) -> Result<(), StoreError> {
-        if settled.is_empty() {
-            return Ok(());
-        }
-        let entries: Vec<Entry> = settled.iter().map(|edit| Entry::Settled { edit: *edit }).collect();
-        self.journal.append(&entries).map(drop)
-    }
-
-    fn write_cache(
-        &mut self,
-        rows: Vec<(crate::domain::Key, Option<super::cache::CachedRow>)>,
-    ) -> Result<(), StoreError> {
-        let batch = {
-            let replica = self.read();
-            let rows = if self.cache_behind { replica.base_rows() } else { rows };
-            Batch { rows, clear: self.cache_behind, meta: replica.meta().clone() }
-        };
-        let written = self.cache.write(&batch);
-        self.cache_behind = written.is_err();
-        written
+        let books = Books::new(journal, cache, replica);
+        Ok((Self { books, sealer: sealer.clone(), folder, _lock: lock }, found))
     }
 
     /// Writes the refresh token down, sealed, durably.
@@ -212,8 +86,8 @@ impl Store {
     }
 
     /// Puts what is in sled's buffers on the disk and lets go of the files.
-    pub fn close(self) {
-        if let Err(error) = self.cache.flush() {
+    pub fn close(mut self) {
+        if let Err(error) = self.books.flush() {
             tracing::warn!(%error, "the cache was not flushed; the next start pulls what is missing");
         }
     }

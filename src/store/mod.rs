@@ -3,12 +3,13 @@
 //! * `journal`: what people did here, durable before anybody is told "saved"; the one thing that must survive;
 //! * `cache`: what the server said, in sled, rebuildable at any time;
 //! * `replica`: both in memory, as one view; all reading goes through it;
-//! * `local`: the three in step; `desk`: the thread that owns them;
+//! * `books`: the three in step; `local`: on disk, for one account; `desk`: the thread that owns them;
 //! * `folder`: where it lies, who may read it, and that one process has it.
 //!
 //! Journal and cache are sealed. All of it but the replica blocks: one thread owns it, never a task of the
 //! runtime. The store judges nothing: what may be edited is for the service, what is sent is for sync.
 
+pub mod books;
 pub mod cache;
 pub mod desk;
 mod disk;
@@ -21,6 +22,7 @@ pub mod local;
 pub mod replica;
 pub mod row;
 
+pub use books::{Books, Log, Rows};
 pub use cache::{Batch, Cache, CachedRow, Meta, Who};
 pub use desk::Desk;
 pub use entry::{Edit, Entry, Seen};

@@ -4,9 +4,11 @@
 //! can do the same. Time is monotonic milliseconds handed in, chance is a number handed in, so one seed
 //! replays a whole run.
 //!
-//! Invariants: one pull and one push in flight at most, independent of each other; a failure never drops a
-//! wish (what was wanted stays wanted until it was done); after a push there is a pull; a word from the server
-//! that a person must act on (`Stop`) ends the traffic until a person or time asks again.
+//! Invariants: one pull and one push in flight at most, independent of each other, each with failures and waits of
+//! its own; a failure never drops a wish (what was wanted stays wanted until it was done); after a push there is a
+//! pull; a word from the server that a person must act on (`Stop`) ends the traffic until a person or time asks
+//! again. Edits that must be sent again later hold up no others. While traffic is held (a metered line), only what a
+//! person asks for goes out.
 
 /// The wait after the first failure, in ms; doubled with each further one.
 const BACKOFF_FIRST_MS: u64 = 500;
@@ -23,12 +25,17 @@ const NUDGE_JITTER_MS: u64 = 60;
 const SOCKET_DOWN_JITTER_MS: u64 = 1000;
 
 /// How often to ask when nobody nudges, in ms.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rhythm {
     pub poll_ms: u64,
     pub poll_with_socket_ms: u64,
     /// An empty push at least this often, so that others see this device.
     pub report_ms: u64,
+}
+
+impl Rhythm {
+    /// For a line that is paid by the byte: no socket, and seldom.
+    pub const SPARING: Self = Self { poll_ms: 600_000, poll_with_socket_ms: 600_000, report_ms: 3_600_000 };
 }
 
 impl Default for Rhythm {
@@ -70,6 +77,11 @@ pub enum Event {
     Edited,
     /// A person asks.
     SyncNow,
+    /// How often to ask from now on, and whether a person holds traffic back.
+    Mode {
+        held: bool,
+        rhythm: Rhythm,
+    },
     Nudge,
     SocketUp,
     SocketDown,
@@ -112,26 +124,95 @@ pub enum Line {
 }
 
 /// One direction of traffic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Way {
     wanted: bool,
+    /// A person asked for it: it goes out though traffic is held.
+    asked: bool,
     in_flight: bool,
     /// Not before this time.
     not_before_ms: u64,
+    /// Failures in a row, and what the last one was.
+    failures: u32,
+    trouble: Option<Trouble>,
+    /// How long it waits after that.
+    wait_ms: u64,
+}
+
+impl Way {
+    /// Full jitter over a doubling span, but never so short that it is a busy loop.
+    fn backoff(&self, dice: u64) -> u64 {
+        let doublings = self.failures.saturating_sub(1).min(16);
+        let span = (BACKOFF_FIRST_MS << doublings).min(BACKOFF_MAX_MS);
+        BACKOFF_FIRST_MS / 2 + dice % span
+    }
+
+    fn failed(&mut self, trouble: Trouble, now_ms: u64, dice: u64) {
+        self.in_flight = false;
+        self.wanted = true;
+        self.asked = false;
+        self.failures = self.failures.saturating_add(1);
+        let backoff = self.backoff(dice);
+        self.wait_ms = match &trouble {
+            Trouble::Fault { retry_after_ms: Some(asked), .. } => {
+                backoff.max((*asked).min(10 * BACKOFF_MAX_MS))
+            }
+            Trouble::Stop(_) => STOPPED_RETRY_MS,
+            _ => backoff,
+        };
+        self.not_before_ms = now_ms + self.wait_ms;
+        // Of the line, a disk that refuses says nothing.
+        if !matches!(trouble, Trouble::Disk { .. }) {
+            self.trouble = Some(trouble);
+        }
+    }
+
+    fn succeeded(&mut self) {
+        self.in_flight = false;
+        self.failures = 0;
+        self.trouble = None;
+    }
+
+    /// The other way got through: the line is there, so what waited for it need not wait its backoff out. Where this
+    /// way alone failed again and again, it is not for the line.
+    fn line_is_there(&mut self, now_ms: u64) {
+        match &self.trouble {
+            Some(Trouble::Unreachable { why }) if self.failures > 1 => {
+                self.trouble = Some(Trouble::Fault { why: why.clone(), retry_after_ms: None });
+            }
+            Some(Trouble::Unreachable { .. } | Trouble::Stop(_)) => self.not_before_ms = now_ms,
+            _ => {}
+        }
+        if self.failures <= 1 {
+            self.trouble = None;
+        }
+    }
+
+    fn is_unreachable(&self) -> bool {
+        matches!(self.trouble, Some(Trouble::Unreachable { .. }))
+    }
 }
 
 /// The machine.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and they come in every combination"
+)]
 pub struct Engine {
     rhythm: Rhythm,
     started: bool,
+    held: bool,
     pull: Way,
     push: Way,
-    failures: u32,
     line: Line,
+    /// Has any exchange got through?
+    reached: bool,
     socket: bool,
     poll_at_ms: u64,
     report_at_ms: u64,
+    /// When the edits that wait are due.
+    again_at_ms: u64,
 }
 
 impl Engine {
@@ -139,13 +220,15 @@ impl Engine {
         Self {
             rhythm,
             started: false,
+            held: false,
             pull: Way::default(),
             push: Way::default(),
-            failures: 0,
             line: Line::Unknown,
+            reached: false,
             socket: false,
             poll_at_ms: 0,
             report_at_ms: 0,
+            again_at_ms: u64::MAX,
         }
     }
 
@@ -153,12 +236,18 @@ impl Engine {
         &self.line
     }
 
+    /// Is traffic held back by a person?
+    pub fn is_held(&self) -> bool {
+        self.held
+    }
+
     /// Takes an event at `now_ms`; `dice` is a fresh random number.
     pub fn step(&mut self, event: Event, now_ms: u64, dice: u64) -> Vec<Effect> {
-        let before = self.line.clone();
         self.take(event, now_ms, dice);
         let mut effects = self.launch(now_ms);
-        if self.line != before {
+        let line = self.judge();
+        if self.line != line {
+            self.line = line;
             effects.insert(0, Effect::Line(self.line.clone()));
         }
         if let Some(at_ms) = self.next_wake(now_ms) {
@@ -177,6 +266,12 @@ impl Engine {
             Event::Tick => self.tick(now_ms),
             Event::Edited => self.push.wanted = true,
             Event::SyncNow => self.asked(now_ms),
+            Event::Mode { held, rhythm } => {
+                self.held = held;
+                self.rhythm = rhythm;
+                self.poll_at_ms = self.poll_at_ms.min(now_ms + self.poll_gap());
+                self.report_at_ms = self.report_at_ms.min(now_ms + rhythm.report_ms);
+            }
             Event::Nudge => self.nudged(now_ms, dice),
             Event::SocketUp => {
                 // A line that carries a socket carries a pull: no need to wait its backoff out.
@@ -191,42 +286,44 @@ impl Engine {
                 self.poll_at_ms = self.poll_at_ms.min(now_ms + soon);
             }
             Event::Pulled { more } => {
-                self.pull.in_flight = false;
+                self.pull.succeeded();
                 self.pull.wanted |= more;
-                self.succeeded(now_ms);
+                self.pull.asked &= more;
+                self.reached = true;
+                self.push.line_is_there(now_ms);
                 self.poll_at_ms = now_ms + self.poll_gap();
             }
             Event::Pushed { left, after_ms } => self.pushed(left, after_ms, now_ms),
-            Event::PushedNothing => self.push.in_flight = false,
-            Event::PullFailed(trouble) => {
-                self.pull.in_flight = false;
-                self.pull.wanted = true;
-                self.failed(trouble, now_ms, dice);
-            }
-            Event::PushFailed(trouble) => {
+            Event::PushedNothing => {
                 self.push.in_flight = false;
-                self.push.wanted = true;
-                self.failed(trouble, now_ms, dice);
+                self.push.asked = false;
             }
+            Event::PullFailed(trouble) => self.failed(true, trouble, now_ms, dice),
+            Event::PushFailed(trouble) => self.failed(false, trouble, now_ms, dice),
         }
     }
 
     fn asked(&mut self, now_ms: u64) {
-        self.failures = 0;
         for way in [&mut self.pull, &mut self.push] {
-            *way = Way { wanted: true, not_before_ms: now_ms, ..*way };
+            way.wanted = true;
+            way.asked = true;
+            way.failures = 0;
+            way.not_before_ms = now_ms;
         }
     }
 
     fn pushed(&mut self, left: bool, after_ms: Option<u64>, now_ms: u64) {
-        self.push.in_flight = false;
-        self.succeeded(now_ms);
+        self.push.succeeded();
+        self.push.wanted |= left;
+        self.push.asked &= left;
+        self.reached = true;
+        self.pull.line_is_there(now_ms);
         self.report_at_ms = now_ms + self.rhythm.report_ms;
+        // What came of it is to be seen, also while traffic is held: a person asked for the push.
         self.pull.wanted = true;
-        self.push.wanted |= left || after_ms.is_some();
-        if let Some(after_ms) = after_ms {
-            self.push.not_before_ms = now_ms + after_ms.clamp(BACKOFF_FIRST_MS, BACKOFF_MAX_MS);
-        }
+        self.pull.asked |= self.held;
+        let wait = |ms: u64| now_ms + ms.clamp(BACKOFF_FIRST_MS, BACKOFF_MAX_MS);
+        self.again_at_ms = after_ms.map_or(u64::MAX, wait);
     }
 
     fn tick(&mut self, now_ms: u64) {
@@ -236,6 +333,10 @@ impl Engine {
         if self.started && now_ms >= self.report_at_ms {
             self.push.wanted = true;
             self.report_at_ms = now_ms + self.rhythm.report_ms;
+        }
+        if now_ms >= self.again_at_ms {
+            self.push.wanted = true;
+            self.again_at_ms = u64::MAX;
         }
     }
 
@@ -252,44 +353,38 @@ impl Engine {
         if self.socket { self.rhythm.poll_with_socket_ms } else { self.rhythm.poll_ms }
     }
 
-    fn succeeded(&mut self, now_ms: u64) {
-        let came_back = self.line != Line::Up;
-        self.failures = 0;
-        self.line = Line::Up;
-        // What waited for the line need not wait out its backoff.
-        for way in [&mut self.pull, &mut self.push] {
-            if came_back {
-                way.not_before_ms = way.not_before_ms.min(now_ms);
-            }
+    fn failed(&mut self, pull: bool, trouble: Trouble, now_ms: u64, dice: u64) {
+        let (way, other) =
+            if pull { (&mut self.pull, &mut self.push) } else { (&mut self.push, &mut self.pull) };
+        let stops = matches!(trouble, Trouble::Stop(_));
+        way.failed(trouble, now_ms, dice);
+        if stops {
+            // Whoever may not pull may not push.
+            other.not_before_ms = other.not_before_ms.max(way.not_before_ms);
+        } else if !pull && way.is_unreachable() && !other.is_unreachable() {
+            // Is it the line? The other way tells.
+            other.wanted = true;
         }
     }
 
-    fn failed(&mut self, trouble: Trouble, now_ms: u64, dice: u64) {
-        self.failures = self.failures.saturating_add(1);
-        let backoff = self.backoff(dice);
-        let wait = match &trouble {
-            Trouble::Fault { retry_after_ms: Some(asked), .. } => {
-                backoff.max((*asked).min(10 * BACKOFF_MAX_MS))
-            }
-            Trouble::Stop(_) => STOPPED_RETRY_MS,
-            _ => backoff,
+    /// How the line stands, by what both ways met last.
+    fn judge(&self) -> Line {
+        let troubles =
+            || [&self.pull, &self.push].into_iter().filter_map(|way| Some((way, way.trouble.as_ref()?)));
+        let stop = troubles().find_map(|(_, trouble)| match trouble {
+            Trouble::Stop(stop) => Some(Line::Stopped(stop.clone())),
+            _ => None,
+        });
+        let other = || {
+            troubles().next().map(|(way, trouble)| match trouble {
+                Trouble::Unreachable { why } => Line::Down { why: why.clone() },
+                Trouble::Fault { why, .. } | Trouble::Disk { why } => {
+                    Line::Faulty { why: why.clone(), wait_ms: way.wait_ms }
+                }
+                Trouble::Stop(stop) => Line::Stopped(stop.clone()),
+            })
         };
-        for way in [&mut self.pull, &mut self.push] {
-            way.not_before_ms = now_ms + wait;
-        }
-        self.line = match trouble {
-            Trouble::Disk { .. } => return,
-            Trouble::Unreachable { why } => Line::Down { why },
-            Trouble::Fault { why, .. } => Line::Faulty { why, wait_ms: wait },
-            Trouble::Stop(stop) => Line::Stopped(stop),
-        };
-    }
-
-    /// Full jitter over a doubling span, but never so short that it is a busy loop.
-    fn backoff(&self, dice: u64) -> u64 {
-        let doublings = self.failures.saturating_sub(1).min(16);
-        let span = (BACKOFF_FIRST_MS << doublings).min(BACKOFF_MAX_MS);
-        BACKOFF_FIRST_MS / 2 + dice % span
+        stop.or_else(other).unwrap_or(if self.reached { Line::Up } else { Line::Unknown })
     }
 
     fn launch(&mut self, now_ms: u64) -> Vec<Effect> {
@@ -298,8 +393,9 @@ impl Engine {
             return effects;
         }
         for (way, effect) in [(&mut self.pull, Effect::Pull), (&mut self.push, Effect::Push)] {
-            if way.wanted && !way.in_flight && now_ms >= way.not_before_ms {
-                *way = Way { wanted: false, in_flight: true, not_before_ms: 0 };
+            let may = !self.held || way.asked;
+            if way.wanted && may && !way.in_flight && now_ms >= way.not_before_ms {
+                (way.wanted, way.in_flight, way.not_before_ms) = (false, true, 0);
                 effects.push(effect);
             }
         }
@@ -310,12 +406,16 @@ impl Engine {
         if !self.started {
             return None;
         }
-        let ways = [self.pull, self.push].into_iter().filter(|way| way.wanted && !way.in_flight);
-        let mut at = ways.map(|way| way.not_before_ms).min().unwrap_or(u64::MAX).min(self.report_at_ms);
-        if !self.pull.in_flight && !self.pull.wanted {
-            at = at.min(self.poll_at_ms);
+        let may = |way: &&Way| way.wanted && !way.in_flight && (!self.held || way.asked);
+        let ways = [&self.pull, &self.push].into_iter().filter(may);
+        let mut at = ways.map(|way| way.not_before_ms).min().unwrap_or(u64::MAX);
+        if !self.held {
+            at = at.min(self.report_at_ms).min(self.again_at_ms);
+            if !self.pull.in_flight && !self.pull.wanted {
+                at = at.min(self.poll_at_ms);
+            }
         }
-        Some(at.max(now_ms + 1))
+        (at < u64::MAX).then(|| at.max(now_ms + 1))
     }
 }
 
@@ -410,6 +510,74 @@ mod tests {
         assert!(!effects.contains(&Effect::Push));
         engine.step(Event::Pulled { more: false }, 20, 0);
         assert!(engine.step(Event::Tick, 3010, 0).contains(&Effect::Push));
+    }
+
+    #[test]
+    fn an_edit_that_must_wait_holds_up_no_other() {
+        let mut engine = started();
+        engine.step(Event::Pulled { more: false }, 1, 0);
+        engine.step(Event::Pushed { left: false, after_ms: Some(30_000) }, 10, 0);
+        assert!(engine.step(Event::Edited, 20, 0).contains(&Effect::Push));
+    }
+
+    #[test]
+    fn a_push_that_fails_alone_leaves_pulls_alone_and_is_told() {
+        let mut engine = started();
+        engine.step(Event::Pulled { more: false }, 1, 0);
+        let fault = || Trouble::Fault { why: "it is full".to_owned(), retry_after_ms: Some(40_000) };
+        for at in [10, 50_000] {
+            engine.step(Event::PushFailed(fault()), at, 0);
+            engine.step(Event::Tick, at + 41_000, 0);
+            engine.step(Event::Pulled { more: false }, at + 41_000, 0);
+        }
+        let effects = engine.step(Event::Nudge, 91_001, 0);
+        assert!(effects.contains(&Effect::Pull), "a pull does not wait for the push: {effects:?}");
+        engine.step(Event::PushFailed(fault()), 91_002, 0);
+        engine.step(Event::Pulled { more: false }, 91_003, 0);
+        assert!(matches!(engine.line(), Line::Faulty { .. }), "{:?}", engine.line());
+        engine.step(Event::Tick, 140_000, 0);
+        engine.step(Event::Pushed { left: false, after_ms: None }, 140_001, 0);
+        assert_eq!(engine.line(), &Line::Up);
+    }
+
+    #[test]
+    fn a_push_without_a_line_asks_the_pull() {
+        let mut engine = started();
+        engine.step(Event::Pulled { more: false }, 1, 0);
+        let effects = engine.step(Event::PushFailed(unreachable()), 10, 0);
+        assert!(effects.contains(&Effect::Pull), "{effects:?}");
+        let effects = engine.step(Event::Pulled { more: false }, 20, 0);
+        assert!(effects.contains(&Effect::Line(Line::Up)) && effects.contains(&Effect::Push), "{effects:?}");
+        // Where pushes alone find no line, again and again, it is not the line.
+        engine.step(Event::PushFailed(unreachable()), 30, 0);
+        engine.step(Event::Pulled { more: false }, 40, 0);
+        engine.step(Event::PushFailed(unreachable()), 2000, 0);
+        engine.step(Event::Pulled { more: false }, 2001, 0);
+        assert!(matches!(engine.line(), Line::Faulty { .. } | Line::Up), "{:?}", engine.line());
+    }
+
+    #[test]
+    fn while_traffic_is_held_only_what_is_asked_for_goes_out() {
+        let mut engine = started();
+        engine.step(Event::Pulled { more: false }, 1, 0);
+        engine.step(Event::PushedNothing, 1, 0);
+        let mode = |held| Event::Mode { held, rhythm: Rhythm::default() };
+        engine.step(mode(true), 2, 0);
+        for event in [Event::Edited, Event::Nudge, Event::SocketUp, Event::Tick] {
+            let effects = engine.step(event, 10_000_000, 0);
+            assert!(effects.is_empty(), "{effects:?}");
+        }
+        let effects = engine.step(Event::SyncNow, 10_000_001, 0);
+        assert!(effects.contains(&Effect::Pull) && effects.contains(&Effect::Push), "{effects:?}");
+        let effects = engine.step(Event::Pulled { more: true }, 10_000_002, 0);
+        assert!(effects.contains(&Effect::Pull), "what was asked for is done to its end: {effects:?}");
+        engine.step(Event::Pulled { more: false }, 10_000_003, 0);
+        let effects = engine.step(Event::Pushed { left: false, after_ms: None }, 10_000_004, 0);
+        assert!(effects.contains(&Effect::Pull), "what came of it is to be seen: {effects:?}");
+        engine.step(Event::Pulled { more: false }, 10_000_005, 0);
+        assert!(engine.step(Event::Edited, 10_000_006, 0).is_empty());
+        let effects = engine.step(mode(false), 10_000_007, 0);
+        assert!(effects.contains(&Effect::Push), "{effects:?}");
     }
 
     #[test]

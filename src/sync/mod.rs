@@ -1,5 +1,5 @@
-//! Reconciling with the server: `engine` decides when, `translate` puts the words, `runner` does it with what
-//! `flights` has under way, `listen` hears when there is news.
+//! Reconciling with the server: `engine` decides when, `exchange` what goes out and what comes of it, `translate` puts
+//! the words, `runner` does it with what `flights` has under way, `listen` hears when there is news.
 //!
 //! The protocol in short. A pull goes page by page from an opaque cursor, which is kept in the same batch as its
 //! page; a push sends frozen edits under ids of their own, and the server stores what became of each, so sending
@@ -17,11 +17,11 @@
 //! * Who loses the right to work (`inactive`, `no_profile`, fewer scopes) loses it here at once, also for the next
 //!   start without a line.
 //!
-//! Not yet: deciding on what needs a person, folding of unsent edits, halving a batch that times out, a wait of its
-//! own for each edit that is to be sent again, backoff for each way by itself, offering again what a restored
-//! server has forgotten, digests, the lease.
+//! Not yet: deciding on what needs a person, folding of unsent edits, offering again what a restored server has
+//! forgotten, digests, the lease.
 
 pub mod engine;
+pub mod exchange;
 mod flights;
 mod listen;
 pub mod runner;

@@ -79,8 +79,8 @@ fn drops(change: &Change, seen: &[String]) -> Option<Vec<String>> {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Verdicts {
     pub entries: Vec<Entry>,
-    /// Some are to be sent again, not before so many ms.
-    pub retry_after_ms: Option<u64>,
+    /// Edits to be sent again, by number: not before so many ms.
+    pub again: HashMap<u64, u64>,
 }
 
 /// The wait when a server says "again" without saying when, in ms.
@@ -94,9 +94,7 @@ pub fn verdicts(pendings: &[Pending], results: &[OpResult]) -> Verdicts {
             pending.ids.iter().map(|id| by_id.get(id).map(|result| &result.outcome)).collect();
         match verdict(pending, &outcomes) {
             Verdict::Final(entry) => verdicts.entries.push(entry),
-            Verdict::Again(after) => {
-                verdicts.retry_after_ms = Some(verdicts.retry_after_ms.unwrap_or(0).max(after));
-            }
+            Verdict::Again(after_ms) => drop(verdicts.again.insert(pending.seq, after_ms)),
         }
     }
     verdicts

@@ -202,6 +202,7 @@ impl App {
                 self.toast = Some(texts::SYNC_ASKED.to_owned());
                 Vec::new()
             }
+            Done::Traffic { .. } => vec![Effect::Ask(Why::Status, Query::Status)],
             // The session's end is told by its own event.
             Done::SignedOut => Vec::new(),
             Done::ProjectAdded { name } => {

@@ -149,6 +149,7 @@ pub fn status() -> Status {
         needs_you: 1,
         not_saved: None,
         training_line: None,
+        traffic: crate::service::Traffic::Normal,
     }
 }
 
@@ -446,6 +447,7 @@ impl Bench {
                     (None, Action::SyncNow) => Ok(Done::SyncAsked),
                     (None, Action::SignOut) => Ok(Done::SignedOut),
                     (None, Action::AddProject { name, .. }) => Ok(Done::ProjectAdded { name }),
+                    (None, Action::SetTraffic { traffic }) => Ok(Done::Traffic { traffic }),
                     (None, Action::TrainingLine { up }) => Ok(Done::Line { up }),
                 };
                 Some(Msg::Done(submission, result))

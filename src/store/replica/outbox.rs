@@ -11,6 +11,9 @@ use super::{Fate, Pending, Replica};
 use crate::domain::{Change, Key, Op};
 use crate::store::entry::Entry;
 
+/// Operations of one call, about: more of them take longer than a server lets a statement run.
+const CALL_OPS_MAX: usize = 1000;
+
 /// Rows and new keys that wait for a decision.
 #[derive(Debug, Default)]
 pub(super) struct HeldUp {
@@ -113,6 +116,11 @@ impl Replica {
         self.outbox.values()
     }
 
+    /// The edit of that number, while it is in the outbox.
+    pub fn pending(&self, seq: u64) -> Option<&Pending> {
+        self.outbox.get(&seq)
+    }
+
     /// The edits that touch a row, or that need a decision about it; newest first.
     pub fn edits_of(&self, key: &Key) -> impl Iterator<Item = &Pending> {
         let about = self.about.get(key).into_iter().flatten().rev();
@@ -127,10 +135,29 @@ impl Replica {
         (waiting, sending, count(|pending| pending.fate.needs_you()))
     }
 
-    /// The next edits to send, oldest first, none that is held up.
-    pub fn to_send(&self, groups: usize) -> Vec<&Pending> {
-        let open = self.outbox.values().filter(|pending| pending.fate.is_unsent() && !pending.blocked);
-        open.take(groups).collect()
+    /// The next edits to send, oldest first, none that is held up. Those that wait (`waits`) hold up what builds on
+    /// them, and nothing else.
+    pub fn to_send(&self, groups: usize, waits: &impl Fn(u64) -> bool) -> Vec<&Pending> {
+        let mut held_up = HeldUp::default();
+        let mut next = Vec::new();
+        let mut ops = 0;
+        for pending in self.outbox.values().filter(|pending| pending.fate.is_unsent() && !pending.blocked) {
+            let full = next.len() == groups || (ops > 0 && ops + pending.edit.changes.len() > CALL_OPS_MAX);
+            if full {
+                break;
+            } else if waits(pending.seq) || held_up.holds(pending) {
+                held_up.add(pending);
+            } else {
+                ops += pending.edit.changes.len();
+                next.push(pending);
+            }
+        }
+        next
+    }
+
+    /// Is there an edit to send that does not wait?
+    pub fn has_more(&self, waits: &impl Fn(u64) -> bool) -> bool {
+        !self.to_send(1, waits).is_empty()
     }
 
     /// The ids of the unsent edits that this one builds on.
