@@ -10,12 +10,8 @@
 //! again. Edits that must be sent again later hold up no others. While traffic is held (a metered line), only what a
 //! person asks for goes out.
 
-/// The wait after the first failure, in ms; doubled with each further one.
-const BACKOFF_FIRST_MS: u64 = 500;
-/// The longest wait between tries, in ms.
-const BACKOFF_MAX_MS: u64 = 60_000;
-/// After a fault that only a person or an administrator can mend, look again this seldom, in ms.
-const STOPPED_RETRY_MS: u64 = 300_000;
+use super::way::{BACKOFF_FIRST_MS, BACKOFF_MAX_MS, Way};
+
 /// The shortest time between two pulls asked for by nudges, in ms.
 const NUDGE_GAP_MS: u64 = 150;
 /// Spread of the nudged pulls of many consoles, in ms.
@@ -121,76 +117,6 @@ pub enum Line {
     Down { why: String },
     Faulty { why: String, wait_ms: u64 },
     Stopped(Stop),
-}
-
-/// One direction of traffic.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Way {
-    wanted: bool,
-    /// A person asked for it: it goes out though traffic is held.
-    asked: bool,
-    in_flight: bool,
-    /// Not before this time.
-    not_before_ms: u64,
-    /// Failures in a row, and what the last one was.
-    failures: u32,
-    trouble: Option<Trouble>,
-    /// How long it waits after that.
-    wait_ms: u64,
-}
-
-impl Way {
-    /// Full jitter over a doubling span, but never so short that it is a busy loop.
-    fn backoff(&self, dice: u64) -> u64 {
-        let doublings = self.failures.saturating_sub(1).min(16);
-        let span = (BACKOFF_FIRST_MS << doublings).min(BACKOFF_MAX_MS);
-        BACKOFF_FIRST_MS / 2 + dice % span
-    }
-
-    fn failed(&mut self, trouble: Trouble, now_ms: u64, dice: u64) {
-        self.in_flight = false;
-        self.wanted = true;
-        self.asked = false;
-        self.failures = self.failures.saturating_add(1);
-        let backoff = self.backoff(dice);
-        self.wait_ms = match &trouble {
-            Trouble::Fault { retry_after_ms: Some(asked), .. } => {
-                backoff.max((*asked).min(10 * BACKOFF_MAX_MS))
-            }
-            Trouble::Stop(_) => STOPPED_RETRY_MS,
-            _ => backoff,
-        };
-        self.not_before_ms = now_ms + self.wait_ms;
-        // Of the line, a disk that refuses says nothing.
-        if !matches!(trouble, Trouble::Disk { .. }) {
-            self.trouble = Some(trouble);
-        }
-    }
-
-    fn succeeded(&mut self) {
-        self.in_flight = false;
-        self.failures = 0;
-        self.trouble = None;
-    }
-
-    /// The other way got through: the line is there, so what waited for it need not wait its backoff out. Where this
-    /// way alone failed again and again, it is not for the line.
-    fn line_is_there(&mut self, now_ms: u64) {
-        match &self.trouble {
-            Some(Trouble::Unreachable { why }) if self.failures > 1 => {
-                self.trouble = Some(Trouble::Fault { why: why.clone(), retry_after_ms: None });
-            }
-            Some(Trouble::Unreachable { .. } | Trouble::Stop(_)) => self.not_before_ms = now_ms,
-            _ => {}
-        }
-        if self.failures <= 1 {
-            self.trouble = None;
-        }
-    }
-
-    fn is_unreachable(&self) -> bool {
-        matches!(self.trouble, Some(Trouble::Unreachable { .. }))
-    }
 }
 
 /// The machine.
@@ -421,6 +347,7 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
+    use super::super::way::STOPPED_RETRY_MS;
     use super::*;
     use proptest::prelude::*;
 

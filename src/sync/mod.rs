@@ -26,3 +26,4 @@ mod flights;
 mod listen;
 pub mod runner;
 pub mod translate;
+mod way;
