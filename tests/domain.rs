@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 use flyos::domain::policy::{self, TABLE};
 use flyos::domain::{
-    Actor, Change, Fields, Intent, Key, Kind, Reason, Record, Role, Stamp, World, intent, rules, scope,
+    Actor, Change, Fields, Intent, Key, Kind, Reason, Record, Role, Stamp, World, intent, rules, scope, undo,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -201,6 +201,31 @@ proptest! {
         }
     }
 
+    /// What somebody did is undone by ordinary changes, judged as any are: the rows are as before, cascades included.
+    /// And what undid it is undone the same way.
+    #[test]
+    fn undo_brings_back_the_rows(script in prop::collection::vec((0u128..USERS, wish()), 1..60)) {
+        let mut world = start();
+        for (who, wish) in script {
+            let before = world.clone();
+            let Some(actor) = actor_of(&world, who) else { continue };
+            let Ok(changes) = intent::plan(&world, &wish) else { continue };
+            let Ok(steps) = rules::carry_out(&mut world, Some(&actor), &changes) else { continue };
+            let after = world.clone();
+            let Some(actor) = actor_of(&world, who) else { continue };
+            let undone = undo::undo(&mut world, &actor, &steps);
+            prop_assert_eq!(&world, &after, "undo only plans");
+            let Ok(back) = undone else { continue };
+            let back_steps = rules::carry_out(&mut world, Some(&actor), &back).expect("it was judged");
+            prop_assert_eq!(cases::unstamped(&world), cases::unstamped(&before), "undoing {:?}", wish);
+            let Some(actor) = actor_of(&world, who) else { continue };
+            if let Ok(again) = undo::undo(&mut world, &actor, &back_steps) {
+                rules::carry_out(&mut world, Some(&actor), &again).expect("it was judged");
+                prop_assert_eq!(cases::unstamped(&world), cases::unstamped(&after), "redoing {:?}", wish);
+            }
+        }
+    }
+
     /// Policy and scopes say the same of who sees what.
     #[test]
     fn sight_by_policy_is_sight_by_scopes(script in prop::collection::vec(wish(), 1..40)) {
@@ -354,6 +379,50 @@ fn relation_rules_by_table() {
         };
         assert_eq!(found, expected, "{name}: {result:?}");
     }
+}
+
+#[test]
+fn a_move_and_a_deletion_are_undone_whole_and_what_moved_on_is_left_alone() {
+    let start = cases::initial();
+    let actor = start
+        .users()
+        .find(|user| *user.email == *"main@flyos.mil")
+        .and_then(Actor::of)
+        .expect("headquarters");
+    let named = |name: &str| start.users().find(|user| *user.username == *name).expect("somebody").id;
+    let western = start.regions().find(|region| *region.name == *"Western").expect("a region").id;
+    let moves = |key: Key| Intent::Update { key, set: fields(&[("region_id", Some(western.to_string()))]) };
+    let wishes = [
+        moves(Key::drone("drone-008")),
+        moves(Key::user(named("a_lindqvist"))),
+        Intent::Delete { key: Key::drone("drone-008") },
+        Intent::Delete { key: Key::user(named("a_lindqvist")) },
+        Intent::Delete { key: Key::region(western) },
+        Intent::Unassign { drone: "drone-008".into(), user: named("a_lindqvist") },
+        Intent::Assign { drone: "drone-007".into(), user: named("a_lindqvist") },
+    ];
+    for wish in wishes {
+        let mut world = start.clone();
+        let changes = intent::plan(&world, &wish).expect("a plan");
+        let steps = rules::carry_out(&mut world, Some(&actor), &changes).expect("it is allowed");
+        assert_ne!(cases::unstamped(&world), cases::unstamped(&start), "{wish:?}");
+        let back = undo::undo(&mut world, &actor, &steps).expect("it can be undone");
+        rules::carry_out(&mut world, Some(&actor), &back).expect("it was judged");
+        assert_eq!(cases::unstamped(&world), cases::unstamped(&start), "undoing {wish:?}");
+    }
+    let mut world = start.clone();
+    let set = |status: &str| Intent::Update {
+        key: Key::drone("drone-001"),
+        set: fields(&[("status", some(status))]),
+    };
+    let mut run = |wish: &Intent| {
+        let changes = intent::plan(&world, wish).expect("a plan");
+        rules::carry_out(&mut world, Some(&actor), &changes).expect("it is allowed")
+    };
+    let first = run(&set("STANDBY"));
+    run(&set("OFFLINE"));
+    let refusal = undo::undo(&mut world, &actor, &first).expect_err("somebody changed it since");
+    assert!(refusal.message.contains("drone-001 was changed since"), "{refusal}");
 }
 
 #[test]

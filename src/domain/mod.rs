@@ -30,6 +30,7 @@ pub mod region;
 pub mod rules;
 pub mod scope;
 pub mod stamp;
+pub mod undo;
 pub mod user;
 pub mod world;
 

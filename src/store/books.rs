@@ -105,6 +105,10 @@ impl<L: Log, R: Rows> Books<L, R> {
         waits: impl Fn(u64) -> bool,
         mut id: impl FnMut() -> Uuid,
     ) -> Result<Vec<Pending>, StoreError> {
+        let folds = self.read().folds();
+        if !folds.is_empty() {
+            self.note(&folds)?;
+        }
         let next: Vec<Pending> = self.read().to_send(groups, &waits).into_iter().cloned().collect();
         let fresh = next.iter().filter(|pending| pending.fate == Fate::Waiting);
         let sent: Vec<Entry> = fresh
@@ -118,7 +122,7 @@ impl<L: Log, R: Rows> Books<L, R> {
         }
         self.note(&sent)?;
         let frozen = self.read().to_send(groups, &waits).into_iter().cloned().collect::<Vec<_>>();
-        Ok(frozen.into_iter().filter(|pending| pending.fate == Fate::Sent).collect())
+        Ok(frozen.into_iter().filter(|pending| pending.fate != Fate::Waiting).collect())
     }
 
     /// Takes in one page of pull `number`; tells whether anything is new by it. An error is about the disk alone:
@@ -146,6 +150,12 @@ impl<L: Log, R: Rows> Books<L, R> {
     pub fn shut(&mut self) -> Result<(), StoreError> {
         self.write().shut();
         self.write_rows(Vec::new())
+    }
+
+    /// The server was restored: what it had taken is to be sent again, since it may not know it.
+    pub fn offer_again(&mut self) -> Result<(), StoreError> {
+        let edits = self.read().got_in();
+        if edits.is_empty() { Ok(()) } else { self.note(&[Entry::Offered { edits }]).map(drop) }
     }
 
     /// The server asked for everything anew.

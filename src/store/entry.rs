@@ -42,6 +42,19 @@ pub enum Entry {
     Discarded { edit: u64 },
     /// The edit's ids were used for something else: it is to be sent under new ones.
     Unsent { edit: u64 },
+    /// Not sent yet, an edit says this from now on: a decision was made about it, an earlier one that it builds on was
+    /// decided, or edits of one row were folded into it. `gone` are those that it takes the place of. Without changes
+    /// nothing is left of it.
+    Rewritten {
+        edit: u64,
+        changes: Vec<Change>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        drops: Option<Vec<String>>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        gone: Vec<u64>,
+    },
+    /// Edits that had got in are to be sent again under their old ids: the server was restored and may not know them.
+    Offered { edits: Vec<u64> },
 }
 
 /// A row and the version it must have reached.

@@ -78,11 +78,13 @@ const fn kind_of(entry: &Entry) -> u8 {
         Entry::Gone { .. } => 7,
         Entry::Discarded { .. } => 8,
         Entry::Unsent { .. } => 9,
+        Entry::Rewritten { .. } => 10,
+        Entry::Offered { .. } => 11,
     }
 }
 
 /// The last kind this version knows.
-const KIND_MAX: u8 = 9;
+const KIND_MAX: u8 = 11;
 
 fn bound(seq: u64, kind: u8) -> [u8; 9] {
     let mut bound = [kind; 9];

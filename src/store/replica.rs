@@ -10,6 +10,7 @@
 //! One set of tables serves both: `view` holds the overlaid rows and `shadow` the base of those alone.
 //! No I/O, no clock: the desk puts this behind a lock, and tests and the simulator use it as it is.
 
+mod fold;
 mod outbox;
 mod overlay;
 mod pulls;
@@ -30,6 +31,9 @@ pub enum Fate {
     Waiting,
     /// Frozen under its ids; perhaps on its way, perhaps already in.
     Sent,
+    /// It had got in, and is sent again under its ids, since the server was restored and may not know it. It is not
+    /// shown on top of the rows: most likely they have it, perhaps with others' changes after it.
+    Offered,
     /// In; waits until the base has it. `pulls` is how many pulls had begun when the result came.
     Acked {
         v: Vec<Seen>,
@@ -61,7 +65,7 @@ impl Fate {
 
     /// The server does not have it, as far as we know.
     pub fn is_unsent(&self) -> bool {
-        matches!(self, Self::Waiting | Self::Sent)
+        matches!(self, Self::Waiting | Self::Sent | Self::Offered)
     }
 }
 
@@ -92,6 +96,9 @@ struct Base {
     scopes: Vec<String>,
 }
 
+/// Edits that got in and are still known: a server is restored to yesterday, not to last year.
+const HISTORY_MAX: usize = 2000;
+
 /// Everything one account knows.
 #[derive(Debug, Default)]
 pub struct Replica {
@@ -99,6 +106,8 @@ pub struct Replica {
     shadow: BTreeMap<Key, Option<Record>>,
     base: HashMap<Key, Base>,
     outbox: BTreeMap<u64, Pending>,
+    /// The newest edits that got in and left the outbox: what a restored server may not know.
+    history: BTreeMap<u64, Pending>,
     /// Which edits are about a row; made anew with the overlay.
     about: HashMap<Key, BTreeSet<u64>>,
     /// What edits that need a decision, and those behind them, hold up.

@@ -81,9 +81,10 @@ pub enum Event {
     Nudge,
     SocketUp,
     SocketDown,
-    /// A page came; `more`: go on at once.
+    /// A page came; `more`: go on at once; `send`: there are edits to send by it.
     Pulled {
         more: bool,
+        send: bool,
     },
     PullFailed(Trouble),
     /// Results came; `left`: more edits wait. `after_ms`: some must be sent again, then.
@@ -211,7 +212,8 @@ impl Engine {
                 let soon = if was_up { dice % SOCKET_DOWN_JITTER_MS } else { self.rhythm.poll_ms };
                 self.poll_at_ms = self.poll_at_ms.min(now_ms + soon);
             }
-            Event::Pulled { more } => {
+            Event::Pulled { more, send } => {
+                self.push.wanted |= send;
                 self.pull.succeeded();
                 self.pull.wanted |= more;
                 self.pull.asked &= more;
@@ -372,7 +374,7 @@ mod tests {
     #[test]
     fn a_push_is_followed_by_a_pull_at_once() {
         let mut engine = started();
-        engine.step(Event::Pulled { more: false }, 10, 0);
+        engine.step(Event::Pulled { more: false, send: false }, 10, 0);
         engine.step(Event::PushedNothing, 10, 0);
         assert!(engine.step(Event::Edited, 20, 0).contains(&Effect::Push));
         let effects = engine.step(Event::Pushed { left: false, after_ms: None }, 30, 0);
@@ -405,7 +407,7 @@ mod tests {
         let effects = engine.step(Event::SyncNow, 100, 0);
         assert!(effects.contains(&Effect::Pull) && effects.contains(&Effect::Push), "{effects:?}");
         engine.step(Event::PushFailed(unreachable()), 110, 40_000);
-        let effects = engine.step(Event::Pulled { more: false }, 120, 0);
+        let effects = engine.step(Event::Pulled { more: false, send: false }, 120, 0);
         assert!(effects.contains(&Effect::Line(Line::Up)) && effects.contains(&Effect::Push), "{effects:?}");
     }
 
@@ -413,7 +415,7 @@ mod tests {
     fn a_burst_of_nudges_is_one_pull() {
         let mut engine = started();
         engine.step(Event::PushedNothing, 0, 0);
-        engine.step(Event::Pulled { more: false }, 10, 0);
+        engine.step(Event::Pulled { more: false, send: false }, 10, 0);
         let mut pulls = 0;
         for at in 1000..1050 {
             pulls += engine.step(Event::Nudge, at, 59).iter().filter(|e| **e == Effect::Pull).count();
@@ -422,7 +424,7 @@ mod tests {
         assert_eq!(pulls, 1);
         // One that comes while the pull is out leads to another pull, later.
         engine.step(Event::Nudge, 1201, 0);
-        let effects = engine.step(Event::Pulled { more: false }, 1300, 0);
+        let effects = engine.step(Event::Pulled { more: false, send: false }, 1300, 0);
         let later = wake(&effects);
         assert!(
             effects.contains(&Effect::Pull) || engine.step(Event::Tick, later, 0).contains(&Effect::Pull)
@@ -432,17 +434,17 @@ mod tests {
     #[test]
     fn an_edit_that_must_wait_does_not_spin() {
         let mut engine = started();
-        engine.step(Event::Pulled { more: false }, 1, 0);
+        engine.step(Event::Pulled { more: false, send: false }, 1, 0);
         let effects = engine.step(Event::Pushed { left: false, after_ms: Some(3000) }, 10, 0);
         assert!(!effects.contains(&Effect::Push));
-        engine.step(Event::Pulled { more: false }, 20, 0);
+        engine.step(Event::Pulled { more: false, send: false }, 20, 0);
         assert!(engine.step(Event::Tick, 3010, 0).contains(&Effect::Push));
     }
 
     #[test]
     fn an_edit_that_must_wait_holds_up_no_other() {
         let mut engine = started();
-        engine.step(Event::Pulled { more: false }, 1, 0);
+        engine.step(Event::Pulled { more: false, send: false }, 1, 0);
         engine.step(Event::Pushed { left: false, after_ms: Some(30_000) }, 10, 0);
         assert!(engine.step(Event::Edited, 20, 0).contains(&Effect::Push));
     }
@@ -450,17 +452,17 @@ mod tests {
     #[test]
     fn a_push_that_fails_alone_leaves_pulls_alone_and_is_told() {
         let mut engine = started();
-        engine.step(Event::Pulled { more: false }, 1, 0);
+        engine.step(Event::Pulled { more: false, send: false }, 1, 0);
         let fault = || Trouble::Fault { why: "it is full".to_owned(), retry_after_ms: Some(40_000) };
         for at in [10, 50_000] {
             engine.step(Event::PushFailed(fault()), at, 0);
             engine.step(Event::Tick, at + 41_000, 0);
-            engine.step(Event::Pulled { more: false }, at + 41_000, 0);
+            engine.step(Event::Pulled { more: false, send: false }, at + 41_000, 0);
         }
         let effects = engine.step(Event::Nudge, 91_001, 0);
         assert!(effects.contains(&Effect::Pull), "a pull does not wait for the push: {effects:?}");
         engine.step(Event::PushFailed(fault()), 91_002, 0);
-        engine.step(Event::Pulled { more: false }, 91_003, 0);
+        engine.step(Event::Pulled { more: false, send: false }, 91_003, 0);
         assert!(matches!(engine.line(), Line::Faulty { .. }), "{:?}", engine.line());
         engine.step(Event::Tick, 140_000, 0);
         engine.step(Event::Pushed { left: false, after_ms: None }, 140_001, 0);
@@ -470,23 +472,23 @@ mod tests {
     #[test]
     fn a_push_without_a_line_asks_the_pull() {
         let mut engine = started();
-        engine.step(Event::Pulled { more: false }, 1, 0);
+        engine.step(Event::Pulled { more: false, send: false }, 1, 0);
         let effects = engine.step(Event::PushFailed(unreachable()), 10, 0);
         assert!(effects.contains(&Effect::Pull), "{effects:?}");
-        let effects = engine.step(Event::Pulled { more: false }, 20, 0);
+        let effects = engine.step(Event::Pulled { more: false, send: false }, 20, 0);
         assert!(effects.contains(&Effect::Line(Line::Up)) && effects.contains(&Effect::Push), "{effects:?}");
         // Where pushes alone find no line, again and again, it is not the line.
         engine.step(Event::PushFailed(unreachable()), 30, 0);
-        engine.step(Event::Pulled { more: false }, 40, 0);
+        engine.step(Event::Pulled { more: false, send: false }, 40, 0);
         engine.step(Event::PushFailed(unreachable()), 2000, 0);
-        engine.step(Event::Pulled { more: false }, 2001, 0);
+        engine.step(Event::Pulled { more: false, send: false }, 2001, 0);
         assert!(matches!(engine.line(), Line::Faulty { .. } | Line::Up), "{:?}", engine.line());
     }
 
     #[test]
     fn while_traffic_is_held_only_what_is_asked_for_goes_out() {
         let mut engine = started();
-        engine.step(Event::Pulled { more: false }, 1, 0);
+        engine.step(Event::Pulled { more: false, send: false }, 1, 0);
         engine.step(Event::PushedNothing, 1, 0);
         let mode = |held| Event::Mode { held, rhythm: Rhythm::default() };
         engine.step(mode(true), 2, 0);
@@ -496,12 +498,12 @@ mod tests {
         }
         let effects = engine.step(Event::SyncNow, 10_000_001, 0);
         assert!(effects.contains(&Effect::Pull) && effects.contains(&Effect::Push), "{effects:?}");
-        let effects = engine.step(Event::Pulled { more: true }, 10_000_002, 0);
+        let effects = engine.step(Event::Pulled { more: true, send: false }, 10_000_002, 0);
         assert!(effects.contains(&Effect::Pull), "what was asked for is done to its end: {effects:?}");
-        engine.step(Event::Pulled { more: false }, 10_000_003, 0);
+        engine.step(Event::Pulled { more: false, send: false }, 10_000_003, 0);
         let effects = engine.step(Event::Pushed { left: false, after_ms: None }, 10_000_004, 0);
         assert!(effects.contains(&Effect::Pull), "what came of it is to be seen: {effects:?}");
-        engine.step(Event::Pulled { more: false }, 10_000_005, 0);
+        engine.step(Event::Pulled { more: false, send: false }, 10_000_005, 0);
         assert!(engine.step(Event::Edited, 10_000_006, 0).is_empty());
         let effects = engine.step(mode(false), 10_000_007, 0);
         assert!(effects.contains(&Effect::Push), "{effects:?}");
@@ -544,7 +546,7 @@ mod tests {
                     1 => Event::Nudge,
                     2 => Event::SocketUp,
                     3 => Event::SocketDown,
-                    4 if flight.0 > 0 => Event::Pulled { more: dice % 2 == 0 },
+                    4 if flight.0 > 0 => Event::Pulled { more: dice % 2 == 0, send: false },
                     5 if flight.0 > 0 => Event::PullFailed(unreachable()),
                     6 if flight.1 > 0 => Event::Pushed { left: dice % 2 == 0, after_ms: None },
                     7 if flight.1 > 0 => {
@@ -565,7 +567,7 @@ mod tests {
                 }
                 if flight.0 > 0 {
                     pulled += 1;
-                    run(&mut engine, Event::Pulled { more: false }, now, 0);
+                    run(&mut engine, Event::Pulled { more: false, send: false }, now, 0);
                 }
                 now += 11 * BACKOFF_MAX_MS;
             }

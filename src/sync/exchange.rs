@@ -25,6 +25,8 @@ use crate::store::{Books, Log, Rows, StoreError};
 
 /// Resyncs or scope changes in a row without a page between them before it counts as a fault of the server.
 const TURNS_MAX: u64 = 3;
+/// Why everything is asked for anew when the server is not the one that it was: restored, or a copy.
+const WHY_RESTORED: [&str; 2] = ["epoch", "ahead"];
 /// The longest wait of an edit that is to be sent again, in ms.
 const EDIT_WAIT_MAX_MS: u64 = 60_000;
 
@@ -51,6 +53,8 @@ pub struct Pulled {
     pub more: bool,
     /// Something that can be seen is new.
     pub news: bool,
+    /// Edits that had got in are to be sent again.
+    pub offered: bool,
     /// Rows it brought.
     pub rows: usize,
     pub progress: Option<Progress>,
@@ -143,10 +147,21 @@ impl Exchange {
                 }
                 self.turn()?;
                 tracing::info!(why = ?word.why, "the server asks for everything anew");
+                let restored = word.why.as_deref().is_some_and(|why| WHY_RESTORED.contains(&why));
+                if restored {
+                    // A journal that refuses is waited for: else what the server forgot would never be offered again.
+                    books.offer_again().map_err(|error| disk(&error))?;
+                }
                 let begun = books.begin_generation();
                 self.pull = None;
                 let cache_trouble = begun.err().map(|error| error.to_string());
-                Ok(Pulled { more: true, cache_trouble, ..Pulled::default() })
+                Ok(Pulled {
+                    more: true,
+                    news: restored,
+                    offered: restored,
+                    cache_trouble,
+                    ..Pulled::default()
+                })
             }
         }
     }
@@ -180,6 +195,7 @@ impl Exchange {
         Ok(Pulled {
             more: page.more,
             news,
+            offered: false,
             rows: count,
             progress: page.progress.filter(|_| page.more),
             cache_trouble: kept.err().map(|error| error.to_string()),

@@ -257,12 +257,12 @@ fn short(error: &RemoteError) -> String {
 
 async fn pull(context: &Context) -> Event {
     match pull_page(context).await {
-        Ok(more) => Event::Pulled { more },
+        Ok(event) => event,
         Err(trouble) => Event::PullFailed(trouble),
     }
 }
 
-async fn pull_page(context: &Context) -> Result<bool, Trouble> {
+async fn pull_page(context: &Context) -> Result<Event, Trouble> {
     let request = context.exchange(|exchange, store, _| Ok(exchange.pull_request(&store.books))).await?;
     let client = context.keeper.client();
     let token = context.token().await?;
@@ -283,7 +283,7 @@ async fn pull_page(context: &Context) -> Result<bool, Trouble> {
     if pulled.news {
         (context.tell)(Told::Data);
     }
-    Ok(pulled.more)
+    Ok(Event::Pulled { more: pulled.more, send: pulled.offered })
 }
 
 // ---- push ----

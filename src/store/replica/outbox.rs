@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use uuid::Uuid;
 
-use super::{Fate, Pending, Replica};
+use super::{Fate, HISTORY_MAX, Pending, Replica};
 use crate::domain::{Change, Key, Op};
 use crate::store::entry::Entry;
 
@@ -107,9 +107,52 @@ impl Replica {
                     pending.fate = Fate::Waiting;
                 }
             }
-            Entry::Settled { edit } | Entry::Discarded { edit } => drop(self.outbox.remove(edit)),
+            Entry::Rewritten { edit, changes, drops, gone } => {
+                gone.iter().for_each(|edit| drop(self.outbox.remove(edit)));
+                if changes.is_empty() {
+                    self.outbox.remove(edit);
+                } else if let Some(pending) = self.outbox.get_mut(edit) {
+                    pending.edit.changes.clone_from(changes);
+                    pending.edit.drops.clone_from(drops);
+                    pending.ids.clear();
+                    pending.fate = Fate::Waiting;
+                }
+            }
+            Entry::Offered { edits } => edits.iter().for_each(|edit| self.offer(*edit)),
+            Entry::Settled { edit } => self.leave(*edit),
+            Entry::Discarded { edit } => drop(self.outbox.remove(edit)),
         }
         self.meta.applied_seq = self.meta.applied_seq.max(seq);
+    }
+
+    /// An edit that is in leaves the outbox, and is remembered for a while.
+    pub(super) fn leave(&mut self, edit: u64) {
+        let Some(pending) = self.outbox.remove(&edit) else { return };
+        self.history.insert(edit, pending);
+        if self.history.len() > HISTORY_MAX {
+            self.history.pop_first();
+        }
+    }
+
+    /// An edit that got in is to be sent again as it was.
+    fn offer(&mut self, edit: u64) {
+        let held = |pending: &Pending| matches!(pending.fate, Fate::Acked { .. });
+        let found = match self.outbox.get(&edit).is_some_and(held) {
+            true => self.outbox.remove(&edit),
+            false => self.history.remove(&edit),
+        };
+        if let Some(pending) = found {
+            self.outbox.insert(edit, Pending { fate: Fate::Offered, ..pending });
+        }
+    }
+
+    /// The edits that got in, as far as they are remembered: those that a restored server may not know.
+    pub fn got_in(&self) -> Vec<u64> {
+        let acked = self.outbox.values().filter(|pending| matches!(pending.fate, Fate::Acked { .. }));
+        let mut all: Vec<u64> =
+            self.history.keys().copied().chain(acked.map(|pending| pending.seq)).collect();
+        all.sort_unstable();
+        all
     }
 
     pub fn outbox(&self) -> impl DoubleEndedIterator<Item = &Pending> {

@@ -1,7 +1,7 @@
 //! The overlay: taking the edits off the base, and laying them on again.
 
-use super::Replica;
 use super::outbox::HeldUp;
+use super::{Fate, Replica};
 use crate::domain::{Change, Key, Op, Record, rules};
 
 impl Replica {
@@ -33,7 +33,7 @@ impl Replica {
         if pending.blocked || pending.fate.needs_you() {
             self.held_up.add(&pending);
         }
-        if !pending.fate.needs_you() {
+        if !pending.fate.needs_you() && pending.fate != Fate::Offered {
             for change in &pending.edit.changes {
                 self.lay(change, &mut pending.touched);
             }

@@ -52,7 +52,7 @@ impl Replica {
         // What the base has now leaves the overlay at once, so that nothing flickers.
         let settled = self.settled(drained);
         for seq in &settled {
-            self.outbox.remove(seq);
+            self.leave(*seq);
         }
         self.relay();
         Taken { writes, settled }
