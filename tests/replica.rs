@@ -88,6 +88,7 @@ impl Server {
             key: key.clone(),
             v: *v,
             row: self.world.get(key).map(|record| (record.fields(), vec!["*".to_owned()])),
+            deleted: !self.world.has(key),
         });
         pulled.collect()
     }

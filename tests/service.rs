@@ -5,9 +5,11 @@
 
 #[path = "common/door.rs"]
 mod door;
+#[path = "service/settle.rs"]
+mod settle;
 
 use std::ops::Deref;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use door::{Address, PASSWORD, PATIENCE, Person, home};
@@ -15,22 +17,23 @@ use flyos::domain::{Fields, Intent, Key, Kind};
 use flyos::sandbox::{Answer, Faults, Options, Sandbox};
 use flyos::service::{Action, EditState, ErrorKind, Event, Front, Link, ListQuery, Traffic};
 
+/// Something to do with the server, on its thread.
+type Ask = Box<dyn FnOnce(&Sandbox) + Send>;
+
 /// A training server on a thread of its own.
 struct Server {
     address: Address,
     faults: Faults,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
-    world: Receiver<String>,
-    ask: std::sync::mpsc::Sender<Key>,
+    ask: std::sync::mpsc::Sender<Ask>,
 }
 
 impl Server {
     fn start() -> Self {
         let (told, started) = channel();
         let (stop, stopped) = tokio::sync::oneshot::channel();
-        let (ask, asked) = channel::<Key>();
-        let (tell, world) = channel();
+        let (ask, asked) = channel::<Ask>();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
@@ -38,9 +41,8 @@ impl Server {
                 told.send((sandbox.url(), sandbox.publishable_key(), sandbox.faults())).unwrap();
                 let answering = async {
                     loop {
-                        while let Ok(key) = asked.try_recv() {
-                            let row = sandbox.with_world(|world| world.get(&key).map(|row| row.fields()));
-                            tell.send(format!("{row:?}")).unwrap();
+                        while let Ok(ask) = asked.try_recv() {
+                            ask(&sandbox);
                         }
                         tokio::time::sleep(Duration::from_millis(5)).await;
                     }
@@ -51,13 +53,20 @@ impl Server {
         });
         let (url, key, faults) = started.recv().unwrap();
         let address = Address { url, key };
-        Self { address, faults, stop: Some(stop), thread: Some(thread), world, ask }
+        Self { address, faults, stop: Some(stop), thread: Some(thread), ask }
     }
 
     /// A row of the truth, as text.
     fn row(&self, key: Key) -> String {
-        self.ask.send(key).unwrap();
-        self.world.recv().unwrap()
+        self.with(move |sandbox| {
+            sandbox.with_world(|world| format!("{:?}", world.get(&key).map(|row| row.fields())))
+        })
+    }
+
+    fn with<T: Send + 'static>(&self, ask: impl FnOnce(&Sandbox) -> T + Send + 'static) -> T {
+        let (tell, told) = channel();
+        self.ask.send(Box::new(move |sandbox| tell.send(ask(sandbox)).unwrap())).unwrap();
+        told.recv().unwrap()
     }
 }
 

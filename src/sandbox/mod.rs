@@ -40,7 +40,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::domain::{Change, Refusal, World};
+use crate::domain::{Change, Key, Refusal, World};
 use auth::Auth;
 use engine::Engine;
 pub use faults::{Answer, FaultSettings, Faults};
@@ -48,6 +48,10 @@ use keys::{KeyMaterial, Keys};
 use line::{Cut, CutAll, Line};
 use persist::{Folder, Log, Stored};
 use shared::Shared;
+
+/// What a server held at one moment.
+#[derive(Clone, Debug)]
+pub struct Moment(Engine);
 
 /// How long `shutdown` lets answers that are on their way get out.
 const GRACE: Duration = Duration::from_millis(200);
@@ -178,6 +182,22 @@ impl Sandbox {
         let mut engine = self.shared.engine();
         let now = engine.next_xid();
         engine.forget_before(now);
+    }
+
+    /// The rows and the books as they are now, for `restore`.
+    pub fn keep(&self) -> Moment {
+        Moment(self.shared.engine().clone())
+    }
+
+    /// Goes back to a moment, as a database restored from its backup: rows, versions and taken edits since are
+    /// forgotten, and the epoch is another. What is kept in a data folder does not follow.
+    pub fn restore(&self, moment: &Moment) {
+        *self.shared.engine() = moment.0.clone().restored(Uuid::new_v4());
+    }
+
+    /// The version of a row, deleted or not.
+    pub fn version(&self, key: &Key) -> Option<u64> {
+        self.shared.engine().state(key).map(|state| state.ver)
     }
 
     /// Stops taking requests, ends every connection, and waits for that.

@@ -41,6 +41,16 @@ pub enum Action {
         #[serde(default)]
         seen: Fields,
     },
+    /// Several edits at once. `together`: one group, applied by the server all or not at all (up to 1000 changes, and
+    /// nothing is saved where one is refused); else each stands for itself, and those refused are told.
+    Bulk { intents: Vec<Intent>, reason: Option<String>, together: bool },
+    /// Takes back what was done last in this session: as if it had not been where it was not sent yet, else by its
+    /// opposite as a new edit.
+    Undo,
+    /// Does again what was undone last.
+    Redo,
+    /// Settles an edit that needs a decision.
+    Settle { edit: u64, decision: Decision },
     /// Asks for a pull and a push now.
     SyncNow,
     /// How freely the line is used, until the session ends or it is said anew.
@@ -72,6 +82,18 @@ pub enum Done {
     /// Saved on this machine; `summary` says what, in words. `edits` is 0 when all was already so.
     Saved {
         edits: usize,
+        summary: String,
+    },
+    /// Of several edits: how many were saved, and which were refused, by name, with the reason.
+    Bulk {
+        saved: usize,
+        refused: Vec<(String, String)>,
+    },
+    /// Undone or done again; `summary` says what, and how.
+    Undone {
+        summary: String,
+    },
+    Settled {
         summary: String,
     },
     SyncAsked,
@@ -113,6 +135,12 @@ pub enum Query {
     },
     /// Edits that wait, are on their way, or need a decision.
     Outbox,
+    /// Edits that need a decision, with what can be decided.
+    Cards,
+    /// Edits of the outbox as JSON lines, to be kept or done by hand; all of them where none is named.
+    Export {
+        edits: Vec<u64>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,6 +153,8 @@ pub enum Answer {
     Choices(Vec<Choice>),
     Consequences(Vec<String>),
     Outbox(Vec<OutboxLine>),
+    Cards(Vec<Card>),
+    Export(String),
 }
 
 /// Which rows, in which order, and which window of them.
@@ -237,12 +267,57 @@ pub struct Choice {
 /// One edit of the outbox, in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutboxLine {
+    /// Its number: what `Settle` and `Export` name it by.
+    pub edit: u64,
     pub key: Key,
     /// What the row is called, even where it is gone.
     pub label: String,
     pub what: String,
     pub state: EditState,
     pub at: Stamp,
+}
+
+/// An edit that needs a person: what was wanted, what the server has, and what can be decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Card {
+    pub edit: u64,
+    pub line: OutboxLine,
+    /// Of a conflict, the columns on which others disagree.
+    pub fields: Vec<CardField>,
+    /// Why it was done, in the person's own words.
+    pub reason: Option<String>,
+    /// Later edits that wait for the decision.
+    pub behind: usize,
+    /// What is open; `Set` always is where the row is there.
+    pub decisions: Vec<Decision>,
+}
+
+/// One column of a conflict, in words and as stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardField {
+    pub name: String,
+    pub title: String,
+    pub base: String,
+    pub mine: String,
+    pub theirs: String,
+    pub values: Clash,
+}
+
+/// What a person makes of an edit that needs them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "snake_case")]
+pub enum Decision {
+    /// Send it again as it was meant, on top of what is there now.
+    Mine,
+    /// Give way in the columns on which others disagree; what is left of the edit is sent.
+    Theirs,
+    /// These values instead.
+    Set {
+        fields: Fields,
+    },
+    /// Make the row, which was deleted, once more.
+    CreateAgain,
+    Discard,
 }
 
 /// How an edit stands.

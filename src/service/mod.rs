@@ -7,6 +7,8 @@
 //! that a pull just changed counts at once.
 
 pub mod api;
+mod bulk;
+mod cards;
 mod cells;
 pub mod config;
 mod detail;
@@ -16,6 +18,7 @@ mod list;
 mod session;
 mod standing;
 pub mod status;
+mod undo;
 mod words;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -26,7 +29,8 @@ pub use error::{ErrorKind, ServiceError};
 pub use session::{Settings, Training};
 
 use self::session::Inner;
-use crate::domain::{Actor, Fields, Intent, Key, Kind, intent};
+use self::undo::{Made, Past};
+use crate::domain::{Actor, Fields, Intent, Key, Kind, intent, rules};
 /// The longest reason of an edit, in characters.
 pub use crate::remote::wire::REASON_CHARS_MAX as REASON_LENGTH_MAX;
 pub use crate::session::Clock;
@@ -103,9 +107,33 @@ impl Service {
         done: impl FnOnce(Result<Done, ServiceError>) + Send + 'static,
     ) {
         match action {
-            Action::Edit { intent, reason, seen } => self.edit(ctx, Wish { intent, reason, seen }, done),
+            Action::Edit { intent, reason, seen } => {
+                let (ctx, wish) = (ctx.clone(), Wish { intent, reason, seen });
+                self.at_desk(done, move |store, past| save(store, past, &ctx, wish));
+            }
             Action::SetTraffic { traffic } => {
                 done(self.inner.set_traffic(traffic).map(|()| Done::Traffic { traffic }));
+            }
+            Action::Bulk { intents, reason, together } => {
+                let ctx = ctx.clone();
+                self.at_desk(done, move |store, past| {
+                    let (done, made) = bulk::save(store, &ctx, &intents, reason, together)?;
+                    for one in made {
+                        past.did(one);
+                    }
+                    Ok(done)
+                });
+            }
+            Action::Undo => {
+                let ctx = ctx.clone();
+                self.at_desk(done, move |store, past| undo::undo(store, past, &ctx));
+            }
+            Action::Redo => {
+                let ctx = ctx.clone();
+                self.at_desk(done, move |store, past| undo::redo(store, past, &ctx));
+            }
+            Action::Settle { edit, decision } => {
+                self.at_desk(done, move |store, _| cards::settle(store, edit, &decision));
             }
             Action::SyncNow => done(self.inner.sync_now().map(|()| Done::SyncAsked)),
             Action::SignOut => {
@@ -122,9 +150,14 @@ impl Service {
         }
     }
 
-    fn edit(&self, ctx: &OpCtx, wish: Wish, done: impl FnOnce(Result<Done, ServiceError>) + Send + 'static) {
+    /// Does a job on the desk's thread, where edits are judged and saved one after the other.
+    fn at_desk(
+        &self,
+        done: impl FnOnce(Result<Done, ServiceError>) + Send + 'static,
+        job: impl FnOnce(&mut Store, &mut Past) -> Result<Done, ServiceError> + Send + 'static,
+    ) {
         let Some(desk) = self.inner.desk() else { return done(Err(explain::signed_out())) };
-        let (inner, ctx) = (Arc::clone(&self.inner), ctx.clone());
+        let inner = Arc::clone(&self.inner);
         // The desk may refuse the job and drop it, so `done` is kept where both ways can reach it.
         let done = Arc::new(std::sync::Mutex::new(Some(done)));
         let finish = {
@@ -136,12 +169,12 @@ impl Service {
             }
         };
         let refused = finish.clone();
-        let job = desk.submit(move |store| {
-            let result = save(store, &ctx, wish);
+        let submitted = desk.submit(move |store| {
+            let result = job(store, &mut inner.past.lock().unwrap_or_else(PoisonError::into_inner));
             inner.edited(&result);
             finish(result);
         });
-        if job.is_err() {
+        if submitted.is_err() {
             refused(Err(explain::store_shut()));
         }
     }
@@ -158,6 +191,8 @@ impl Service {
             }
             Query::Consequences { intent } => Answer::Consequences(self.consequences(ctx, intent)),
             Query::Outbox => Answer::Outbox(self.outbox(ctx)),
+            Query::Cards => Answer::Cards(self.cards(ctx)),
+            Query::Export { edits } => Answer::Export(self.export(ctx, edits)),
         })
     }
 
@@ -201,6 +236,16 @@ impl Service {
         self.inner.look(lines).unwrap_or_default()
     }
 
+    /// Edits that need a decision, oldest first.
+    pub fn cards(&self, _ctx: &OpCtx) -> Vec<Card> {
+        self.inner.look(cards::cards).unwrap_or_default()
+    }
+
+    /// Edits of the outbox as JSON lines; all of them where none is named.
+    pub fn export(&self, _ctx: &OpCtx, edits: &[u64]) -> String {
+        self.inner.look(|replica| cards::export(replica, edits)).unwrap_or_default()
+    }
+
     /// Ends the session and waits until the store is shut.
     pub fn close(&self) {
         self.inner.close();
@@ -215,28 +260,26 @@ struct Wish {
 }
 
 /// Judges and saves one edit, on the desk's thread.
-fn save(store: &mut Store, ctx: &OpCtx, wish: Wish) -> Result<Done, ServiceError> {
+fn save(store: &mut Store, past: &mut Past, ctx: &OpCtx, wish: Wish) -> Result<Done, ServiceError> {
     let reason = accept_reason(wish.reason)?;
-    let (by, changes, drops, summary) = {
-        let mut replica = store.books.write();
+    let key = wish.intent.key();
+    let (actor, changes, summary) = {
+        let replica = store.books.read();
         let actor: Actor = replica.actor().ok_or_else(explain::nobody)?;
-        words::still_so(replica.view(), &wish.intent.key(), &wish.seen)?;
+        words::still_so(replica.view(), &key, &wish.seen)?;
         let changes = intent::plan(replica.view(), &wish.intent)?;
-        let steps = replica.try_out(&actor, &changes)?;
-        let drops: Vec<_> = steps
-            .iter()
-            .flat_map(|step| crate::domain::rules::drops(&step.effects))
-            .map(str::to_owned)
-            .collect();
-        let summary = words::summary(&replica, &wish.intent.key(), &changes);
-        (actor.user, changes, drops, summary)
+        let summary = words::summary(&replica, &key, &changes);
+        (actor, changes, summary)
     };
     if changes.is_empty() {
         return Ok(Done::Saved { edits: 0, summary: "Nothing to change.".to_owned() });
     }
     let edits = changes.len();
-    let edit = Edit { op: ctx.op, by, at: ctx.now, reason, changes, drops: Some(drops) };
-    store.books.save(edit).map_err(|error| explain::not_saved(&error))?;
+    let steps = store.books.write().try_out(&actor, &changes)?;
+    let drops = Some(steps.iter().flat_map(|step| rules::drops(&step.effects)).map(str::to_owned).collect());
+    let edit = Edit { op: ctx.op, by: actor.user, at: ctx.now, reason: reason.clone(), changes, drops };
+    let edit = store.books.save(edit).map_err(|error| explain::not_saved(&error))?;
+    past.did(Made { edit, steps, reason, summary: summary.clone() });
     Ok(Done::Saved { edits, summary })
 }
 

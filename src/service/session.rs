@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::list::Lists;
 use super::standing::State;
+use super::undo::Past;
 use super::{
     Account, Config, Done, ErrorKind, Event, Folders, Link, ProjectConfig, ServiceError, Setup, Status,
     Traffic, TrainingHint, cells, explain, read, write,
@@ -48,6 +49,8 @@ pub(super) struct Inner {
     sink: RwLock<Option<Sink>>,
     session: RwLock<Option<Session>>,
     state: RwLock<State>,
+    /// What was done in this session, for undoing it. The desk's thread alone uses it.
+    pub(super) past: Mutex<Past>,
     runtime: tokio::runtime::Handle,
     stop: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
 }
@@ -90,6 +93,7 @@ impl Inner {
             sink: RwLock::new(None),
             session: RwLock::new(None),
             state: RwLock::new(state),
+            past: Mutex::new(Past::default()),
             runtime: handle,
             stop: Mutex::new(Some((stop, thread))),
         }))
@@ -238,6 +242,7 @@ impl Inner {
             this.settings.rhythm,
             move |told| inner.told(told),
         );
+        *this.past.lock().unwrap_or_else(PoisonError::into_inner) = Past::default();
         write(&this.state, State::begin);
         this.lists.forget();
         let email = open.email.clone();

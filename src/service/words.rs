@@ -67,6 +67,7 @@ pub fn outbox_line(replica: &Replica, pending: &Pending) -> OutboxLine {
         .map_or_else(|| Key::drone("?"), |change| change.key.clone());
     let what: Vec<_> = changes.iter().map(|one| change(replica.view(), one)).collect();
     OutboxLine {
+        edit: pending.seq,
         label: label(replica, &key),
         key,
         what: what.join("; "),

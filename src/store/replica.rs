@@ -10,6 +10,7 @@
 //! One set of tables serves both: `view` holds the overlaid rows and `shadow` the base of those alone.
 //! No I/O, no clock: the desk puts this behind a lock, and tests and the simulator use it as it is.
 
+pub mod decide;
 mod fold;
 mod outbox;
 mod overlay;
@@ -23,7 +24,7 @@ use self::outbox::HeldUp;
 use super::cache::{CachedRow, Meta, Who};
 use super::entry::{Edit, Entry, Seen};
 use crate::domain::merge::Clash;
-use crate::domain::{Actor, Change, Fields, Key, Op, Reason, Record, Stamp, World, rules};
+use crate::domain::{Actor, Change, Fields, Key, Op, Reason, Record, Stamp, World, rules, undo};
 
 /// What became of an edit so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,6 +113,8 @@ pub struct Replica {
     about: HashMap<Key, BTreeSet<u64>>,
     /// What edits that need a decision, and those behind them, hold up.
     held_up: HeldUp,
+    /// Rows that went while an edit here was about them, as they were last; forgotten with the process.
+    gone: HashMap<Key, Record>,
     meta: Meta,
     pulls_begun: u64,
     /// The generation being loaded beside the shown one, after a resync.
@@ -126,6 +129,8 @@ pub struct Pulled {
     pub v: u64,
     /// `None` where the row was deleted or left my sight.
     pub row: Option<(Fields, Vec<String>)>,
+    /// It was deleted: what it held may be made once more by who has edits of it. What left my sight may not be kept.
+    pub deleted: bool,
 }
 
 impl Replica {
@@ -160,6 +165,11 @@ impl Replica {
         let refused =
             refused.flat_map(|pending| &pending.edit.changes).filter(|change| !self.view.has(&change.key));
         hidden.chain(refused.filter_map(new_row)).collect()
+    }
+
+    /// A row that went while an edit was about it, as it was last, or one that is there.
+    pub fn last_seen(&self, key: &Key) -> Option<Record> {
+        self.base_row(key).or_else(|| self.gone.get(key).cloned())
     }
 
     /// One of `ghosts`.
@@ -215,6 +225,26 @@ impl Replica {
         let steps = rules::carry_out(&mut self.view, Some(actor), changes)?;
         rules::take_back_steps(&mut self.view, &steps);
         Ok(steps)
+    }
+
+    /// The changes that take steps back, judged; the view is left as it was.
+    pub fn undo(
+        &mut self,
+        actor: &Actor,
+        steps: &[rules::Step],
+    ) -> Result<Vec<Change>, crate::domain::Refusal> {
+        undo::undo(&mut self.view, actor, steps)
+    }
+
+    /// Does changes on the view one after the other, each planned on what the one before left, and takes all of them
+    /// back; the first refusal ends it.
+    pub fn rehearse<E>(
+        &mut self,
+        doings: impl FnOnce(&mut World) -> (Vec<rules::Step>, E),
+    ) -> (Vec<rules::Step>, E) {
+        let (steps, rest) = doings(&mut self.view);
+        rules::take_back_steps(&mut self.view, &steps);
+        (steps, rest)
     }
 
     /// Who the account is; unknown before the first pull has told.

@@ -156,7 +156,7 @@ pub fn rows(page: &Page) -> (Vec<Pulled>, usize) {
             RowKind::Row => Some((change.row.clone()?, change.scopes.clone()?)),
             RowKind::Del | RowKind::Exit => None,
         };
-        Some(Pulled { key, v: change.v, row })
+        Some(Pulled { key, v: change.v, row, deleted: change.k == RowKind::Del })
     });
     let (sound, unsound): (Vec<_>, Vec<_>) = each.partition(Option::is_some);
     (sound.into_iter().flatten().collect(), unsound.len())

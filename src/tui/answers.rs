@@ -198,6 +198,16 @@ impl App {
                 effects.extend(self.refresh());
                 effects
             }
+            Done::Settled { summary } | Done::Undone { summary } => {
+                self.toast = Some(summary);
+                let mut effects = vec![Effect::Ask(Why::Status, Query::Status)];
+                effects.extend(self.refresh());
+                effects
+            }
+            Done::Bulk { saved, refused } => {
+                self.toast = Some(texts::bulk(saved, refused.len()));
+                self.refresh()
+            }
             Done::SyncAsked => {
                 self.toast = Some(texts::SYNC_ASKED.to_owned());
                 Vec::new()

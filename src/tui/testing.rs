@@ -362,6 +362,8 @@ impl Fake {
                 _ => Vec::new(),
             }),
             Query::Outbox => Answer::Outbox(Vec::new()),
+            Query::Cards => Answer::Cards(Vec::new()),
+            Query::Export { .. } => Answer::Export(String::new()),
         }
     }
 }
@@ -370,6 +372,7 @@ fn conflict(key: &Key) -> OutboxLine {
     let value = |text: &str| Some(text.to_owned());
     let clash = Clash { base: value("ACTIVE"), mine: value("STANDBY"), theirs: value("OFFLINE") };
     OutboxLine {
+        edit: 1,
         key: key.clone(),
         label: key.pk.clone(),
         what: "status ACTIVE to STANDBY".to_owned(),
@@ -447,6 +450,9 @@ impl Bench {
                     (None, Action::SyncNow) => Ok(Done::SyncAsked),
                     (None, Action::SignOut) => Ok(Done::SignedOut),
                     (None, Action::AddProject { name, .. }) => Ok(Done::ProjectAdded { name }),
+                    (None, Action::Undo | Action::Redo | Action::Settle { .. } | Action::Bulk { .. }) => {
+                        Ok(Done::Undone { summary: "done".to_owned() })
+                    }
                     (None, Action::SetTraffic { traffic }) => Ok(Done::Traffic { traffic }),
                     (None, Action::TrainingLine { up }) => Ok(Done::Line { up }),
                 };

@@ -65,3 +65,12 @@ pub fn type_to_delete(name: &str) -> String {
 pub fn too_small(state: &str) -> String {
     format!("{state} · {WINDOW_TOO_SMALL}")
 }
+
+/// What became of several edits at once.
+pub fn bulk(saved: usize, refused: usize) -> String {
+    if refused == 0 {
+        format!("Saved: {saved} edits")
+    } else {
+        format!("Saved: {saved} edits; {refused} were refused")
+    }
+}

@@ -11,9 +11,6 @@
 //!   cursor can be older than those;
 //! * a row that leaves a scope leaves an exit notice for it, under the transaction that did it;
 //! * transactions run one after the other, so a snapshot has no transactions in progress.
-//!
-//! Known limit: an edit carries the values of the row it was made from and not a point in time, so a cascade
-//! cannot tell an assignment its sender never saw from one that was there; it drops both.
 
 mod cursor;
 mod digest;
@@ -157,6 +154,12 @@ impl Engine {
             next_xid,
             min_xid: SEED_XID + 1,
         }
+    }
+
+    /// The same rows under another epoch: no cursor of before is good for it.
+    #[must_use]
+    pub fn restored(self, epoch: Uuid) -> Self {
+        Self { epoch, ..self }
     }
 
     /// Reads off the loaded rows who is linked; no edit can write the link.

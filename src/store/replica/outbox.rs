@@ -108,7 +108,9 @@ impl Replica {
                 }
             }
             Entry::Rewritten { edit, changes, drops, gone } => {
-                gone.iter().for_each(|edit| drop(self.outbox.remove(edit)));
+                for edit in gone {
+                    self.outbox.remove(edit);
+                }
                 if changes.is_empty() {
                     self.outbox.remove(edit);
                 } else if let Some(pending) = self.outbox.get_mut(edit) {
@@ -118,7 +120,11 @@ impl Replica {
                     pending.fate = Fate::Waiting;
                 }
             }
-            Entry::Offered { edits } => edits.iter().for_each(|edit| self.offer(*edit)),
+            Entry::Offered { edits } => {
+                for edit in edits {
+                    self.offer(*edit);
+                }
+            }
             Entry::Settled { edit } => self.leave(*edit),
             Entry::Discarded { edit } => drop(self.outbox.remove(edit)),
         }
@@ -137,9 +143,10 @@ impl Replica {
     /// An edit that got in is to be sent again as it was.
     fn offer(&mut self, edit: u64) {
         let held = |pending: &Pending| matches!(pending.fate, Fate::Acked { .. });
-        let found = match self.outbox.get(&edit).is_some_and(held) {
-            true => self.outbox.remove(&edit),
-            false => self.history.remove(&edit),
+        let found = if self.outbox.get(&edit).is_some_and(held) {
+            self.outbox.remove(&edit)
+        } else {
+            self.history.remove(&edit)
         };
         if let Some(pending) = found {
             self.outbox.insert(edit, Pending { fate: Fate::Offered, ..pending });

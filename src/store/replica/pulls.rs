@@ -59,10 +59,14 @@ impl Replica {
     }
 
     fn take_row(&mut self, pulled: Pulled) -> Option<(Key, Option<CachedRow>)> {
-        let Pulled { key, v, row } = pulled;
+        let Pulled { key, v, row, deleted } = pulled;
         let Some((fields, scopes)) = row else {
             // A notice older than what we hold is about an earlier life of the row.
-            return self.base.get(&key).is_some_and(|base| base.v <= v).then(|| self.drop_base(key));
+            self.base.get(&key).filter(|base| base.v <= v)?;
+            if deleted && self.about.contains_key(&key) {
+                self.gone.extend(self.view.get(&key).map(|row| (key.clone(), row)));
+            }
+            return Some(self.drop_base(key));
         };
         // After a resync versions of two generations are not compared.
         let fresh = self.loading.as_mut().is_some_and(|kept| kept.insert(key.clone()));
@@ -81,6 +85,7 @@ impl Replica {
     /// The server let me in no further: whoever I was here, I may do nothing until a page says otherwise.
     pub fn shut(&mut self) {
         self.meta.shut = true;
+        self.gone.clear();
     }
 
     fn drop_base(&mut self, key: Key) -> (Key, Option<CachedRow>) {
@@ -91,6 +96,7 @@ impl Replica {
 
     /// My scopes became these: rows that none of them meets go at once.
     pub fn narrow(&mut self, now: &[String], meta: Meta) -> Vec<(Key, Option<CachedRow>)> {
+        self.gone.clear();
         self.take_off();
         let gone: Vec<Key> = self
             .base

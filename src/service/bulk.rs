@@ -1,0 +1,90 @@
+//! Several edits at once: one group, or each for itself, as the person says.
+//!
+//! Each is judged on what the ones before it leave, and all are saved in one write: a crash keeps the first few of those
+//! that stand for themselves, and of a group all or nothing, since a group is one entry.
+
+use uuid::Uuid;
+
+use super::undo::Made;
+use super::{Done, ErrorKind, OpCtx, ServiceError, accept_reason, explain, words};
+use crate::domain::rules::{self, Step};
+use crate::domain::{Intent, Refusal, intent};
+use crate::remote::wire::GROUP_OPS_MAX;
+use crate::store::entry::Edit;
+use crate::store::{Entry, Store};
+
+/// Edits of one bulk action: more are an import.
+const BULK_MAX: usize = 10_000;
+
+/// What became of each, in order: its steps, or why not.
+type Judged = Vec<Result<Vec<Step>, Refusal>>;
+
+pub(super) fn save(
+    store: &mut Store,
+    ctx: &OpCtx,
+    intents: &[Intent],
+    reason: Option<String>,
+    together: bool,
+) -> Result<(Done, Vec<Made>), ServiceError> {
+    let reason = accept_reason(reason)?;
+    if intents.len() > BULK_MAX {
+        let message = format!("At most {BULK_MAX} edits are made at once. Nothing was changed.");
+        return Err(ServiceError::new(ErrorKind::Usage, message));
+    }
+    let mut replica = store.books.write();
+    let actor = replica.actor().ok_or_else(explain::nobody)?;
+    let (_, judged) = replica.rehearse(|view| {
+        let (mut all, mut judged) = (Vec::new(), Judged::new());
+        for wish in intents {
+            let result =
+                intent::plan(view, wish).and_then(|changes| rules::carry_out(view, Some(&actor), &changes));
+            all.extend(result.iter().flatten().cloned());
+            judged.push(result);
+        }
+        (all, judged)
+    });
+    let label = |wish: &Intent| words::label(&replica, &wish.key());
+    let refused: Vec<(String, String)> = intents
+        .iter()
+        .zip(&judged)
+        .filter_map(|(wish, result)| Some((label(wish), result.as_ref().err()?.message.clone())))
+        .collect();
+    if together && let Some((name, why)) = refused.first() {
+        let message =
+            format!("{} of {} cannot be done, so nothing was changed.", refused.len(), intents.len());
+        return Err(ServiceError::new(ErrorKind::Refused, message).hint(format!("{name}: {why}")));
+    }
+    let mut groups: Vec<(String, Vec<Step>)> = Vec::new();
+    for (wish, steps) in intents.iter().zip(judged).filter_map(|(wish, result)| Some((wish, result.ok()?))) {
+        let changes: Vec<_> = steps.iter().map(|step| step.change.clone()).collect();
+        if !changes.is_empty() {
+            groups.push((words::summary(&replica, &wish.key(), &changes), steps));
+        }
+    }
+    drop(replica);
+    if together && groups.len() > 1 {
+        let summary = format!("{} together, first {}", groups.len(), groups[0].0);
+        groups = vec![(summary, groups.into_iter().flat_map(|(_, steps)| steps).collect())];
+    }
+    if let Some((_, steps)) = groups.iter().find(|(_, steps)| steps.len() > GROUP_OPS_MAX) {
+        let message =
+            format!("One group takes at most {GROUP_OPS_MAX} changes, and this would be {}.", steps.len());
+        return Err(ServiceError::new(ErrorKind::Usage, message).hint("Do it in parts, or each for itself."));
+    }
+    let entry = |steps: &[Step]| {
+        let changes = steps.iter().map(|step| step.change.clone()).collect();
+        let drops = steps.iter().flat_map(|step| rules::drops(&step.effects)).map(str::to_owned).collect();
+        let (by, at, reason) = (actor.user, ctx.now, reason.clone());
+        // Each its own: the name of a group on the wire is made of it.
+        Entry::Edit(Edit { op: Uuid::now_v7(), by, at, reason, changes, drops: Some(drops) })
+    };
+    let entries: Vec<Entry> = groups.iter().map(|(_, steps)| entry(steps)).collect();
+    if entries.is_empty() {
+        return Ok((Done::Bulk { saved: 0, refused }, Vec::new()));
+    }
+    let last = store.books.note(&entries).map_err(|error| explain::not_saved(&error))?;
+    let first = last + 1 - entries.len() as u64;
+    let made = |(edit, (summary, steps))| Made { edit, steps, reason: reason.clone(), summary };
+    let saved = intents.len() - refused.len();
+    Ok((Done::Bulk { saved, refused }, (first..).zip(groups).map(made).collect()))
+}
