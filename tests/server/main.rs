@@ -27,3 +27,4 @@ mod takeover;
 mod traps;
 mod twins;
 mod walk;
+mod weights;

@@ -702,6 +702,8 @@ begin
         elsif result is null then
             part := '{}';
             begin
+                -- What follows from one group, however many edits it has, is weighed together.
+                perform set_config('flyos.weight', '', true);
                 for i in first .. last loop
                     at := i;
                     op := list[at];

@@ -274,6 +274,8 @@ impl Engine {
             .map_err(|refusal| Box::new(refused(refusal)))?;
         let range = turn.steps.len()..turn.steps.len() + 1;
         turn.steps.push(step);
+        // Who failed takes back the whole group, this step with it.
+        rules::check_weights(&turn.steps).map_err(|refusal| Box::new(refused(refusal)))?;
         Ok(if merged { Done::Merged(range) } else { Done::Applied(range) })
     }
 
