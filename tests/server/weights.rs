@@ -22,6 +22,8 @@ async fn the_database_weighs_as_the_domain_does() {
     let owner = db.superuser().await;
     let bound = owner.value("select flyos.cascade_max()").await.expect("a number");
     assert_eq!(bound, rules::CASCADE_ROWS_MAX);
+    let bound = owner.value("select sync.effects_max()").await.expect("a number");
+    assert_eq!(bound, flyos::remote::wire::EFFECTS_MAX);
     // What breaks no rule of ours and would be left out by a shortcut: somebody without a region who holds many.
     let held = "insert into public.user_drone_assignments (user_id, drone_id)
         select p.id, d.id from public.profiles p, public.drones d

@@ -16,7 +16,8 @@ use crate::domain::merge::{self, Clash};
 use crate::domain::rules::{self, Step};
 use crate::domain::{Change, Fields, Key, Kind, Op, Reason, Record, Refusal, Stamp, policy, scope};
 use crate::remote::wire::{
-    GROUP_BYTES_MAX, GROUP_OPS_MAX, OpKind, OpResult, OpWire, Outcome, PUSH_GROUPS_MAX, PushRequest,
+    EFFECTS_MAX, GROUP_BYTES_MAX, GROUP_OPS_MAX, OpKind, OpResult, OpWire, Outcome, PUSH_GROUPS_MAX,
+    PushRequest,
 };
 
 /// The state of one push.
@@ -250,6 +251,7 @@ impl Engine {
             keys.sort();
             keys.dedup();
             keys.retain(|(kind, pk)| key.as_ref().is_none_or(|key| key.kind != *kind || key.pk != *pk));
+            keys.truncate(EFFECTS_MAX);
             keys
         };
         match how {

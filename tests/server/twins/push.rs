@@ -3,7 +3,7 @@
 #![expect(clippy::panic, reason = "it is how a case fails")]
 
 use flyos::domain::{Change, Fields, Key, Reason, rules};
-use flyos::remote::wire::{OpKind, OpResult, OpWire, Outcome};
+use flyos::remote::wire::{EFFECTS_MAX, OpKind, OpResult, OpWire, Outcome};
 use uuid::Uuid;
 
 use super::*;
@@ -291,7 +291,11 @@ async fn what_would_change_too_many_rows_is_refused_in_words(server: &impl Serve
     let both = both.map(|op| OpWire { group, ..op });
     let told: Vec<_> = main.push(&both).await.into_iter().map(|result| result.outcome).collect();
     assert_eq!(told, [Outcome::Blocked { op: both[1].id }, refused(5002)]);
-    assert!(matches!(main.edit(delete(server, &eastern).await).await, Outcome::Applied { .. }));
+    let Outcome::Applied { effects, .. } = main.edit(delete(server, &eastern).await).await else {
+        panic!("so many are not too many")
+    };
+    assert_eq!(effects.len(), EFFECTS_MAX, "of five thousand rows some are told");
+    assert!(effects.windows(2).all(|pair| pair[0] < pair[1]), "in order, none twice");
     // Whoever writes SQL, or administers the training server, has no such bound.
     let world = server.world().await;
     let going = Change::delete(&world.get(&western).expect("a region"));
