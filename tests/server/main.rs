@@ -26,5 +26,6 @@ mod sight;
 mod takeover;
 mod traps;
 mod twins;
+mod upserts;
 mod walk;
 mod weights;

@@ -8,6 +8,8 @@
 --   its scopes together: whoever adds or takes an assignment takes it first.
 -- * The rule "a drone's operator is among its assigned users" is a foreign key with ON DELETE SET NULL
 --   (operator_id): it cannot race, and clears the operator when that assignment goes.
+-- * A row that is there is inserted by an upsert alone, which turns into an update: it is judged as that. It is held
+--   before, so that it cannot go meanwhile and be made without having been judged.
 -- * Functions run as the owner (so that rows the caller cannot see are judged too), with an empty search path.
 -- * Whoever comes through the API writes only so many rows at once by what follows from a change (`cascade_max`).
 
@@ -125,6 +127,10 @@ begin
         perform flyos.check_value('regions', f.name, f.value)
         from (values ('area', new.area), ('commander_name', new.commander_name), ('name', new.name),
             ('status', new.status)) as f (name, value);
+        perform from public.regions t where t.id = new.id for key share;
+        if found then
+            return new;
+        end if;
         perform flyos.check_taken('regions', 'name', new.name, new.id::text);
         new.created_at := coalesce(new.created_at, now());
         new.updated_at := coalesce(new.updated_at, now());
@@ -189,6 +195,10 @@ begin
         perform flyos.check_value('profiles', f.name, f.value)
         from (values ('email', new.email), ('full_name', new.full_name), ('role', new.role),
             ('status', new.status), ('username', new.username)) as f (name, value);
+        perform from public.profiles t where t.id = new.id for key share;
+        if found then
+            return new;
+        end if;
         perform flyos.check_taken('profiles', 'email', new.email, new.id::text);
         if new.region_id is not null then
             perform flyos.take_member(new.region_id);
@@ -271,6 +281,10 @@ begin
     if tg_op = 'INSERT' then
         perform flyos.check_value('drones', f.name, f.value)
         from (values ('id', new.id), ('model', new.model), ('status', new.status)) as f (name, value);
+        perform from public.drones t where t.id = new.id for key share;
+        if found then
+            return new;
+        end if;
         perform flyos.check_taken('drones', 'id', new.id, new.id);
         if new.operator_id is not null and not exists (select from public.profiles p where p.id = new.operator_id) then
             perform flyos.refuse('reference', 'operator_id', 'There is no such user.');
