@@ -191,6 +191,7 @@ begin
         drop table public.activity;
     else
         revoke all on public.activity from authenticated;
+        alter table public.activity drop constraint activity_scopes_check;
     end if;
     -- What hangs on them is ours, as was looked at above: a list of it would be of no use to anybody.
     told := current_setting('client_min_messages');

@@ -4,7 +4,8 @@
 //! flawed old row can be mended field by field. `effects` lists what the rules make of it: cascades, which
 //! are the server's to carry out and the overlay's to foresee. `carry_out` runs changes one after the other
 //! with their effects, all or nothing; it is the training server's write path, the overlay's, and the model
-//! of the property tests.
+//! of the property tests. `weight` says how many rows a server must write because of a change: of a person's edit
+//! it is bounded.
 //!
 //! Invariants that any sequence of carried-out changes keeps (held by a property test):
 //! * a drone's operator is among its assigned users;
@@ -17,16 +18,22 @@ mod effects;
 
 use uuid::Uuid;
 
-pub use effects::{drops, effects, unforeseen};
+pub use effects::{drops, effects, unforeseen, weight};
 
 use super::field::FieldType;
 use super::{Actor, Change, Drone, Fields, Key, Kind, Op, Reason, Record, Refusal, Stamp, World, policy};
+
+/// Rows that may be written because of one person's edit, besides those it names: what a server does within the time
+/// of a call, several times over. More must be done in parts. Administrators have no such bound.
+pub const CASCADE_ROWS_MAX: usize = 5000;
 
 /// A change that was carried out, with what followed from it, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     pub change: Change,
     pub effects: Vec<Change>,
+    /// How many rows are written, or their scopes, because of it.
+    pub weight: usize,
 }
 
 fn uuid_of(value: Option<&super::Value>) -> Option<Uuid> {
@@ -224,12 +231,33 @@ fn check_assignment(world: &World, user: Uuid, drone: &str) -> Result<(), Refusa
     check_fit(world, user, drone, "user_id")
 }
 
+/// Does what follows from a person's edit stay within what a server can do at once?
+pub fn check_weight(weight: usize) -> Result<(), Refusal> {
+    if weight <= CASCADE_ROWS_MAX {
+        return Ok(());
+    }
+    let message = format!(
+        "{weight} users, drones and assignments would change with this, and at most {CASCADE_ROWS_MAX} can at once: \
+         move or unassign some of them first, in parts."
+    );
+    Err(Refusal::new(Reason::Invalid, None, message))
+}
+
+/// The same of all changes of one edit together.
+pub fn check_weights(steps: &[Step]) -> Result<(), Refusal> {
+    check_weight(steps.iter().map(|step| step.weight).sum())
+}
+
 /// Does one change with its effects; the rows are untouched if it is refused.
 pub fn carry_out_one(world: &mut World, actor: Option<&Actor>, change: &Change) -> Result<Step, Refusal> {
     if let Some(actor) = actor {
         policy::permit_change(actor, world, change)?;
     }
     check(world, change)?;
+    let weight = weight(world, change);
+    if actor.is_some() {
+        check_weight(weight)?;
+    }
     let effects = effects(world, change);
     let first = matches!(change.op, Op::Delete { .. });
     // A delete's base is the row as it stands once its effects are done.
@@ -264,19 +292,20 @@ pub fn carry_out_one(world: &mut World, actor: Option<&Actor>, change: &Change) 
             format!("The {} cannot be changed: {misfit}.", change.key),
         ));
     }
-    Ok(Step { change, effects })
+    Ok(Step { change, effects, weight })
 }
 
 /// Does several changes with their effects, all or nothing.
 pub fn carry_out(world: &mut World, actor: Option<&Actor>, changes: &[Change]) -> Result<Vec<Step>, Refusal> {
     let mut steps: Vec<Step> = Vec::with_capacity(changes.len());
     for change in changes {
-        match carry_out_one(world, actor, change) {
-            Ok(step) => steps.push(step),
-            Err(refusal) => {
-                take_back_steps(world, &steps);
-                return Err(refusal);
-            }
+        let done = carry_out_one(world, actor, change).and_then(|step| {
+            steps.push(step);
+            if actor.is_some() { check_weights(&steps) } else { Ok(()) }
+        });
+        if let Err(refusal) = done {
+            take_back_steps(world, &steps);
+            return Err(refusal);
         }
     }
     Ok(steps)

@@ -26,6 +26,9 @@ pub const PUSH_GROUPS_MAX: usize = 50;
 pub const GROUP_OPS_MAX: usize = 1000;
 /// Bytes of one group's JSON.
 pub const GROUP_BYTES_MAX: usize = 1 << 20;
+/// Rows that an answer lists as effects of one edit. Whoever reads it asks only whether there is something to wait for,
+/// and keeps the list with the edit; which of more rows are listed is not said.
+pub const EFFECTS_MAX: usize = 100;
 
 /// Assignments that an edit says it takes away with it.
 pub const DROPS_MAX: usize = 1000;

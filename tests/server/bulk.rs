@@ -11,6 +11,9 @@ use serde_json::json;
 use crate::kit::{Came, Copy, EAST, Lane, Person, ops, truth, user};
 use crate::pg::{self, sqlstate};
 
+/// Far more than the tables, indexes and the transaction itself take, and far fewer than there are rows.
+const LOCKS_MAX: i64 = 200;
+
 fn rows() -> usize {
     std::env::var("FLYOS_BULK_ROWS").map_or(5_000, |text| text.parse().expect("a whole number"))
 }
@@ -68,6 +71,9 @@ async fn one_statement_for_every_drone_beside_pulls_and_pushes() {
     let done = busy.done().await;
     let took = begun.elapsed();
     assert_eq!(sqlstate(&done), "", "{done:?}");
+    // Kept until the transaction ends: tables and indexes, and nothing for each row, also where there is room for it.
+    let locks = bulk.locks().await;
+    assert!((1..LOCKS_MAX).contains(&locks), "{locks} locks for {rows} rows");
     bulk.must("commit").await;
     eprintln!(
         "one statement took {took:?}, {:?} a row; meanwhile {pulls} pulls (the slowest {slowest:?}), {pushes} \

@@ -17,7 +17,7 @@ async fn texts(db: &pg::Database, query: &str) -> Vec<String> {
 }
 
 /// Each of these questions must find nothing.
-const NOTHING: [(&str, &str); 12] = [
+const NOTHING: [(&str, &str); 13] = [
     (
         "a table in public without row-level security",
         "select relname::text from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
@@ -83,7 +83,14 @@ const NOTHING: [(&str, &str); 12] = [
         "a column of the server's that somebody signed in may write",
         "select format('%s.%s: %s', f.tbl, f.name, p) from flyos.field f, unnest(array['insert', 'update']) p
         where f.server and has_column_privilege('authenticated', ('public.' || f.tbl)::regclass, f.name, p)
-            and not (p = 'insert' and f.name in ('id', 'user_id', 'drone_id'))",
+            and not (p = 'insert' and f.name in ('id', 'user_id', 'drone_id')) and not (p = 'update' and f.name = 'id')",
+    ),
+    (
+        "a key that may be updated, for upserts, without a guard that leaves it as it is",
+        "select c.oid::regclass::text from pg_class c
+        where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'
+            and has_any_column_privilege('authenticated', c.oid, 'update') and not exists (select from pg_trigger t
+                where t.tgrelid = c.oid and t.tgname = 'flyos_1_guard_key' and t.tgenabled = 'O')",
     ),
     (
         "a policy for more than those signed in",

@@ -26,4 +26,6 @@ mod sight;
 mod takeover;
 mod traps;
 mod twins;
+mod upserts;
 mod walk;
+mod weights;

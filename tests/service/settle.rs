@@ -1,5 +1,7 @@
 //! What a person decides: cards, undo and redo, several edits at once; and what a restored server is offered again.
 
+#![expect(clippy::panic, reason = "it is how a case fails")]
+
 use super::*;
 use flyos::service::{Card, Decision, Done, ServiceError};
 
@@ -37,7 +39,7 @@ struct Two {
     server: Server,
     _homes: [tempfile::TempDir; 2],
     one: Person,
-    two: Person,
+    other: Person,
 }
 
 impl Two {
@@ -45,16 +47,16 @@ impl Two {
         let server = Server::start();
         let homes = [home(), home()];
         let one = Person::in_sync(homes[0].path(), &server, "main@flyos.mil");
-        let two = Person::in_sync(homes[1].path(), &server, "deputy@flyos.mil");
-        hold(&two);
-        Self { server, _homes: homes, one, two }
+        let other = Person::in_sync(homes[1].path(), &server, "deputy@flyos.mil");
+        hold(&other);
+        Self { server, _homes: homes, one, other }
     }
 
     /// What the second one did meets what the first one did meanwhile.
     fn meet(&self, cards: usize) {
         self.one.up_to_date();
-        go_on(&self.two);
-        self.two
+        go_on(&self.other);
+        self.other
             .wait("cards", |service| service.status().needs_you == cards && service.status().sending == 0);
     }
 
@@ -73,12 +75,12 @@ fn a_conflict_is_settled_with_mine_theirs_or_other_values() {
         ("drone-002", "STANDBY", "OFFLINE"),
         ("drone-004", "OFFLINE", "ACTIVE"),
     ] {
-        two.two.set(drone(id), "status", mine).unwrap();
+        two.other.set(drone(id), "status", mine).unwrap();
         two.one.set(drone(id), "status", theirs).unwrap();
     }
-    two.two.set(drone("drone-001"), "status", "MAINTENANCE").unwrap_or_else(|error| panic!("{error}"));
+    two.other.set(drone("drone-001"), "status", "MAINTENANCE").unwrap_or_else(|error| panic!("{error}"));
     two.meet(3);
-    let all = cards(&two.two);
+    let all = cards(&two.other);
     let card = |id: &str| all.iter().find(|card| card.line.key == drone(id)).unwrap();
     // Two edits of one row, not sent yet, went out as one: what the person saw first, what they wanted last.
     let first = card("drone-001");
@@ -89,15 +91,15 @@ fn a_conflict_is_settled_with_mine_theirs_or_other_values() {
     );
     assert_eq!(first.decisions, [Decision::Mine, Decision::Theirs, Decision::Discard]);
     // A later edit of the row waits for the decision, and follows it.
-    two.two.set(drone("drone-001"), "model", "FlyOS_MQ9").unwrap();
-    assert_eq!(cards(&two.two)[0].behind, 1);
-    let settle = |id: &str, decision| run(&two.two, Action::Settle { edit: card(id).edit, decision });
+    two.other.set(drone("drone-001"), "model", "FlyOS_MQ9").unwrap();
+    assert_eq!(cards(&two.other)[0].behind, 1);
+    let settle = |id: &str, decision| run(&two.other, Action::Settle { edit: card(id).edit, decision });
     let said = told(settle("drone-001", Decision::Mine));
     assert!(said.contains("status MAINTENANCE (was OFFLINE)") && said.contains("sent again"), "{said}");
     told(settle("drone-002", Decision::Theirs));
     let set = [("status".to_owned(), Some("MAINTENANCE".to_owned()))].into();
     told(settle("drone-004", Decision::Set { fields: set }));
-    two.two.up_to_date();
+    two.other.up_to_date();
     let truth = ["drone-001", "drone-002", "drone-004"].map(|id| two.truth(&drone(id), "status").unwrap());
     assert_eq!(truth, ["MAINTENANCE", "OFFLINE", "MAINTENANCE"]);
     assert_eq!(two.truth(&drone("drone-001"), "model").as_deref(), Some("FlyOS_MQ9"));
@@ -119,26 +121,26 @@ fn a_refusal_is_mended_and_sent_again_and_a_row_that_went_is_made_once_more() {
         pairs.map(|(name, value)| (name.to_owned(), Some(value.to_owned()))).into()
     };
     let (first, second) = (Key::user(uuid::Uuid::now_v7()), Key::user(uuid::Uuid::now_v7()));
-    two.two.edit(Intent::Create { key: second.clone(), fields: person("twin", "b@flyos.mil") }).unwrap();
-    two.two.set(drone("drone-010"), "status", "OFFLINE").unwrap();
+    two.other.edit(Intent::Create { key: second.clone(), fields: person("twin", "b@flyos.mil") }).unwrap();
+    two.other.set(drone("drone-010"), "status", "OFFLINE").unwrap();
     two.one.edit(Intent::Create { key: first, fields: person("twin", "a@flyos.mil") }).unwrap();
     two.one.edit(Intent::Delete { key: drone("drone-010") }).unwrap();
     two.meet(2);
-    let all = cards(&two.two);
+    let all = cards(&two.other);
     assert!(
         matches!(&all[0].line.state, EditState::Refused { field: Some(field), .. } if field == "username")
     );
     assert_eq!(all[1].line.state, EditState::Gone);
     let bad = Decision::Set { fields: [("username".to_owned(), Some("x".to_owned()))].into() };
     assert!(
-        run(&two.two, Action::Settle { edit: all[0].edit, decision: bad }).is_err(),
+        run(&two.other, Action::Settle { edit: all[0].edit, decision: bad }).is_err(),
         "it is judged here first"
     );
     let mended = Decision::Set { fields: [("username".to_owned(), Some("twin_2".to_owned()))].into() };
-    told(run(&two.two, Action::Settle { edit: all[0].edit, decision: mended }));
+    told(run(&two.other, Action::Settle { edit: all[0].edit, decision: mended }));
     assert_eq!(all[1].decisions, [Decision::CreateAgain, Decision::Discard]);
-    told(run(&two.two, Action::Settle { edit: all[1].edit, decision: Decision::CreateAgain }));
-    two.two.up_to_date();
+    told(run(&two.other, Action::Settle { edit: all[1].edit, decision: Decision::CreateAgain }));
+    two.other.up_to_date();
     assert_eq!(two.truth(&second, "username").as_deref(), Some("twin_2"));
     assert_eq!(two.truth(&second, "email").as_deref(), Some("b@flyos.mil"));
     assert_eq!(two.truth(&drone("drone-010"), "status").as_deref(), Some("OFFLINE"));
@@ -153,20 +155,20 @@ fn a_move_that_would_take_what_others_made_is_asked_about() {
     let user = two.server.with(|sandbox| {
         sandbox.with_world(|world| world.users().find(|user| *user.username == *"a_lindqvist").unwrap().id)
     });
-    two.two.set(drone("drone-007"), "region_id", &western).unwrap();
+    two.other.set(drone("drone-007"), "region_id", &western).unwrap();
     // Assigned, and not made the operator: the drone's own row is as it was.
     two.one.edit(Intent::Assign { drone: "drone-007".into(), user }).unwrap();
     two.one.edit(Intent::SetOperator { drone: "drone-007".into(), user: None }).unwrap();
     two.meet(1);
-    let card = cards(&two.two).swap_remove(0);
+    let card = cards(&two.other).swap_remove(0);
     let EditState::Conflict { drops, by, .. } = &card.line.state else { panic!("{card:?}") };
     assert_eq!(
         (&drops[..], by.as_deref()),
         (&["a_lindqvist / drone-007".to_owned()][..], Some("main_admin"))
     );
     assert_eq!(two.truth(&Key::assignment(user, "drone-007"), "drone_id").as_deref(), Some("drone-007"));
-    told(run(&two.two, Action::Settle { edit: card.edit, decision: Decision::Mine }));
-    two.two.up_to_date();
+    told(run(&two.other, Action::Settle { edit: card.edit, decision: Decision::Mine }));
+    two.other.up_to_date();
     assert_eq!(two.truth(&drone("drone-007"), "region_id"), Some(western), "decided in the knowledge of it");
     assert_eq!(two.truth(&Key::assignment(user, "drone-007"), "drone_id"), None);
 }
@@ -203,44 +205,44 @@ fn decisions_and_what_waits_behind_them_survive_a_restart() {
 fn undo_takes_back_what_is_unsent_and_answers_what_was_sent() {
     let two = Two::start();
     let key = drone("drone-001");
-    let status = || two.two.field(&key, "status").unwrap();
-    assert!(run(&two.two, Action::Undo).unwrap_err().message.contains("nothing to undo"));
-    two.two.set(key.clone(), "status", "STANDBY").unwrap();
-    two.two.edit(Intent::Delete { key: drone("drone-008") }).unwrap();
-    let said = told(run(&two.two, Action::Undo));
+    let status = || two.other.field(&key, "status").unwrap();
+    assert!(run(&two.other, Action::Undo).unwrap_err().message.contains("nothing to undo"));
+    two.other.set(key.clone(), "status", "STANDBY").unwrap();
+    two.other.edit(Intent::Delete { key: drone("drone-008") }).unwrap();
+    let said = told(run(&two.other, Action::Undo));
     assert!(said.starts_with("Taken back, it was not sent yet"), "{said}");
-    assert!(two.two.field(&drone("drone-008"), "operator_id").is_some());
-    let said = told(run(&two.two, Action::Undo));
+    assert!(two.other.field(&drone("drone-008"), "operator_id").is_some());
+    let said = told(run(&two.other, Action::Undo));
     assert!(said.contains("drone-001"), "{said}");
     assert_eq!(
-        (status().as_str(), two.two.service.status().waiting),
+        (status().as_str(), two.other.service.status().waiting),
         ("ACTIVE", 0),
         "as if it had never been"
     );
-    assert!(told(run(&two.two, Action::Redo)).starts_with("Done again"), "the status");
+    assert!(told(run(&two.other, Action::Redo)).starts_with("Done again"), "the status");
     assert_eq!(status(), "STANDBY");
-    told(run(&two.two, Action::Redo));
-    go_on(&two.two);
-    two.two.up_to_date();
+    told(run(&two.other, Action::Redo));
+    go_on(&two.other);
+    two.other.up_to_date();
     assert_eq!(two.truth(&drone("drone-008"), "id"), None);
     // Sent: the opposite is a new edit, the assignments and the operator come back with the drone.
     let before = two.server.with(|sandbox| sandbox.with_world(|world| world.holders("drone-008").count()));
     assert_eq!(before, 0);
-    let said = told(run(&two.two, Action::Undo));
+    let said = told(run(&two.other, Action::Undo));
     assert!(said.starts_with("It was sent already, so its opposite was saved"), "{said}");
-    two.two.up_to_date();
+    two.other.up_to_date();
     let after = two.server.with(|sandbox| sandbox.with_world(|world| world.holders("drone-008").count()));
     assert_eq!(after, 3);
     assert!(two.truth(&drone("drone-008"), "operator_id").is_some());
-    told(run(&two.two, Action::Redo));
-    two.two.up_to_date();
+    told(run(&two.other, Action::Redo));
+    two.other.up_to_date();
     assert_eq!(two.truth(&drone("drone-008"), "id"), None);
-    told(run(&two.two, Action::Undo));
+    told(run(&two.other, Action::Undo));
     // What somebody changed since is left alone.
-    two.two.up_to_date();
+    two.other.up_to_date();
     two.one.set(key.clone(), "status", "OFFLINE").unwrap();
-    two.two.wait("the other's edit", |_| two.two.field(&key, "status").as_deref() == Some("OFFLINE"));
-    let refused = run(&two.two, Action::Undo).unwrap_err();
+    two.other.wait("the other's edit", |_| two.other.field(&key, "status").as_deref() == Some("OFFLINE"));
+    let refused = run(&two.other, Action::Undo).unwrap_err();
     assert!(refused.message.contains("was changed since"), "{refused}");
     assert_eq!(two.truth(&key, "status").as_deref(), Some("OFFLINE"));
 }
@@ -254,29 +256,29 @@ fn several_edits_are_one_group_or_each_for_itself() {
     };
     let wrong = || Intent::Delete { key: drone("drone-999") };
     let bulk =
-        |intents, together| run(&two.two, Action::Bulk { intents, reason: Some("storm".into()), together });
+        |intents, together| run(&two.other, Action::Bulk { intents, reason: Some("storm".into()), together });
     let refused = bulk(vec![status("drone-001", "STANDBY"), wrong()], true).unwrap_err();
     assert!(refused.message.contains("1 of 2") && refused.hints[0].contains("drone-999"), "{refused:?}");
-    assert_eq!(two.two.service.status().waiting, 0, "of a group all or nothing");
+    assert_eq!(two.other.service.status().waiting, 0, "of a group all or nothing");
     let Ok(Done::Bulk { saved, refused }) =
         bulk(vec![status("drone-001", "STANDBY"), wrong(), status("drone-002", "STANDBY")], false)
     else {
         panic!("each for itself")
     };
-    assert_eq!((saved, refused.len(), two.two.service.status().waiting), (2, 1, 2));
+    assert_eq!((saved, refused.len(), two.other.service.status().waiting), (2, 1, 2));
     let Ok(Done::Bulk { saved: 2, .. }) =
         bulk(vec![status("drone-004", "OFFLINE"), status("drone-006", "OFFLINE")], true)
     else {
         panic!("together")
     };
-    assert_eq!(two.two.service.status().waiting, 3);
+    assert_eq!(two.other.service.status().waiting, 3);
     // Somebody else's change of one of them: the group is not applied at all, the others are.
     two.one.set(drone("drone-006"), "status", "MAINTENANCE").unwrap();
     two.meet(1);
     let truth = ["drone-001", "drone-002", "drone-004"].map(|id| two.truth(&drone(id), "status").unwrap());
     assert_eq!(truth, ["STANDBY", "STANDBY", "STANDBY"]);
-    told(run(&two.two, Action::Settle { edit: cards(&two.two)[0].edit, decision: Decision::Mine }));
-    two.two.up_to_date();
+    told(run(&two.other, Action::Settle { edit: cards(&two.other)[0].edit, decision: Decision::Mine }));
+    two.other.up_to_date();
     assert_eq!(two.truth(&drone("drone-004"), "status").as_deref(), Some("OFFLINE"));
 }
 
@@ -287,7 +289,7 @@ fn a_restored_server_is_offered_what_it_forgot_and_nothing_twice() {
     let hq = Person::in_sync(home.path(), &server, "main@flyos.mil");
     hq.set(drone("drone-001"), "status", "STANDBY").unwrap();
     hq.up_to_date();
-    let moment = server.with(|sandbox| sandbox.keep());
+    let moment = server.with(Sandbox::keep);
     hq.set(drone("drone-002"), "status", "OFFLINE").unwrap();
     hq.up_to_date();
     hq.set(drone("drone-001"), "status", "MAINTENANCE").unwrap();

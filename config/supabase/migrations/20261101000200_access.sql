@@ -135,11 +135,12 @@ grant select (id, model, status, region_id, operator_id, created_at, updated_at)
     to authenticated;
 grant select (user_id, drone_id, assigned_at, created_at, updated_at), delete on public.user_drone_assignments
     to authenticated;
-grant insert (id, name, area, commander_name, status), update (name, area, commander_name, status)
+-- The key too: an upsert sets it to what it is. Anything else is refused by a guard below, and by the rules.
+grant insert (id, name, area, commander_name, status), update (id, name, area, commander_name, status)
     on public.regions to authenticated;
 grant insert (id, username, full_name, email, role, region_id, status),
-    update (username, full_name, email, role, region_id, status) on public.profiles to authenticated;
-grant insert (id, model, status, region_id, operator_id), update (model, status, region_id, operator_id)
+    update (id, username, full_name, email, role, region_id, status) on public.profiles to authenticated;
+grant insert (id, model, status, region_id, operator_id), update (id, model, status, region_id, operator_id)
     on public.drones to authenticated;
 grant insert (user_id, drone_id) on public.user_drone_assignments to authenticated;
 
@@ -335,16 +336,37 @@ $$;
 
 -- Row-level security judges a new row after the rules have: they would tell whoever may make none which names and
 -- addresses are taken, and who is where. So the question of who may comes first.
+-- An upsert (`on conflict do update`) is judged as an insert, by row-level security as well, also where the row is there:
+-- whoever may only change rows is told what to do instead, of rows they see.
 create or replace function flyos.guard_insert() returns trigger
 language plpgsql set search_path = '' as $$
 declare
     refusal text;
+    there boolean;
 begin
     if row_security_active(tg_relid) and flyos.my_role() is distinct from 'MAIN_HQ' then
         refusal := flyos.no_create(tg_table_name, flyos.key_of_row(tg_table_name, to_jsonb(new)), false);
         if refusal is not null then
+            if tg_table_name <> 'user_drone_assignments' then
+                execute format('select exists (select from public.%I t where t.id = $1.id)', tg_table_name) into there using new;
+                if there then
+                    refusal := 'This row is there already, and an upsert is judged as an insert, which needs the role MAIN_HQ:'
+                        ' to change it, use PATCH (update).';
+                end if;
+            end if;
             perform flyos.refuse('forbidden', null, refusal);
         end if;
+    end if;
+    return new;
+end
+$$;
+
+-- Updating the key is granted for upserts alone, which leave it as it is.
+create or replace function flyos.guard_key() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+    if row_security_active(tg_relid) then
+        perform flyos.refuse('forbidden', 'id', 'Id is set by the server and cannot be edited.');
     end if;
     return new;
 end
@@ -363,6 +385,10 @@ begin
         execute format('drop trigger if exists flyos_1_guard_insert on public.%I', tbl);
         execute format('create trigger flyos_1_guard_insert before insert on public.%I
             for each row execute function flyos.guard_insert()', tbl);
+        continue when tbl = 'user_drone_assignments';
+        execute format('drop trigger if exists flyos_1_guard_key on public.%I', tbl);
+        execute format('create trigger flyos_1_guard_key before update on public.%I for each row
+            when (new.id is distinct from old.id) execute function flyos.guard_key()', tbl);
     end loop;
 end
 $$;

@@ -195,6 +195,30 @@ drop trigger if exists flyos_tell on sync.telling;
 create constraint trigger flyos_tell after insert on sync.telling deferrable initially deferred
     for each row execute function sync.tell_now();
 
+-- How many rows the answer to an edit lists at most, of those that followed from it. A client asks the list only
+-- whether there is something to wait for, and keeps it with the edit: the whole of it would be half a megabyte.
+create or replace function sync.effects_max() returns int language sql immutable parallel safe return 100;
+
+-- Remembers that the edit of this moment wrote a row: so many as its answer may list, and its own. A list that is full
+-- ends with a blank: then there is nothing to read.
+create or replace function sync.note(p_tbl text, p_pk text) returns void
+language plpgsql security definer set search_path = '' as $$
+declare
+    told text := coalesce(nullif(current_setting('flyos.noted', true), ''), '[]');
+    noted jsonb;
+begin
+    if right(told, 1) = ' ' then
+        return;
+    end if;
+    noted := told::jsonb;
+    if not noted ? (p_tbl || ' ' || p_pk) then
+        noted := noted || to_jsonb(p_tbl || ' ' || p_pk);
+        perform set_config('flyos.noted', noted::text
+            || case when jsonb_array_length(noted) > sync.effects_max() then ' ' else '' end, true);
+    end if;
+end
+$$;
+
 -- Books a row that was written: version, transaction, scopes, exits. `p_scopes` null keeps those it has. With
 -- `p_written` false only the scopes may have changed (a drone's assignment moved with it): no version where they
 -- did not.
@@ -213,6 +237,9 @@ begin
             at = now(), op = touch.op
         where s.tbl = p_tbl and s.pk = p_pk and not s.deleted returning s.scopes into scopes;
         if found then
+            if op is not null then
+                perform sync.note(p_tbl, p_pk);
+            end if;
             perform sync.tell(scopes);
             return;
         end if;
@@ -224,6 +251,9 @@ begin
         -- Of two that make the same row at once, the second waited at the row itself: this cannot meet another's.
         on conflict (tbl, pk) do update set ver = s.ver + 1, xid = excluded.xid, deleted = excluded.deleted,
             scopes = excluded.scopes, by = excluded.by, op = excluded.op, at = now();
+        if op is not null then
+            perform sync.note(p_tbl, p_pk);
+        end if;
         perform sync.tell(coalesce(p_scopes, '{}'));
         return;
     end if;
@@ -236,6 +266,9 @@ begin
         by = case when p_written then (flyos.writer()).user_id else s.by end,
         at = case when p_written then now() else s.at end, op = case when p_written then touch.op else s.op end
     where s.tbl = p_tbl and s.pk = p_pk;
+    if op is not null and p_written then
+        perform sync.note(p_tbl, p_pk);
+    end if;
     if scopes <> old.scopes then
         insert into sync.scope_exit as e (tbl, pk, scope, xid)
         select p_tbl, p_pk, x, pg_current_xact_id() from unnest(old.scopes) x where x <> all (touch.scopes)

@@ -13,7 +13,7 @@
 --   since by somebody else, it is a conflict: a cascade must not undo what nobody decided about. The protocol asks for
 --   "newer than the sender's base"; a list of keys says that without a point in time, and cannot take a concurrent
 --   transaction's assignment for an old one.
--- * `effects` are the rows that the rules' cascades wrote for an edit: they carry its id in `sync.row_state`.
+-- * `effects` are the rows that the rules' cascades wrote for an edit, a hundred of them at most (`sync.note`).
 
 set local client_min_messages = warning;
 
@@ -192,13 +192,17 @@ language sql stable security definer set search_path = '' set jit = off as $$
     left join sync.row_state s on s.tbl = k.key ->> 0 and s.pk = k.key ->> 1
 $$;
 
--- The rows that cascades wrote for an edit.
-create or replace function sync.effects_of(p_op uuid, p_tbl text, p_pk text) returns jsonb
-language sql volatile security definer set search_path = '' set jit = off as $$
-    select coalesce(jsonb_agg(jsonb_build_array(s.tbl, s.pk)
-        order by array_position(sync.tables(), s.tbl::text), s.pk), '[]')
-    from sync.row_state s
-    where s.xid = pg_current_xact_id() and s.op = p_op and (s.tbl, s.pk) <> (p_tbl collate "C", p_pk collate "C")
+-- The rows that cascades wrote for the edit of this moment, or as many as are told: whoever carries it out has set
+-- `flyos.noted` to nothing before. The books themselves are not asked: one call has thousands of rows in them.
+create or replace function sync.effects_of(p_tbl text, p_pk text) returns jsonb
+language sql stable security definer set search_path = '' as $$
+    select coalesce(jsonb_agg(jsonb_build_array(w.tbl, w.pk)
+        order by array_position(sync.tables(), w.tbl), w.pk collate "C"), '[]')
+    from (
+        select n.tbl, substr(n.row, length(n.tbl) + 2) as pk from (
+            select r as row, split_part(r, ' ', 1) as tbl
+            from jsonb_array_elements_text(coalesce(nullif(current_setting('flyos.noted', true), ''), '[]')::jsonb) r) n
+        where n.row <> p_tbl || ' ' || p_pk limit sync.effects_max()) w
 $$;
 
 -- Was this a row that the caller could see until it was deleted?
@@ -755,6 +759,8 @@ begin
         elsif result is null then
             part := '{}';
             begin
+                -- What follows from one group, however many edits it has, is weighed together.
+                perform set_config('flyos.weight', '', true);
                 for i in first .. last loop
                     at := i;
                     op := list[at];
@@ -762,12 +768,12 @@ begin
                         part := part || (known -> at::text);
                         continue;
                     end if;
-                    perform set_config('flyos.op', op ->> 'id', true),
+                    perform set_config('flyos.op', op ->> 'id', true), set_config('flyos.noted', '', true),
                         set_config('flyos.reason', coalesce(op ->> 'reason', ''), true);
                     code := sync.carry_out(op, fields);
                     part := part || jsonb_build_object('id', op -> 'id', 'code', code, 'effects', case
                         when code <> 'noop' and (op ->> 'k' = 'delete' or op -> 'set' ? 'region_id')
-                        then sync.effects_of((op ->> 'id')::uuid, op ->> 't', keys[at])
+                        then sync.effects_of(op ->> 't', keys[at])
                         else '[]' end);
                 end loop;
                 results := results || part;
@@ -820,7 +826,7 @@ $$;
 revoke execute on all functions in schema sync from public;
 grant execute on function
     sync.check_ops(jsonb), sync.are_fields(jsonb), sync.lock_rows(jsonb), sync.claim(uuid, jsonb), sync.hash_of(jsonb),
-    sync.failed_before(jsonb), sync.settle(jsonb), sync.versions_of(jsonb), sync.effects_of(uuid, text, text),
+    sync.failed_before(jsonb), sync.settle(jsonb), sync.versions_of(jsonb), sync.effects_of(text, text),
     sync.was_seen(text, text), sync.is_there(text, text), sync.last_write(text, text), sync.noun(text),
     sync.key_of(text, text), sync.fields(), sync.missing(text, jsonb),
     sync.stop(jsonb), sync.check_set(jsonb, jsonb), sync.merge(jsonb, jsonb, jsonb), sync.carry_out(jsonb, jsonb),

@@ -6,6 +6,9 @@ use uuid::Uuid;
 use super::uuid_of;
 use crate::domain::{Change, Fields, Key, Kind, Op, Record, World};
 
+/// An assignment that goes is written, and so is its drone, whose operator or scopes change.
+const ROWS_OF_UNASSIGNING: usize = 2;
+
 /// What follows from a change, read off the rows as they are before it: in the order it must be done, after
 /// the change itself for updates and inserts, before it for deletes.
 pub fn effects(world: &World, change: &Change) -> Vec<Change> {
@@ -53,6 +56,29 @@ pub fn unforeseen(world: &World, change: &Change, foreseen: &[String]) -> Vec<St
     others
 }
 
+/// How many rows are written, or their scopes, because of a change, besides its own: members and assignments; an
+/// assignment that goes counts with its drone.
+pub fn weight(world: &World, change: &Change) -> usize {
+    match (&change.op, change.key.kind) {
+        (Op::Delete { .. }, Kind::Region) => change.key.uuid().map_or(0, |region| {
+            let held: usize = world.drones_of(region).map(|drone| world.holders(drone).count()).sum();
+            world.drones_of(region).count() + world.users_of(region).count() + held
+        }),
+        (Op::Delete { .. }, Kind::User) => {
+            change.key.uuid().map_or(0, |user| ROWS_OF_UNASSIGNING * world.held(user).count())
+        }
+        (Op::Update { set, .. }, Kind::User) if set.contains_key("region_id") => {
+            let region = uuid_of(set.get("region_id"));
+            change.key.uuid().map_or(0, |user| ROWS_OF_UNASSIGNING * misfits(world, user, region).count())
+        }
+        (Op::Delete { .. }, Kind::Drone) => world.holders(&change.key.pk).count(),
+        (Op::Update { set, .. }, Kind::Drone) if set.contains_key("region_id") => {
+            ROWS_OF_UNASSIGNING * world.holders(&change.key.pk).count()
+        }
+        _ => 0,
+    }
+}
+
 fn deletion(world: &World, key: &Key) -> Option<Change> {
     world.get(key).map(|record| Change::delete(&record))
 }
@@ -89,13 +115,14 @@ fn drone_moves(world: &World, id: &str, region: Option<Uuid>, set: &Fields) -> V
 }
 
 fn user_moves(world: &World, user: Uuid, region: Option<Uuid>) -> Vec<Change> {
-    let misfits: Vec<_> = world
-        .held(user)
-        .filter(|drone| {
-            world.drone(drone).is_some_and(|drone| drone.region_id.is_some() && drone.region_id != region)
-        })
-        .collect();
-    misfits.into_iter().flat_map(|drone| unassign(world, user, drone)).collect()
+    misfits(world, user, region).flat_map(|drone| unassign(world, user, drone)).collect()
+}
+
+/// The drones that a user holds and cannot in that region.
+fn misfits(world: &World, user: Uuid, region: Option<Uuid>) -> impl Iterator<Item = &str> {
+    world.held(user).filter(move |drone| {
+        world.drone(drone).is_some_and(|drone| drone.region_id.is_some() && drone.region_id != region)
+    })
 }
 
 /// Users and drones stay, without a region. Drones first, so that no assignment ever fails to fit.

@@ -16,7 +16,7 @@ use super::{Caller, Claim, Commit, Engine, Fault, RowState};
 use crate::domain::merge::{self, Clash};
 use crate::domain::rules::{self, Step};
 use crate::domain::{Change, Fields, Key, Kind, Op, Reason, Record, Refusal, Stamp, policy, scope};
-use crate::remote::wire::{DROPS_TOLD_MAX, OpKind, OpResult, OpWire, Outcome, PushRequest};
+use crate::remote::wire::{DROPS_TOLD_MAX, EFFECTS_MAX, OpKind, OpResult, OpWire, Outcome, PushRequest};
 
 /// The state of one push.
 struct Run<'a> {
@@ -226,6 +226,7 @@ impl Engine {
             keys.sort();
             keys.dedup();
             keys.retain(|(kind, pk)| key.as_ref().is_none_or(|key| key.kind != *kind || key.pk != *pk));
+            keys.truncate(EFFECTS_MAX);
             keys
         };
         match how {
@@ -250,6 +251,8 @@ impl Engine {
             .map_err(|refusal| Box::new(refused(refusal)))?;
         let range = turn.steps.len()..turn.steps.len() + 1;
         turn.steps.push(step);
+        // Who failed takes back the whole group, this step with it.
+        rules::check_weights(&turn.steps).map_err(|refusal| Box::new(refused(refusal)))?;
         Ok(if merged { Done::Merged(range) } else { Done::Applied(range) })
     }
 

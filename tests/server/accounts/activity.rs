@@ -270,3 +270,57 @@ async fn pages_go_back_in_time() {
     let (status, _) = front.rpc("", "activity_page", &json!({})).await;
     assert_eq!(status, 401);
 }
+
+#[tokio::test]
+async fn walking_the_pages_gives_what_row_level_security_does() {
+    let (db, sql) = quiet().await;
+    // Lines as the trigger writes them, of every shape, of each person, beside more of others.
+    let made = format!(
+        "insert into public.activity (actor_id, actor_name, tbl, pk, kind, scopes)
+        select case n % 4 when 0 then p.id end, 'x', t, 'x' || n % 3, 'delete', s.scopes
+        from generate_series(1, 20) n, public.profiles p, unnest(array['drones', 'regions']) t, (values
+            ('{{}}'::text[]), (array['u:1']), (array['r:{EASTERN}']), (array['r:{WESTERN}', 'u:1']),
+            (array['m:{EASTERN}', 'r:{EASTERN}']), (array['r:{EASTERN}', 'u:1', 'u:2', 'r:{WESTERN}']),
+            (array['r:{WESTERN}', 'r:{EASTERN}']), (array['u:1', 'r:{EASTERN}']), (array['u:1', 'u:2', 'r:{WESTERN}'])
+            ) s (scopes)
+        where p.auth_user_id is not null order by md5(n::text || p.id || t || s.scopes::text)"
+    );
+    run(&sql, &made, &[]).await;
+    run(
+        &sql,
+        &format!("update public.drones set region_id = '{WESTERN}' where region_id = '{EASTERN}'"),
+        &[],
+    )
+    .await;
+    run(&sql, &format!("delete from public.regions where id = '{WESTERN}'"), &[]).await;
+    for (email, least) in [(MAIN, 2000), (EAST, 1000), (WEST, 20), (OPERATOR1, 80)] {
+        let person = db.as_user(&db.session_of(email).await).await;
+        for (filter, arguments) in [
+            ("true", ""),
+            ("tbl = 'regions'", ", 'regions'"),
+            ("tbl = 'drones' and pk = 'x1'", ", 'drones', 'x1'"),
+        ] {
+            let visible = format!("select id from public.activity where {filter} order by id desc");
+            let visible: Vec<i64> =
+                person.query(&visible, &[]).await.expect("it reads").iter().map(|row| row.get(0)).collect();
+            let (mut before, mut walked) = ("null".to_owned(), Vec::new());
+            loop {
+                let page = page(&person, &format!("{before}, 70{arguments}")).await;
+                let ids = page["items"].as_array().expect("items").iter();
+                walked.extend(ids.map(|item| item["id"].as_i64().expect("an id")));
+                if page["more"] == false {
+                    break;
+                }
+                before = walked[walked.len() - 1].to_string();
+            }
+            assert_eq!(walked, visible, "{email}, {filter}");
+            assert!(filter != "true" || visible.len() >= least, "{email}: {}", visible.len());
+        }
+    }
+    // A region in another place would be missed, and cannot be.
+    for scopes in ["u:1,u:2,r:1,u:3", "r:1,r:2,r:3"] {
+        let line = "insert into public.activity (actor_name, tbl, pk, kind, scopes)
+            values ('x', 'drones', 'x', 'delete', string_to_array($1, ','))";
+        assert_eq!(sqlstate(&sql.execute(line, &[&scopes]).await), "23514", "{scopes}");
+    }
+}

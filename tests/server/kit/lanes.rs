@@ -82,6 +82,12 @@ impl Lane {
         false
     }
 
+    /// How many locks its transaction has in the server's shared memory.
+    pub async fn locks(&self) -> i64 {
+        let held = "select count(*) from pg_locks where pid = $1";
+        self.watcher.query_one(held, &[&self.pid]).await.expect("the superuser may").get(0)
+    }
+
     /// Starts a step that takes its time.
     pub fn start(&mut self, statement: &str) -> Busy {
         let (sql, statement) = (Arc::clone(&self.sql), statement.to_owned());

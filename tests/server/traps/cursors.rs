@@ -286,3 +286,36 @@ async fn a_caller_who_is_moved_between_pages_holds_what_they_may_see() {
     copy.drain(&person.sql, 3).await.expect("it drains");
     stage.equal(&copy, &person).await;
 }
+
+/// Whoever becomes somebody else while still loading gets the rest of the load with what is new.
+#[tokio::test]
+async fn scopes_that_change_in_the_middle_of_a_load_do_not_end_it() {
+    let stage = Stage::new().await;
+    // One of their own scope alone, and last in order: in no region, held and not operated.
+    stage
+        .run(&format!(
+            "insert into public.drones (id, model, status) values ('zulu-1', 'FlyOS_MQ5', 'ACTIVE');
+        insert into public.user_drone_assignments (user_id, drone_id) values ('{}', 'zulu-1')",
+            user(4)
+        ))
+        .await;
+    let role = |name: &str| format!("update public.profiles set role = '{name}' where id = '{}'", user(4));
+    let operator = stage.person("operator1@flyos.mil").await;
+    for (before, after) in [("OPERATOR", "REGIONAL_HQ"), ("REGIONAL_HQ", "OPERATOR"), ("OPERATOR", "MAIN_HQ")]
+    {
+        for loaded in [1, 2, 5, 9] {
+            stage.run(&role(before)).await;
+            let mut copy = Copy::default();
+            for page in 0..loaded {
+                let came = copy.pull(&operator.sql, 1).await.expect("a page");
+                assert_eq!(came, Came::Page { more: true }, "{before}, page {page}");
+            }
+            assert_eq!(copy.rows.len(), loaded, "it is in the middle of the load");
+            stage.run(&role(after)).await;
+            assert_eq!(copy.pull(&operator.sql, 1).await.expect("an answer"), Came::Scope);
+            copy.drain(&operator.sql, 1).await.expect("it drains");
+            assert_eq!(status(&copy, "zulu-1"), Some("ACTIVE"), "{before} to {after} after {loaded}");
+            stage.equal(&copy, &operator).await;
+        }
+    }
+}

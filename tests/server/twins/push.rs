@@ -2,8 +2,8 @@
 
 #![expect(clippy::panic, reason = "it is how a case fails")]
 
-use flyos::domain::{Fields, Key, Reason};
-use flyos::remote::wire::{OpKind, OpResult, OpWire, Outcome};
+use flyos::domain::{Change, Fields, Key, Reason, rules};
+use flyos::remote::wire::{EFFECTS_MAX, OpKind, OpResult, OpWire, Outcome};
 use uuid::Uuid;
 
 use super::*;
@@ -17,6 +17,7 @@ on_both! {
     a_move_takes_only_what_its_author_knew_of,
     inserts_meet_what_is_there,
     what_is_not_theirs_is_forbidden_and_what_was_theirs_may_be_gone,
+    what_would_change_too_many_rows_is_refused_in_words (rows: 10_800),
 }
 
 async fn a_second_delivery_gets_the_stored_answer(server: &impl Server) {
@@ -293,4 +294,52 @@ async fn a_fault_of_the_database_is_to_be_tried_again() {
     let told = outcomes(main.push(&ops).await);
     assert!(told.iter().all(|(_, outcome)| matches!(outcome, Outcome::Applied { .. })), "{told:?}");
     assert_eq!(told.iter().map(|(replayed, _)| *replayed).collect::<Vec<_>>(), [false, false, false, true]);
+}
+
+/// Deletes drones of a region that nobody holds until the region's going changes so many rows.
+async fn lighten(server: &impl Server, region: &Key, weight: usize) {
+    let world = server.world().await;
+    let going = Change::delete(&world.get(region).expect("a region"));
+    let spare: Vec<Change> = world
+        .drones_of(region.uuid().expect("an id"))
+        .filter(|id| world.holders(id).next().is_none())
+        .take(rules::weight(&world, &going).checked_sub(weight).expect("more than that"))
+        .map(|id| Change::delete(&world.get(&Key::drone(id)).expect("a drone")))
+        .collect();
+    server.admin(&spare).await;
+    assert_eq!(rules::weight(&server.world().await, &going), weight);
+}
+
+async fn what_would_change_too_many_rows_is_refused_in_words(server: &impl Server) {
+    let main = sign_in(server, MAIN).await;
+    let [eastern, western] =
+        [region_named(server, "Eastern").await, region_named(server, "Western").await].map(Key::region);
+    let refused = |n: usize| Outcome::Rejected {
+        reason: Reason::Invalid,
+        field: None,
+        message: format!(
+            "{n} users, drones and assignments would change with this, and at most 5000 can at once: \
+             move or unassign some of them first, in parts."
+        ),
+    };
+    lighten(server, &eastern, 5001).await;
+    assert_eq!(main.edit(delete(server, &eastern).await).await, refused(5001));
+    lighten(server, &eastern, 5000).await;
+    // The edits of a group are weighed together: two people hold drone-030.
+    let group = Some(Uuid::now_v7());
+    let both = [delete(server, &drone("drone-030")).await, delete(server, &eastern).await];
+    let both = both.map(|op| OpWire { group, ..op });
+    let told: Vec<_> = main.push(&both).await.into_iter().map(|result| result.outcome).collect();
+    assert_eq!(told, [Outcome::Blocked { op: both[1].id }, refused(5002)]);
+    let Outcome::Applied { effects, .. } = main.edit(delete(server, &eastern).await).await else {
+        panic!("so many are not too many")
+    };
+    assert_eq!(effects.len(), EFFECTS_MAX, "of five thousand rows some are told");
+    assert!(effects.windows(2).all(|pair| pair[0] < pair[1]), "in order, none twice");
+    // Whoever writes SQL, or administers the training server, has no such bound.
+    let world = server.world().await;
+    let going = Change::delete(&world.get(&western).expect("a region"));
+    assert!(rules::weight(&world, &going) > rules::CASCADE_ROWS_MAX);
+    server.admin(&[going]).await;
+    assert_eq!(rules::broken(&server.world().await), Vec::<String>::new());
 }
