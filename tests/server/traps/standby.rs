@@ -19,6 +19,20 @@ async fn caught_up(stage: &Stage, standby: &Sql) {
     }
 }
 
+/// Until the standby's horizon has passed everything that was committed. It stays at the oldest transaction of the
+/// whole server, other tests' among them.
+async fn settled(stage: &Stage, standby: &Sql) {
+    let next = stage.value("select pg_snapshot_xmax(pg_current_snapshot())::text").await;
+    caught_up(stage, standby).await;
+    let passed = format!(
+        "select pg_snapshot_xmin(sync.horizon()) >= '{}'::xid8",
+        next.as_str().expect("a transaction's id")
+    );
+    while standby.value(&passed).await.expect("everybody may ask") != true {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 #[tokio::test]
 async fn trap_05_a_hot_standby_lists_no_transaction_in_progress() {
     let stage = Stage::new().await;
@@ -51,7 +65,7 @@ async fn trap_05_a_hot_standby_lists_no_transaction_in_progress() {
     assert_eq!(there.value(&seen("sync.horizon()")).await.expect("a query"), false);
     copy.drain(&main_there, 7).await.expect("it drains");
     late.must("commit").await;
-    caught_up(&stage, &there).await;
+    settled(&stage, &there).await;
     copy.drain(&main_there, 7).await.expect("it drains");
     stage.equal(&copy, &main).await;
 
@@ -95,7 +109,7 @@ async fn behind(stage: &Stage, there: &Sql, main_there: &Sql) {
         }
     }
     there.batch_execute("select pg_wal_replay_resume()").await.expect("the superuser may");
-    caught_up(stage, there).await;
+    settled(stage, there).await;
     for copy in [&mut window, &mut load] {
         copy.drain(main_there, 3).await.expect("it drains");
         stage.equal(copy, &main).await;
@@ -147,7 +161,7 @@ async fn race(stage: &Stage, there: &Sql, main_there: &Sql, copy: &mut Copy) {
         writes > 5 && copy.counts.straddling == 0,
         "{writes} transactions; a standby's cursor lists nobody"
     );
-    caught_up(stage, there).await;
+    settled(stage, there).await;
     for copy in [copy, &mut either] {
         copy.drain(main_there, 7).await.expect("it drains");
         stage.equal(copy, &main).await;
