@@ -8,7 +8,7 @@ mod common;
 use std::path::Path;
 use std::time::Duration;
 
-use common::{Console, FLYOS, PASSWORD, Server, Start, signal};
+use common::{Console, FLYOS, PASSWORD, Server, Signal, Start, signal};
 
 const WIDE: (u16, u16) = (100, 30);
 const NARROW: (u16, u16) = (80, 24);
@@ -181,7 +181,7 @@ fn a_terminal_that_goes_takes_the_program_with_it() {
     console.ended_within(Duration::from_secs(3));
 
     let mut console = in_sync(field.console(&server, NARROW), "operator1@flyos.mil");
-    signal(console.pid(), "TERM");
+    signal(console.pid(), Signal::TERM);
     console.ended_within(Duration::from_secs(3));
     given_back(&console);
     assert_eq!(server.row("drones", "drone-001")["status"], "STANDBY");

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ServiceError;
-use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, Value, merge::Clash};
+pub use super::outbox::*;
+use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, Value};
 
 /// Which front speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -262,92 +263,6 @@ pub struct Choice {
     pub note: String,
     /// Why it cannot be chosen.
     pub why_not: Option<String>,
-}
-
-/// One edit of the outbox, in words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OutboxLine {
-    /// Its number: what `Settle` and `Export` name it by.
-    pub edit: u64,
-    pub key: Key,
-    /// What the row is called, even where it is gone.
-    pub label: String,
-    pub what: String,
-    pub state: EditState,
-    pub at: Stamp,
-}
-
-/// An edit that needs a person: what was wanted, what the server has, and what can be decided.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Card {
-    pub edit: u64,
-    pub line: OutboxLine,
-    /// Of a conflict, the columns on which others disagree.
-    pub fields: Vec<CardField>,
-    /// Why it was done, in the person's own words.
-    pub reason: Option<String>,
-    /// Later edits that wait for the decision.
-    pub behind: usize,
-    /// What is open; `Set` always is where the row is there.
-    pub decisions: Vec<Decision>,
-}
-
-/// One column of a conflict, in words and as stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CardField {
-    pub name: String,
-    pub title: String,
-    pub base: String,
-    pub mine: String,
-    pub theirs: String,
-    pub values: Clash,
-}
-
-/// What a person makes of an edit that needs them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "decision", rename_all = "snake_case")]
-pub enum Decision {
-    /// Send it again as it was meant, on top of what is there now.
-    Mine,
-    /// Give way in the columns on which others disagree; what is left of the edit is sent.
-    Theirs,
-    /// These values instead.
-    Set {
-        fields: Fields,
-    },
-    /// Make the row, which was deleted, once more.
-    CreateAgain,
-    Discard,
-}
-
-/// How an edit stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum EditState {
-    Waiting,
-    Sending,
-    /// In; shown until a pull has brought it back.
-    Confirmed,
-    /// It depends on an edit that did not get in.
-    Blocked,
-    Conflict {
-        fields: BTreeMap<String, Clash>,
-        /// Assignments that would go with it and that somebody made since, by name.
-        drops: Vec<String>,
-        by: Option<String>,
-        at: Option<Stamp>,
-    },
-    Refused {
-        field: Option<String>,
-        message: String,
-    },
-    Gone,
-}
-
-impl EditState {
-    pub fn needs_you(&self) -> bool {
-        matches!(self, Self::Conflict { .. } | Self::Refused { .. } | Self::Gone)
-    }
 }
 
 /// How the console stands; the state line is made of it by `status::line`.

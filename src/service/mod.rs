@@ -15,6 +15,7 @@ mod detail;
 mod error;
 mod explain;
 mod list;
+pub mod outbox;
 mod session;
 mod standing;
 pub mod status;

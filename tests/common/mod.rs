@@ -16,6 +16,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
 
 pub const FLYOS: &str = env!("CARGO_BIN_EXE_flyos");
 pub const PASSWORD: &str = "FlyOS2025!";
@@ -169,7 +171,7 @@ impl Console {
     }
 
     pub fn kill(&mut self) {
-        signal(self.pid(), "KILL");
+        signal(self.pid(), Signal::KILL);
         drop(self.child.wait());
     }
 
@@ -210,9 +212,9 @@ impl Drop for Console {
     }
 }
 
-pub fn signal(pid: u32, name: &str) {
-    let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
-    assert!(status.is_ok_and(|status| status.success()), "kill -{name} {pid}");
+pub fn signal(pid: u32, signal: Signal) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("the id of a process");
+    kill_process(pid, signal).unwrap_or_else(|error| panic!("{signal:?} to {pid:?}: {error}"));
 }
 
 /// `flyos sandbox` as a process of its own.
@@ -254,7 +256,7 @@ impl Server {
     }
 
     pub fn stop(mut self) {
-        signal(self.child.id(), "TERM");
+        signal(self.child.id(), Signal::TERM);
         self.child.wait().expect("it ends");
     }
 

@@ -178,8 +178,13 @@ impl Cluster {
     }
 }
 
-/// Where the programs of the newest PostgreSQL are.
+/// Where the programs of PostgreSQL are: in `FLYOS_PG_BIN`, or on the path, or the newest that Debian has installed.
 pub fn binaries() -> PathBuf {
+    if let Some(folder) = std::env::var_os("FLYOS_PG_BIN").filter(|folder| !folder.is_empty()) {
+        let initdb = Path::new(&folder).join("initdb").canonicalize();
+        let initdb = initdb.unwrap_or_else(|error| panic!("FLYOS_PG_BIN: no initdb there: {error}"));
+        return initdb.parent().expect("a program is in a folder").to_owned();
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path).map(|folder| folder.join("initdb"));
     let mut debian: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")

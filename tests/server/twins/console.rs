@@ -4,6 +4,8 @@
 use flyos::domain::{Change, Fields, Intent, Key, Kind};
 use flyos::service::{Action, EditState, ErrorKind, Front, Link};
 use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{
@@ -28,6 +30,37 @@ const NEVER_MS: u64 = 600_000;
 fn console(server: &impl Server, home: &TempDir, email: &str, poll_ms: u64) -> Person {
     let address = Address { url: server.url(), key: server.publishable_key() };
     Person::polling(home.path(), &address, poll_ms).synced(email)
+}
+
+/// The way to a server, which can be shut: what is edited then is decided on what was known before.
+struct Way {
+    url: String,
+    open: watch::Sender<bool>,
+}
+
+impl Way {
+    async fn to(server: &impl Server) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("it listens"));
+        let behind = server.url().trim_start_matches("http://").to_owned();
+        let (open, watched) = watch::channel(true);
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let (mut watched, behind) = (watched.clone(), behind.clone());
+                tokio::spawn(async move {
+                    let pass = async {
+                        let mut far = TcpStream::connect(behind).await?;
+                        tokio::io::copy_bidirectional(&mut near, &mut far).await
+                    };
+                    tokio::select! {
+                        _ = pass => {}
+                        _ = watched.wait_for(|open| !open) => {}
+                    }
+                });
+            }
+        });
+        Self { url, open }
+    }
 }
 
 fn now(person: &Person) {
@@ -89,8 +122,11 @@ async fn what_one_edits_the_others_see(server: &impl Server) {
 
 async fn edits_that_do_not_get_in_are_kept_and_shown(server: &impl Server) {
     let home = home();
-    let hq = console(server, &home, MAIN, NEVER_MS);
+    let way = Way::to(server).await;
+    let address = Address { url: way.url.clone(), key: server.publishable_key() };
+    let hq = Person::polling(home.path(), &address, NEVER_MS).synced(MAIN);
     // Meanwhile, elsewhere, and this console has not heard of it.
+    way.open.send_replace(false);
     admin_update(server, &drone("drone-006"), &[("status", "STANDBY")]).await;
     let person = |email: &str| {
         super::fields(&[
@@ -109,6 +145,8 @@ async fn edits_that_do_not_get_in_are_kept_and_shown(server: &impl Server) {
     hq.set(drone("drone-006"), "status", "OFFLINE").expect("saved");
     hq.set(drone("drone-029"), "status", "OFFLINE").expect("saved");
     hq.set(drone("drone-007"), "status", "ACTIVE").expect("saved");
+    way.open.send_replace(true);
+    now(&hq);
     hq.wait("three decisions", |service| service.status().needs_you == 3);
     let lines = hq.service.outbox(&hq.service.ctx(Front::Test));
     let state = |key: &Key| &lines.iter().find(|line| line.key == *key).expect("it is kept").state;
