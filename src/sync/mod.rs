@@ -17,8 +17,12 @@
 //! * Who loses the right to work (`inactive`, `no_profile`, fewer scopes) loses it here at once, also for the next
 //!   start without a line.
 //!
-//! Not yet: deciding on what needs a person, folding of unsent edits, offering again what a restored server has
-//! forgotten, digests, the lease.
+//! * Adjacent unsent edits of a row are folded when they are about to be frozen, and never later.
+//! * A server that was restored is sent again what it had taken, under the old ids: it knows by its claims which of
+//!   that it still has. Meanwhile these edits are not shown on top of the rows, which most likely have them.
+//! * A decision on an edit keeps its place in the outbox and gets new ids; later edits of the row follow it.
+//!
+//! Not yet: digests, the lease.
 
 pub mod engine;
 pub mod exchange;

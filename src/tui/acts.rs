@@ -86,6 +86,10 @@ impl App {
             Act::TabPrevious => return self.turn_to_tab((self.tab + TABS.len() - 1) % TABS.len()),
             Act::SyncNow => return vec![self.submit(Action::SyncNow)],
             Act::SignOut => self.ask_to_sign_out(),
+            Act::Decide => return self.ask_cards(),
+            Act::Undo => return vec![self.submit(Action::Undo)],
+            Act::Redo => return vec![self.submit(Action::Redo)],
+            Act::Traffic => self.open_traffic(),
             Act::Back => return self.go_back(),
             _ => {
                 return match self.context() {
@@ -257,6 +261,7 @@ impl App {
             Act::Accept if !self.detail.focused && self.list().key.is_none() => {
                 Some(texts::NOTHING_SELECTED.to_owned())
             }
+            Act::Decide if self.status.needs_you == 0 => Some(texts::NOTHING_TO_DECIDE.to_owned()),
             _ => None,
         }
     }
@@ -395,6 +400,20 @@ impl App {
                 self.list_mut().set_sort(choice.value.as_deref().unwrap_or_default());
                 return vec![self.ask_list()];
             }
+            picker::Goal::Cards(cards) => {
+                let cards = cards.clone();
+                self.card_chosen(&cards, choice.value.as_deref());
+                return Vec::new();
+            }
+            picker::Goal::Decide(card) => {
+                let card = card.clone();
+                return self.decided(&card, choice.value.as_deref());
+            }
+            picker::Goal::Column(card, chosen) => {
+                let (card, chosen) = (card.clone(), chosen.clone());
+                return self.column_chosen(&card, chosen, choice.value.as_deref());
+            }
+            picker::Goal::Traffic => return self.traffic_chosen(choice.value.as_deref()),
             picker::Goal::Status(key, on) => {
                 seen.insert("status".to_owned(), on.clone());
                 let set = Fields::from([("status".to_owned(), choice.value.clone())]);

@@ -77,6 +77,7 @@ impl App {
             (Why::Unassign(key), Answer::Show(Some(shown))) => self.pick_unassign(key, &shown),
             (Why::Pick(picker, on), Answer::Choices(choices)) => self.open_picker(*picker, choices, &on),
             (Why::Delete(key, label), Answer::Consequences(lines)) => self.confirm_delete(key, &label, lines),
+            (Why::Cards(about), Answer::Cards(cards)) => self.take_cards(about.as_ref(), cards),
             (Why::FormFollows, Answer::Consequences(lines)) => {
                 if let Some(Popup::Form(form)) = self.popups.last_mut() {
                     form.consequences = lines;

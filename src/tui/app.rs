@@ -60,6 +60,8 @@ pub enum Why {
     Delete(Key, String),
     /// For the form on top.
     FormFollows,
+    /// To decide on them, those of that row first.
+    Cards(Option<Key>),
 }
 
 impl PartialEq for super::popups::Picker {

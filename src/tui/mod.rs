@@ -9,6 +9,7 @@ mod acts;
 mod answers;
 mod app;
 mod backend;
+mod decide;
 mod decode;
 mod draw;
 mod effects;

@@ -17,9 +17,9 @@ use super::press::{Code, Press};
 use super::theme::Theme;
 use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, merge::Clash};
 use crate::service::{
-    Account, Action, Answer, Choice, Detail, DetailLine, Done, EditState, ErrorKind, Event, Link, ListPage,
-    ListQuery, Mark, OutboxLine, ProjectView, Query, Related, RowView, ServiceError, Setup, Status,
-    TrainingHint, Verb, VerbState,
+    Account, Action, Answer, Card, CardField, Choice, Decision, Detail, DetailLine, Done, EditState,
+    ErrorKind, Event, Link, ListPage, ListQuery, Mark, OutboxLine, ProjectView, Query, Related, RowView,
+    ServiceError, Setup, Status, TrainingHint, Verb, VerbState,
 };
 
 /// Sat 21 Nov 2026, 13:30 UTC.
@@ -38,6 +38,8 @@ pub struct Fake {
     pub role: Role,
     /// What the next submission comes to; `None`: it is saved.
     pub refusal: Option<ServiceError>,
+    /// Edits that need a decision.
+    pub cards: Vec<Card>,
     pub actions: Vec<Action>,
     /// The rows that verbs were asked for, in order.
     pub verbs_asked: std::cell::RefCell<Vec<Option<Key>>>,
@@ -196,6 +198,7 @@ impl Default for Fake {
             role: Role::MainHq,
             refusal: None,
             verbs_asked: std::cell::RefCell::default(),
+            cards: Vec::new(),
             actions: Vec::new(),
         }
     }
@@ -362,9 +365,34 @@ impl Fake {
                 _ => Vec::new(),
             }),
             Query::Outbox => Answer::Outbox(Vec::new()),
-            Query::Cards => Answer::Cards(Vec::new()),
+            Query::Cards => Answer::Cards(self.cards.clone()),
             Query::Export { .. } => Answer::Export(String::new()),
         }
+    }
+}
+
+/// An edit of a drone on which two disagree in two columns.
+pub fn card() -> Card {
+    let line = conflict(&Key::drone("drone-004"));
+    let value = |text: &str| Some(text.to_owned());
+    let field = |name: &str, title: &str, base: &str, mine: &str, theirs: &str| CardField {
+        name: name.to_owned(),
+        title: title.to_owned(),
+        base: base.to_owned(),
+        mine: mine.to_owned(),
+        theirs: theirs.to_owned(),
+        values: Clash { base: value(base), mine: value(mine), theirs: value(theirs) },
+    };
+    Card {
+        edit: 7,
+        fields: vec![
+            field("model", "Model", "FlyOS_MQ5", "FlyOS_MQ7", "FlyOS_MQ9"),
+            field("status", "Status", "ACTIVE", "STANDBY", "OFFLINE"),
+        ],
+        reason: value("left engine"),
+        behind: 1,
+        decisions: vec![Decision::Mine, Decision::Theirs, Decision::Discard],
+        line,
     }
 }
 

@@ -66,6 +66,19 @@ pub fn too_small(state: &str) -> String {
     format!("{state} · {WINDOW_TOO_SMALL}")
 }
 
+pub const NOTHING_TO_DECIDE: &str = "Nothing needs a decision.";
+pub const DECIDE: &str = "What needs you";
+pub const TRAFFIC: &str = "Use of the line";
+
+/// Later edits wait for a decision.
+pub fn behind(count: usize) -> String {
+    if count == 1 {
+        "1 later edit waits for this.".to_owned()
+    } else {
+        format!("{count} later edits wait for this.")
+    }
+}
+
 /// What became of several edits at once.
 pub fn bulk(saved: usize, refused: usize) -> String {
     if refused == 0 {

@@ -3,8 +3,8 @@
 use ratatui::layout::Rect;
 
 use super::error_lines;
-use crate::domain::{Key, Value};
-use crate::service::{Choice, ServiceError};
+use crate::domain::{Fields, Key, Value};
+use crate::service::{Card, Choice, ServiceError};
 use crate::tui::texts;
 use crate::tui::widgets::text_field::TextField;
 use crate::tui::widgets::{Pen, after, centred, line, scroll};
@@ -19,11 +19,20 @@ pub enum Goal {
     Assign(Key),
     Unassign(Key),
     Sort,
+    /// One of the edits that need a decision.
+    Cards(Vec<Card>),
+    /// What to make of this one.
+    Decide(Box<Card>),
+    /// Whose value the next column gets; those that were chosen already.
+    Column(Box<Card>, Fields),
+    Traffic,
 }
 
 #[derive(Clone, Debug)]
 pub struct Picker {
     pub title: String,
+    /// What it is about, above the choices.
+    pub about: Vec<String>,
     pub filter: TextField,
     pub choices: Vec<Choice>,
     pub at: usize,
@@ -38,7 +47,22 @@ const ROWS_MAX: usize = 14;
 
 impl Picker {
     pub fn new(title: String, choices: Vec<Choice>, goal: Goal) -> Self {
-        Self { title, filter: TextField::default(), choices, at: 0, goal, saving: None, error: None }
+        Self {
+            title,
+            about: Vec::new(),
+            filter: TextField::default(),
+            choices,
+            at: 0,
+            goal,
+            saving: None,
+            error: None,
+        }
+    }
+
+    /// With some lines above the choices.
+    #[must_use]
+    pub fn about(self, about: Vec<String>) -> Self {
+        Self { about, ..self }
     }
 
     /// Starts on that value.
@@ -73,8 +97,17 @@ impl Picker {
         let shown = self.shown();
         let notes = self.notes(width.saturating_sub(4));
         // As high as all choices, so that it does not jump while the filter is typed.
-        let height = self.choices.len().clamp(1, ROWS_MAX) + notes.len().max(1) + 4;
+        let clean =
+            |text: &String| crate::tui::widgets::wrap(&pen.theme.clean(text), width.saturating_sub(4));
+        let about: Vec<String> = self.about.iter().flat_map(clean).collect();
+        let height = about.len() + self.choices.len().clamp(1, ROWS_MAX) + notes.len().max(1) + 4;
         let inside = pen.frame(centred(area, width, u16::try_from(height).unwrap_or(u16::MAX)), &self.title);
+        // Of a low window, the choices have at least half.
+        let told = u16::try_from(about.len()).unwrap_or(u16::MAX).min(inside.height / 2);
+        for (text, y) in about.iter().zip(0..told) {
+            pen.put(line(inside, y), text, pen.theme.plain());
+        }
+        let inside = Rect { y: inside.y + told, height: inside.height - told, ..inside };
         let used = pen.put(line(inside, 0), "/ ", pen.theme.strong());
         self.filter.draw(pen, after(line(inside, 0), used), true);
         let tail = u16::try_from(notes.len().max(1)).unwrap_or(1) + 1;

@@ -143,7 +143,7 @@ fn edit_lines(theme: Theme, edit: &OutboxLine, now: Stamp, zone: &TimeZone, widt
     }
 }
 
-const fn state_word(state: &EditState) -> &'static str {
+pub const fn state_word(state: &EditState) -> &'static str {
     match state {
         EditState::Waiting => "Unsent",
         EditState::Sending => "Not confirmed yet",
@@ -156,7 +156,7 @@ const fn state_word(state: &EditState) -> &'static str {
 }
 
 /// What is the matter, in sentences.
-fn state_lines(state: &EditState, now: Stamp, zone: &TimeZone) -> Vec<String> {
+pub fn state_lines(state: &EditState, now: Stamp, zone: &TimeZone) -> Vec<String> {
     let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
     match state {
         EditState::Conflict { fields, drops, by, at } => {

@@ -1,12 +1,14 @@
 //! What keys do: messages in, state and actions out.
 
 use crate::domain::{Intent, Key, Kind, Role};
-use crate::service::{Action, Answer, ErrorKind, Event, Query, ServiceError, Verb, VerbState};
+use crate::service::{
+    Action, Answer, Decision, ErrorKind, Event, Query, ServiceError, Traffic, Verb, VerbState,
+};
 use crate::tui::app::{Msg, Why};
 use crate::tui::decode::Input;
 use crate::tui::keys::Context;
 use crate::tui::popups::Popup;
-use crate::tui::testing::{Bench, Fake, refusal, status, training_setup};
+use crate::tui::testing::{Bench, Fake, card, refusal, status, training_setup};
 use crate::tui::theme::Theme;
 
 fn bench() -> Bench {
@@ -278,6 +280,42 @@ fn the_training_line_goes_and_comes() {
     assert!(bench.text().contains("F8 line off"));
     bench.keys("F8");
     assert_eq!(bench.fake.actions.last(), Some(&Action::TrainingLine { up: false }));
+}
+
+#[test]
+fn a_decision_is_one_answer_or_one_for_each_column() {
+    let start = || {
+        let fake = Fake { cards: vec![card()], ..Fake::default() };
+        Bench::signed_in_with(100, 30, Theme::default(), fake)
+    };
+    let mut bench = start();
+    bench.keys("! Enter");
+    let settled = |decision| Some(Action::Settle { edit: 7, decision });
+    assert_eq!(bench.fake.actions.last().cloned(), settled(Decision::Mine));
+    assert!(bench.app.popups.is_empty() && bench.text().contains("done"));
+    let mut bench = start();
+    bench.keys("! Down Down Enter Enter Down Enter");
+    let fields = [("model", "FlyOS_MQ7"), ("status", "OFFLINE")];
+    let fields = fields.map(|(name, value)| (name.to_owned(), Some(value.to_owned()))).into();
+    assert_eq!(bench.fake.actions.last().cloned(), settled(Decision::Set { fields }));
+    let mut bench = start();
+    bench.fake.refusal = Some(refusal(Some("username"), "Username x is too short."));
+    bench.keys("! End Down Down Down Enter");
+    assert_eq!(bench.fake.actions.last().cloned(), settled(Decision::Discard));
+    assert!(bench.text().contains("too short"), "a refusal stays beside the answers");
+    let mut bench = Bench::signed_in(100, 30);
+    bench.keys("!");
+    assert!(bench.app.popups.is_empty() && bench.text().contains("Nothing needs a decision"));
+}
+
+#[test]
+fn undo_redo_and_the_use_of_the_line_are_asked_for() {
+    let mut bench = Bench::signed_in(100, 30);
+    bench.keys("z Z");
+    assert_eq!(bench.fake.actions, [Action::Undo, Action::Redo]);
+    bench.keys("t Down Down Enter");
+    assert_eq!(bench.fake.actions.last(), Some(&Action::SetTraffic { traffic: Traffic::Held }));
+    assert!(bench.app.popups.is_empty());
 }
 
 #[test]

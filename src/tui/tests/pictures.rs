@@ -1,9 +1,9 @@
 //! The pictures: what a person sees after some keys. Read them when they change.
 
 use crate::domain::Role;
-use crate::service::{ErrorKind, Event, ServiceError, Setup};
+use crate::service::{Card, ErrorKind, Event, ServiceError, Setup};
 use crate::tui::app::Msg;
-use crate::tui::testing::{Bench, Fake, refusal, training_setup};
+use crate::tui::testing::{Bench, Fake, card, refusal, training_setup};
 use crate::tui::theme::Theme;
 
 const SIZES: [(u16, u16); 2] = [(100, 30), (80, 24)];
@@ -150,6 +150,23 @@ fn what_the_role_may_not_is_told() {
         keep("role_menu", &bench);
         bench.keys("Esc e Right Up");
         keep("role_form", &bench);
+    }
+}
+
+#[test]
+fn what_needs_somebody_is_decided_in_words() {
+    for (width, height) in SIZES {
+        let other = Card { edit: 8, ..card() };
+        let fake = Fake { cards: vec![card(), other], ..Fake::default() };
+        let mut bench = Bench::signed_in_with(width, height, Theme::default(), fake);
+        bench.keys("!");
+        keep("decide_which", &bench);
+        bench.keys("Down Enter");
+        keep("decide", &bench);
+        bench.keys("Down Down Enter");
+        keep("decide_column", &bench);
+        bench.keys("Esc t");
+        keep("traffic", &bench);
     }
 }
 

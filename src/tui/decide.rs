@@ -1,0 +1,165 @@
+//! Deciding on what needs a person, undoing, and how freely the line is used.
+//!
+//! A decision is taken in one or two lists: which edit, where several need one, then what to make of it. Every answer
+//! says what it does with the values in question, so nobody has to know words like "theirs".
+
+use super::app::{App, Effect, Effects, Why};
+use super::popups::picker::Goal;
+use super::popups::{Picker, Popup};
+use super::screens::detail;
+use super::texts;
+use crate::domain::{Fields, Key};
+use crate::service::{Action, Card, CardField, Choice, Decision, Query, Traffic};
+
+/// The modes of the line: as stored in a choice, as called, and what it does.
+const TRAFFIC: [(Traffic, &str, &str); 3] = [
+    (Traffic::Normal, "normal", "hears of changes at once"),
+    (Traffic::Sparing, "sparing", "asks every 10 minutes, edits go at once"),
+    (Traffic::Held, "held", "nothing goes out but on F5"),
+];
+
+fn choice(value: &str, label: impl Into<String>, note: impl Into<String>) -> Choice {
+    Choice { value: Some(value.to_owned()), label: label.into(), note: note.into(), why_not: None }
+}
+
+impl App {
+    pub(super) fn ask_cards(&self) -> Effects {
+        vec![Effect::Ask(Why::Cards(self.subject()), Query::Cards)]
+    }
+
+    /// The edits that need a person: those of the row first, and straight to the only one.
+    pub(super) fn take_cards(&mut self, about: Option<&Key>, mut cards: Vec<Card>) {
+        let own: Vec<Card> = cards.iter().filter(|card| Some(&card.line.key) == about).cloned().collect();
+        if !own.is_empty() {
+            cards = own;
+        }
+        match cards.len() {
+            0 => self.toast = Some(texts::NOTHING_TO_DECIDE.to_owned()),
+            1 => self.open_card(&cards.swap_remove(0)),
+            _ => {
+                let choices = cards.iter().map(|card| {
+                    let state = detail::state_word(&card.line.state);
+                    choice(
+                        &card.edit.to_string(),
+                        card.line.label.clone(),
+                        format!("{state}: {}", card.line.what),
+                    )
+                });
+                let picker = Picker::new(texts::DECIDE.to_owned(), choices.collect(), Goal::Cards(cards));
+                self.popups.push(Popup::Picker(picker));
+            }
+        }
+    }
+
+    /// What can be made of one edit.
+    pub(super) fn open_card(&mut self, card: &Card) {
+        let mut about = vec![format!("You wanted: {}", card.line.what)];
+        about.extend(card.reason.iter().map(|reason| format!("Why: {reason}")));
+        about.extend(detail::state_lines(&card.line.state, self.now, &self.zone));
+        if card.behind > 0 {
+            about.push(texts::behind(card.behind));
+        }
+        let mut choices: Vec<Choice> =
+            card.decisions.iter().map(|decision| words(decision, &card.fields)).collect();
+        if card.fields.len() > 1 {
+            let at = choices.len().saturating_sub(1);
+            choices.insert(at, choice("columns", "Choose column by column", ""));
+        }
+        let title = format!("{}: {}", card.line.label, detail::state_word(&card.line.state));
+        let picker = Picker::new(title, choices, Goal::Decide(Box::new(card.clone()))).about(about);
+        self.popups.push(Popup::Picker(picker));
+    }
+
+    /// An edit was chosen from the list of those that need a person.
+    pub(super) fn card_chosen(&mut self, cards: &[Card], value: Option<&str>) {
+        let card = value.and_then(|edit| cards.iter().find(|card| card.edit.to_string() == edit));
+        if let Some(card) = card {
+            self.popups.pop();
+            self.open_card(card);
+        }
+    }
+
+    /// An answer was chosen: it is carried out, or leads on to the columns.
+    pub(super) fn decided(&mut self, card: &Card, value: Option<&str>) -> Effects {
+        let decision = match value {
+            Some("mine") => Decision::Mine,
+            Some("theirs") => Decision::Theirs,
+            Some("again") => Decision::CreateAgain,
+            Some("discard") => Decision::Discard,
+            _ => {
+                self.popups.pop();
+                self.open_column(card, Fields::new());
+                return Vec::new();
+            }
+        };
+        self.settle(card.edit, decision)
+    }
+
+    /// The next column to choose a value for.
+    fn open_column(&mut self, card: &Card, chosen: Fields) {
+        let Some(field) = card.fields.iter().find(|field| !chosen.contains_key(&field.name)) else { return };
+        let choices = vec![
+            choice("mine", field.mine.clone(), "yours"),
+            choice("theirs", field.theirs.clone(), "what is there now"),
+        ];
+        let title = format!("{}: {}", card.line.label, field.title);
+        let goal = Goal::Column(Box::new(card.clone()), chosen);
+        self.popups.push(Popup::Picker(Picker::new(title, choices, goal)));
+    }
+
+    pub(super) fn column_chosen(&mut self, card: &Card, mut chosen: Fields, value: Option<&str>) -> Effects {
+        let Some(field) = card.fields.iter().find(|field| !chosen.contains_key(&field.name)) else {
+            return Vec::new();
+        };
+        let clash = &field.values;
+        let kept = if value == Some("mine") { clash.mine.clone() } else { clash.theirs.clone() };
+        chosen.insert(field.name.clone(), kept);
+        if chosen.len() < card.fields.len() {
+            self.popups.pop();
+            self.open_column(card, chosen);
+            return Vec::new();
+        }
+        self.settle(card.edit, Decision::Set { fields: chosen })
+    }
+
+    fn settle(&mut self, edit: u64, decision: Decision) -> Effects {
+        let effect = self.submit(Action::Settle { edit, decision });
+        if let Some(Popup::Picker(picker)) = self.popups.last_mut() {
+            picker.saving = Some(self.submitted);
+            picker.error = None;
+        }
+        vec![effect]
+    }
+
+    pub(super) fn open_traffic(&mut self) {
+        let choices = TRAFFIC.iter().map(|(_, name, what)| choice(name, *name, *what)).collect();
+        let now = TRAFFIC.iter().find(|(traffic, ..)| *traffic == self.status.traffic);
+        let on = now.map(|(_, name, _)| (*name).to_owned());
+        let picker = Picker::new(texts::TRAFFIC.to_owned(), choices, Goal::Traffic).on(&on);
+        self.popups.push(Popup::Picker(picker));
+    }
+
+    pub(super) fn traffic_chosen(&mut self, value: Option<&str>) -> Effects {
+        self.popups.pop();
+        let chosen = TRAFFIC.iter().find(|(_, name, _)| Some(*name) == value);
+        chosen
+            .map(|(traffic, ..)| self.submit(Action::SetTraffic { traffic: *traffic }))
+            .into_iter()
+            .collect()
+    }
+}
+
+/// A decision in words, with what it does to the values.
+fn words(decision: &Decision, fields: &[CardField]) -> Choice {
+    let values = |which: fn(&CardField) -> &String| {
+        let each = fields.iter().map(|field| format!("{} {}", field.title.to_lowercase(), which(field)));
+        each.collect::<Vec<_>>().join(", ")
+    };
+    match decision {
+        Decision::Mine if fields.is_empty() => choice("mine", "Send it again", "as it is"),
+        Decision::Mine => choice("mine", "Keep mine", values(|field| &field.mine)),
+        Decision::Theirs => choice("theirs", "Take theirs", values(|field| &field.theirs)),
+        Decision::CreateAgain => choice("again", "Make it once more", "with your change"),
+        Decision::Set { .. } | Decision::Discard => choice("discard", "Discard my edit", "it is let go of"),
+    }
+}
