@@ -19,6 +19,7 @@
 
 pub mod assignment;
 pub mod change;
+pub mod digest;
 pub mod drone;
 pub mod field;
 pub mod intent;

@@ -254,8 +254,7 @@ pub struct DigestRequest {
     pub tables: Vec<Kind>,
 }
 
-/// Per table, per bucket (0 to 255, in text): how many rows and the xor of their hashes, in decimal.
-pub type Digests = BTreeMap<Kind, BTreeMap<String, (u64, String)>>;
+pub use crate::domain::digest::Digests;
 
 /// What a digest answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ServiceError;
+pub use super::line::RunView;
 pub use super::outbox::*;
 use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, Value};
 
@@ -54,6 +55,12 @@ pub enum Action {
     Settle { edit: u64, decision: Decision },
     /// Asks for a pull and a push now.
     SyncNow,
+    /// Compares the rows here with the server's; where they differ, all are loaded anew. `Event::Told` says how it ended.
+    Verify,
+    /// Loads everything anew, beside what is shown. Edits that wait stay.
+    Reload,
+    /// Sends an edit now that was to be sent again later.
+    Retry { edit: u64 },
     /// How freely the line is used, until the session ends or it is said anew.
     SetTraffic { traffic: Traffic },
     /// Ends the session; what this machine has is kept.
@@ -136,6 +143,8 @@ pub enum Query {
     },
     /// Edits that wait, are on their way, or need a decision.
     Outbox,
+    /// What the line was used for in this session.
+    Runs,
     /// Edits that need a decision, with what can be decided.
     Cards,
     /// Edits of the outbox as JSON lines, to be kept or done by hand; all of them where none is named.
@@ -154,6 +163,7 @@ pub enum Answer {
     Choices(Vec<Choice>),
     Consequences(Vec<String>),
     Outbox(Vec<OutboxLine>),
+    Runs(Vec<RunView>),
     Cards(Vec<Card>),
     Export(String),
 }
@@ -276,6 +286,8 @@ pub struct Status {
     pub sending: usize,
     pub needs_you: usize,
     pub traffic: Traffic,
+    /// Bytes that went over the line in this session, up and down, about.
+    pub bytes: u64,
     /// Why the last edit could not be saved, until one could be.
     pub not_saved: Option<String>,
     /// In training: whether the line is up.
@@ -340,6 +352,8 @@ pub enum Event {
     Data,
     /// The status changed.
     Status,
+    /// What came of something that went on in the background, in words.
+    Told(String),
     /// An action that was submitted came to this.
     Done {
         op: Uuid,

@@ -14,6 +14,7 @@ pub mod config;
 mod detail;
 mod error;
 mod explain;
+pub mod line;
 mod list;
 pub mod outbox;
 mod session;
@@ -38,6 +39,7 @@ pub use crate::session::Clock;
 use crate::store::Store;
 use crate::store::entry::Edit;
 use crate::store::replica::Replica;
+use crate::sync::runner::Ask;
 
 /// The columns a list of that kind can show, filter and sort by, in order of importance. `region`,
 /// `operator`, `drones`, `users` are computed; `changed` is `updated_at` or `assigned_at`.
@@ -136,7 +138,10 @@ impl Service {
             Action::Settle { edit, decision } => {
                 self.at_desk(done, move |store, _| cards::settle(store, edit, &decision));
             }
-            Action::SyncNow => done(self.inner.sync_now().map(|()| Done::SyncAsked)),
+            Action::SyncNow => done(self.inner.ask(Ask::SyncNow).map(|()| Done::SyncAsked)),
+            Action::Verify => done(self.inner.ask(Ask::Verify).map(|()| Done::SyncAsked)),
+            Action::Reload => done(self.inner.ask(Ask::Reload).map(|()| Done::SyncAsked)),
+            Action::Retry { edit } => done(self.inner.ask(Ask::Retry(edit)).map(|()| Done::SyncAsked)),
             Action::SignOut => {
                 Inner::sign_out(&self.inner);
                 done(Ok(Done::SignedOut));
@@ -192,6 +197,7 @@ impl Service {
             }
             Query::Consequences { intent } => Answer::Consequences(self.consequences(ctx, intent)),
             Query::Outbox => Answer::Outbox(self.outbox(ctx)),
+            Query::Runs => Answer::Runs(self.runs()),
             Query::Cards => Answer::Cards(self.cards(ctx)),
             Query::Export { edits } => Answer::Export(self.export(ctx, edits)),
         })
@@ -235,6 +241,11 @@ impl Service {
             replica.outbox().rev().map(|pending| words::outbox_line(replica, pending)).collect()
         };
         self.inner.look(lines).unwrap_or_default()
+    }
+
+    /// What the line was used for in this session, newest first.
+    pub fn runs(&self) -> Vec<RunView> {
+        self.inner.runs()
     }
 
     /// Edits that need a decision, oldest first.

@@ -10,8 +10,8 @@ use super::list::Lists;
 use super::standing::State;
 use super::undo::Past;
 use super::{
-    Account, Config, Done, ErrorKind, Event, Folders, Link, ProjectConfig, ServiceError, Setup, Status,
-    Traffic, TrainingHint, cells, explain, read, write,
+    Config, Done, ErrorKind, Event, Folders, ProjectConfig, RunView, ServiceError, Setup, Traffic,
+    TrainingHint, explain, line, read, write,
 };
 use crate::remote::{Client, Project, ProjectProblem};
 use crate::session::{self, Clock, Open};
@@ -47,8 +47,8 @@ pub(super) struct Inner {
     pub(super) lists: Lists,
     config: RwLock<Config>,
     sink: RwLock<Option<Sink>>,
-    session: RwLock<Option<Session>>,
-    state: RwLock<State>,
+    pub(super) session: RwLock<Option<Session>>,
+    pub(super) state: RwLock<State>,
     /// What was done in this session, for undoing it. The desk's thread alone uses it.
     pub(super) past: Mutex<Past>,
     runtime: tokio::runtime::Handle,
@@ -56,9 +56,9 @@ pub(super) struct Inner {
 }
 
 /// The session that is open.
-struct Session {
-    project: String,
-    email: String,
+pub(super) struct Session {
+    pub(super) project: String,
+    pub(super) email: String,
     open: Open,
     asks: mpsc::Sender<Ask>,
 }
@@ -301,12 +301,18 @@ impl Inner {
         });
     }
 
-    pub(super) fn sync_now(&self) -> Result<(), ServiceError> {
+    /// Hands a wish on to the runner; an error where nobody is signed in.
+    pub(super) fn ask(&self, ask: Ask) -> Result<(), ServiceError> {
         if self.desk().is_none() {
             return Err(explain::signed_out());
         }
-        self.ask_runner(Ask::SyncNow);
+        self.ask_runner(ask);
         Ok(())
+    }
+
+    /// The runs of this session, newest first.
+    pub(super) fn runs(&self) -> Vec<RunView> {
+        read(&self.state, |state| state.history.runs().rev().map(line::view).collect())
     }
 
     pub(super) fn set_traffic(&self, traffic: Traffic) -> Result<(), ServiceError> {
@@ -364,6 +370,8 @@ impl Inner {
         match told {
             Told::Data => self.emit(Event::Data),
             Told::Line(line) => self.line_changed(line),
+            Told::Run(run) => return write(&self.state, |state| state.history.add(run)),
+            Told::Verified(verdict) => self.emit(Event::Told(line::verdict(verdict))),
             Told::Progress(progress) => write(&self.state, |state| state.progress = progress),
             Told::DiskTrouble(why) => write(&self.state, |state| state.not_saved = Some(why)),
             Told::CacheTrouble(why) => {
@@ -380,39 +388,5 @@ impl Inner {
         let now = self.settings.clock.now();
         let as_of = self.look(|replica| replica.meta().as_of).flatten();
         write(&self.state, |state| state.line_changed(line, now, as_of));
-    }
-
-    // ---- status ----
-
-    pub(super) fn status(&self) -> Status {
-        let now = self.settings.clock.now();
-        let counts =
-            self.look(|replica| (replica.counts(), replica.meta().as_of, replica.outbox().next().is_some()));
-        let ((waiting, sending, needs_you), as_of, _) = counts.unwrap_or_default();
-        let account = self.account();
-        read(&self.state, |state| Status {
-            link: if account.is_none() { Link::SignedOut } else { state.link(now) },
-            account,
-            as_of,
-            waiting,
-            sending,
-            needs_you,
-            traffic: state.traffic,
-            not_saved: state.not_saved.clone(),
-            training_line: state.training_line,
-        })
-    }
-
-    fn account(&self) -> Option<Account> {
-        let (project, email) = read(&self.session, |session| {
-            session.as_ref().map(|session| (session.project.clone(), session.email.clone()))
-        })?;
-        let (actor, region) = self.look(|replica| {
-            let actor = replica.actor();
-            let region =
-                actor.and_then(|actor| actor.region).map(|id| cells::region_name(replica.view(), Some(id)));
-            (actor, region)
-        })?;
-        Some(Account { project, email, user: actor.map(|a| a.user), role: actor.map(|a| a.role), region })
     }
 }

@@ -1,9 +1,11 @@
 //! How the line and the disk stand, as the runner and the desk told it last.
 
-use super::{Link, Traffic};
+use super::session::Inner;
+use super::{Account, Link, Status, Traffic, cells, read};
 use crate::domain::Stamp;
 use crate::remote::wire::Progress;
 use crate::sync::engine::{Line, Stop};
+use crate::sync::history::History;
 
 /// What the status is made of, beside the counts.
 pub(super) struct State {
@@ -15,6 +17,8 @@ pub(super) struct State {
     pub(super) not_saved: Option<String>,
     pub(super) training_line: Option<bool>,
     pub(super) traffic: Traffic,
+    /// What the line was used for in this session.
+    pub(super) history: History,
     /// Counts sign-ins, so that a late answer of an earlier one is known as such.
     pub(super) attempt: u64,
 }
@@ -29,6 +33,7 @@ impl State {
             not_saved: None,
             training_line: training.then_some(true),
             traffic: Traffic::Normal,
+            history: History::default(),
             attempt: 0,
         }
     }
@@ -38,6 +43,7 @@ impl State {
         (self.line, self.line_since, self.next_try) = (Line::Unknown, None, None);
         (self.progress, self.not_saved) = (None, None);
         self.traffic = Traffic::Normal;
+        self.history = History::default();
     }
 
     pub(super) fn line_changed(&mut self, line: Line, now: Stamp, as_of: Option<Stamp>) {
@@ -72,5 +78,40 @@ impl State {
             Line::Stopped(Stop::NoProfile) => Link::NoProfile,
             Line::Stopped(Stop::Configuration { why }) => Link::CannotSync { why: why.clone() },
         }
+    }
+}
+
+impl Inner {
+    pub(super) fn status(&self) -> Status {
+        let now = self.settings.clock.now();
+        let counts =
+            self.look(|replica| (replica.counts(), replica.meta().as_of, replica.outbox().next().is_some()));
+        let ((waiting, sending, needs_you), as_of, _) = counts.unwrap_or_default();
+        let account = self.account();
+        read(&self.state, |state| Status {
+            link: if account.is_none() { Link::SignedOut } else { state.link(now) },
+            account,
+            as_of,
+            waiting,
+            sending,
+            needs_you,
+            traffic: state.traffic,
+            bytes: state.history.bytes().total(),
+            not_saved: state.not_saved.clone(),
+            training_line: state.training_line,
+        })
+    }
+
+    fn account(&self) -> Option<Account> {
+        let (project, email) = read(&self.session, |session| {
+            session.as_ref().map(|session| (session.project.clone(), session.email.clone()))
+        })?;
+        let (actor, region) = self.look(|replica| {
+            let actor = replica.actor();
+            let region =
+                actor.and_then(|actor| actor.region).map(|id| cells::region_name(replica.view(), Some(id)));
+            (actor, region)
+        })?;
+        Some(Account { project, email, user: actor.map(|a| a.user), role: actor.map(|a| a.role), region })
     }
 }

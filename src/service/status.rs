@@ -52,7 +52,8 @@ pub fn line(status: &Status, now: Stamp, zone: &jiff::tz::TimeZone) -> String {
         Link::NoProfile => vec![Some("NO PROFILE: ask headquarters to make yours".to_owned()), kept],
     };
     parts.push(needs);
-    parts.push((status.traffic == Traffic::Sparing).then(|| "sparing".to_owned()));
+    let spent = || format!("sparing, {} so far", super::line::bytes(status.bytes));
+    parts.push((status.traffic == Traffic::Sparing).then(spent));
     let line = parts.into_iter().flatten().collect::<Vec<_>>().join(" · ");
     match &status.not_saved {
         Some(why) => format!("NOT SAVED: {why} · {line}"),
@@ -147,6 +148,7 @@ mod tests {
             not_saved: None,
             training_line: None,
             traffic: Traffic::Normal,
+            bytes: 12_400,
         }
     }
 
@@ -189,7 +191,7 @@ mod tests {
             ),
             (
                 Status { traffic: Traffic::Sparing, ..status(Link::Online, (0, 0, 0)) },
-                "ONLINE · up to date · 13:16 · sparing",
+                "ONLINE · up to date · 13:16 · sparing, 12 kB so far",
             ),
             (
                 Status { not_saved: Some("the disk is full".to_owned()), ..status(down, (1, 0, 0)) },

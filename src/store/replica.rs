@@ -23,8 +23,9 @@ use uuid::Uuid;
 use self::outbox::HeldUp;
 use super::cache::{CachedRow, Meta, Who};
 use super::entry::{Edit, Entry, Seen};
+use crate::domain::digest::{self, Digests};
 use crate::domain::merge::Clash;
-use crate::domain::{Actor, Change, Fields, Key, Op, Reason, Record, Stamp, World, rules, undo};
+use crate::domain::{Actor, Change, Fields, Key, Kind, Op, Reason, Record, Stamp, World, rules, undo};
 
 /// What became of an edit so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,6 +178,16 @@ impl Replica {
         let refused =
             || self.edits_of(key).flat_map(|pending| &pending.edit.changes).find(|change| change.key == *key);
         self.base_row(key).or_else(|| refused().and_then(new_row))
+    }
+
+    /// How many of the server's rows are here.
+    pub fn rows(&self) -> usize {
+        self.base.len()
+    }
+
+    /// The digest of the server's rows as they are here, to compare with the server's own.
+    pub fn digest(&self) -> Digests {
+        digest::digest(&Kind::ALL, self.base.iter().map(|(key, base)| (key, base.v)))
     }
 
     /// Does the server know this row, as far as we do?

@@ -17,6 +17,10 @@ const NUDGE_GAP_MS: u64 = 150;
 /// Spread of the nudged pulls of many consoles, in ms.
 const NUDGE_JITTER_MS: u64 = 60;
 
+/// How often the rows here are compared with the server's, in ms, and how soon again after a failure.
+const VERIFY_MS: u64 = 24 * 3600 * 1000;
+const VERIFY_RETRY_MS: u64 = 3600 * 1000;
+
 /// Spread of the pulls of many consoles whose sockets closed at once, in ms.
 const SOCKET_DOWN_JITTER_MS: u64 = 1000;
 
@@ -41,24 +45,32 @@ impl Default for Rhythm {
 }
 
 /// What a failed exchange means for the next one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Trouble {
     /// Nobody answers: no line.
+    #[error("no line: {why}")]
     Unreachable { why: String },
     /// Somebody answers, but with a fault that passes.
+    #[error("{why}")]
     Fault { why: String, retry_after_ms: Option<u64> },
     /// The disk refused; the line is as it was.
+    #[error("the disk: {why}")]
     Disk { why: String },
     /// Traffic ends until a person acts.
+    #[error("{0}")]
     Stop(Stop),
 }
 
 /// Why traffic ended; in each case edits are kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Stop {
+    #[error("the session has ended")]
     SignInAgain,
+    #[error("the account is INACTIVE")]
     Inactive,
+    #[error("the account has no profile")]
     NoProfile,
+    #[error("{why}")]
     Configuration { why: String },
 }
 
@@ -81,16 +93,25 @@ pub enum Event {
     Nudge,
     SocketUp,
     SocketDown,
-    /// A page came; `more`: go on at once; `send`: there are edits to send by it.
+    /// The rows here are to be compared with the server's, once all is quiet.
+    VerifyAsked,
+    /// They were compared; `reload`: everything is asked for anew.
+    Verified {
+        reload: bool,
+    },
+    /// A page came; `more`: go on at once; `send`: there are edits to send by it; `verify`: all rows are to be compared.
     Pulled {
         more: bool,
         send: bool,
+        verify: bool,
     },
     PullFailed(Trouble),
     /// Results came; `left`: more edits wait. `after_ms`: some must be sent again, then.
+    /// `quiet`: it only told how we stand.
     Pushed {
         left: bool,
         after_ms: Option<u64>,
+        quiet: bool,
     },
     /// There was nothing to push after all.
     PushedNothing,
@@ -102,6 +123,8 @@ pub enum Event {
 pub enum Effect {
     Pull,
     Push,
+    /// Compare with the server, in the place of a pull.
+    Verify,
     /// Send `Event::Tick` at this time.
     Wake {
         at_ms: u64,
@@ -140,6 +163,9 @@ pub struct Engine {
     report_at_ms: u64,
     /// When the edits that wait are due.
     again_at_ms: u64,
+    /// A comparison with the server is due, and when the next one is.
+    verify: bool,
+    verify_at_ms: u64,
 }
 
 impl Engine {
@@ -156,6 +182,8 @@ impl Engine {
             poll_at_ms: 0,
             report_at_ms: 0,
             again_at_ms: u64::MAX,
+            verify: false,
+            verify_at_ms: u64::MAX,
         }
     }
 
@@ -189,6 +217,7 @@ impl Engine {
                 self.started = true;
                 (self.pull.wanted, self.push.wanted) = (true, true);
                 self.report_at_ms = now_ms + self.rhythm.report_ms;
+                self.verify_at_ms = now_ms + VERIFY_MS;
             }
             Event::Tick => self.tick(now_ms),
             Event::Edited => self.push.wanted = true,
@@ -212,7 +241,8 @@ impl Engine {
                 let soon = if was_up { dice % SOCKET_DOWN_JITTER_MS } else { self.rhythm.poll_ms };
                 self.poll_at_ms = self.poll_at_ms.min(now_ms + soon);
             }
-            Event::Pulled { more, send } => {
+            Event::Pulled { more, send, verify } => {
+                self.verify |= verify;
                 self.push.wanted |= send;
                 self.pull.succeeded();
                 self.pull.wanted |= more;
@@ -221,7 +251,17 @@ impl Engine {
                 self.push.line_is_there(now_ms);
                 self.poll_at_ms = now_ms + self.poll_gap();
             }
-            Event::Pushed { left, after_ms } => self.pushed(left, after_ms, now_ms),
+            Event::VerifyAsked => {
+                self.verify = true;
+                self.asked(now_ms);
+            }
+            Event::Verified { reload } => {
+                self.pull.succeeded();
+                self.pull.wanted |= reload;
+                self.reached = true;
+                self.verify_at_ms = now_ms + VERIFY_MS;
+            }
+            Event::Pushed { left, after_ms, quiet } => self.pushed(left, after_ms, quiet, now_ms),
             Event::PushedNothing => {
                 self.push.in_flight = false;
                 self.push.asked = false;
@@ -240,7 +280,7 @@ impl Engine {
         }
     }
 
-    fn pushed(&mut self, left: bool, after_ms: Option<u64>, now_ms: u64) {
+    fn pushed(&mut self, left: bool, after_ms: Option<u64>, quiet: bool, now_ms: u64) {
         self.push.succeeded();
         self.push.wanted |= left;
         self.push.asked &= left;
@@ -248,8 +288,10 @@ impl Engine {
         self.pull.line_is_there(now_ms);
         self.report_at_ms = now_ms + self.rhythm.report_ms;
         // What came of it is to be seen, also while traffic is held: a person asked for the push.
-        self.pull.wanted = true;
-        self.pull.asked |= self.held;
+        if !quiet {
+            self.pull.wanted = true;
+            self.pull.asked |= self.held;
+        }
         let wait = |ms: u64| now_ms + ms.clamp(BACKOFF_FIRST_MS, BACKOFF_MAX_MS);
         self.again_at_ms = after_ms.map_or(u64::MAX, wait);
     }
@@ -261,6 +303,10 @@ impl Engine {
         if self.started && now_ms >= self.report_at_ms {
             self.push.wanted = true;
             self.report_at_ms = now_ms + self.rhythm.report_ms;
+        }
+        if self.started && now_ms >= self.verify_at_ms {
+            self.verify = true;
+            self.verify_at_ms = now_ms + VERIFY_RETRY_MS;
         }
         if now_ms >= self.again_at_ms {
             self.push.wanted = true;
@@ -327,6 +373,14 @@ impl Engine {
                 effects.push(effect);
             }
         }
+        // In the place of a pull, when nothing is wanted and nothing under way that would change rows meanwhile.
+        let quiet = |way: &Way| !way.in_flight && !way.wanted;
+        if self.verify && quiet(&self.pull) && quiet(&self.push) && self.pull.trouble.is_none() {
+            self.verify = false;
+            self.pull.in_flight = true;
+            self.verify_at_ms = now_ms + VERIFY_RETRY_MS;
+            effects.push(Effect::Verify);
+        }
         effects
     }
 
@@ -338,7 +392,7 @@ impl Engine {
         let ways = [&self.pull, &self.push].into_iter().filter(may);
         let mut at = ways.map(|way| way.not_before_ms).min().unwrap_or(u64::MAX);
         if !self.held {
-            at = at.min(self.report_at_ms).min(self.again_at_ms);
+            at = at.min(self.report_at_ms).min(self.again_at_ms).min(self.verify_at_ms);
             if !self.pull.in_flight && !self.pull.wanted {
                 at = at.min(self.poll_at_ms);
             }
@@ -374,10 +428,10 @@ mod tests {
     #[test]
     fn a_push_is_followed_by_a_pull_at_once() {
         let mut engine = started();
-        engine.step(Event::Pulled { more: false, send: false }, 10, 0);
+        engine.step(Event::Pulled { more: false, send: false, verify: false }, 10, 0);
         engine.step(Event::PushedNothing, 10, 0);
         assert!(engine.step(Event::Edited, 20, 0).contains(&Effect::Push));
-        let effects = engine.step(Event::Pushed { left: false, after_ms: None }, 30, 0);
+        let effects = engine.step(Event::Pushed { left: false, after_ms: None, quiet: false }, 30, 0);
         assert!(effects.contains(&Effect::Pull), "{effects:?}");
     }
 
@@ -407,7 +461,7 @@ mod tests {
         let effects = engine.step(Event::SyncNow, 100, 0);
         assert!(effects.contains(&Effect::Pull) && effects.contains(&Effect::Push), "{effects:?}");
         engine.step(Event::PushFailed(unreachable()), 110, 40_000);
-        let effects = engine.step(Event::Pulled { more: false, send: false }, 120, 0);
+        let effects = engine.step(Event::Pulled { more: false, send: false, verify: false }, 120, 0);
         assert!(effects.contains(&Effect::Line(Line::Up)) && effects.contains(&Effect::Push), "{effects:?}");
     }
 
@@ -415,7 +469,7 @@ mod tests {
     fn a_burst_of_nudges_is_one_pull() {
         let mut engine = started();
         engine.step(Event::PushedNothing, 0, 0);
-        engine.step(Event::Pulled { more: false, send: false }, 10, 0);
+        engine.step(Event::Pulled { more: false, send: false, verify: false }, 10, 0);
         let mut pulls = 0;
         for at in 1000..1050 {
             pulls += engine.step(Event::Nudge, at, 59).iter().filter(|e| **e == Effect::Pull).count();
@@ -424,7 +478,7 @@ mod tests {
         assert_eq!(pulls, 1);
         // One that comes while the pull is out leads to another pull, later.
         engine.step(Event::Nudge, 1201, 0);
-        let effects = engine.step(Event::Pulled { more: false, send: false }, 1300, 0);
+        let effects = engine.step(Event::Pulled { more: false, send: false, verify: false }, 1300, 0);
         let later = wake(&effects);
         assert!(
             effects.contains(&Effect::Pull) || engine.step(Event::Tick, later, 0).contains(&Effect::Pull)
@@ -434,61 +488,61 @@ mod tests {
     #[test]
     fn an_edit_that_must_wait_does_not_spin() {
         let mut engine = started();
-        engine.step(Event::Pulled { more: false, send: false }, 1, 0);
-        let effects = engine.step(Event::Pushed { left: false, after_ms: Some(3000) }, 10, 0);
+        engine.step(Event::Pulled { more: false, send: false, verify: false }, 1, 0);
+        let effects = engine.step(Event::Pushed { left: false, after_ms: Some(3000), quiet: false }, 10, 0);
         assert!(!effects.contains(&Effect::Push));
-        engine.step(Event::Pulled { more: false, send: false }, 20, 0);
+        engine.step(Event::Pulled { more: false, send: false, verify: false }, 20, 0);
         assert!(engine.step(Event::Tick, 3010, 0).contains(&Effect::Push));
     }
 
     #[test]
     fn an_edit_that_must_wait_holds_up_no_other() {
         let mut engine = started();
-        engine.step(Event::Pulled { more: false, send: false }, 1, 0);
-        engine.step(Event::Pushed { left: false, after_ms: Some(30_000) }, 10, 0);
+        engine.step(Event::Pulled { more: false, send: false, verify: false }, 1, 0);
+        engine.step(Event::Pushed { left: false, after_ms: Some(30_000), quiet: false }, 10, 0);
         assert!(engine.step(Event::Edited, 20, 0).contains(&Effect::Push));
     }
 
     #[test]
     fn a_push_that_fails_alone_leaves_pulls_alone_and_is_told() {
         let mut engine = started();
-        engine.step(Event::Pulled { more: false, send: false }, 1, 0);
+        engine.step(Event::Pulled { more: false, send: false, verify: false }, 1, 0);
         let fault = || Trouble::Fault { why: "it is full".to_owned(), retry_after_ms: Some(40_000) };
         for at in [10, 50_000] {
             engine.step(Event::PushFailed(fault()), at, 0);
             engine.step(Event::Tick, at + 41_000, 0);
-            engine.step(Event::Pulled { more: false, send: false }, at + 41_000, 0);
+            engine.step(Event::Pulled { more: false, send: false, verify: false }, at + 41_000, 0);
         }
         let effects = engine.step(Event::Nudge, 91_001, 0);
         assert!(effects.contains(&Effect::Pull), "a pull does not wait for the push: {effects:?}");
         engine.step(Event::PushFailed(fault()), 91_002, 0);
-        engine.step(Event::Pulled { more: false, send: false }, 91_003, 0);
+        engine.step(Event::Pulled { more: false, send: false, verify: false }, 91_003, 0);
         assert!(matches!(engine.line(), Line::Faulty { .. }), "{:?}", engine.line());
         engine.step(Event::Tick, 140_000, 0);
-        engine.step(Event::Pushed { left: false, after_ms: None }, 140_001, 0);
+        engine.step(Event::Pushed { left: false, after_ms: None, quiet: false }, 140_001, 0);
         assert_eq!(engine.line(), &Line::Up);
     }
 
     #[test]
     fn a_push_without_a_line_asks_the_pull() {
         let mut engine = started();
-        engine.step(Event::Pulled { more: false, send: false }, 1, 0);
+        engine.step(Event::Pulled { more: false, send: false, verify: false }, 1, 0);
         let effects = engine.step(Event::PushFailed(unreachable()), 10, 0);
         assert!(effects.contains(&Effect::Pull), "{effects:?}");
-        let effects = engine.step(Event::Pulled { more: false, send: false }, 20, 0);
+        let effects = engine.step(Event::Pulled { more: false, send: false, verify: false }, 20, 0);
         assert!(effects.contains(&Effect::Line(Line::Up)) && effects.contains(&Effect::Push), "{effects:?}");
         // Where pushes alone find no line, again and again, it is not the line.
         engine.step(Event::PushFailed(unreachable()), 30, 0);
-        engine.step(Event::Pulled { more: false, send: false }, 40, 0);
+        engine.step(Event::Pulled { more: false, send: false, verify: false }, 40, 0);
         engine.step(Event::PushFailed(unreachable()), 2000, 0);
-        engine.step(Event::Pulled { more: false, send: false }, 2001, 0);
+        engine.step(Event::Pulled { more: false, send: false, verify: false }, 2001, 0);
         assert!(matches!(engine.line(), Line::Faulty { .. } | Line::Up), "{:?}", engine.line());
     }
 
     #[test]
     fn while_traffic_is_held_only_what_is_asked_for_goes_out() {
         let mut engine = started();
-        engine.step(Event::Pulled { more: false, send: false }, 1, 0);
+        engine.step(Event::Pulled { more: false, send: false, verify: false }, 1, 0);
         engine.step(Event::PushedNothing, 1, 0);
         let mode = |held| Event::Mode { held, rhythm: Rhythm::default() };
         engine.step(mode(true), 2, 0);
@@ -498,12 +552,12 @@ mod tests {
         }
         let effects = engine.step(Event::SyncNow, 10_000_001, 0);
         assert!(effects.contains(&Effect::Pull) && effects.contains(&Effect::Push), "{effects:?}");
-        let effects = engine.step(Event::Pulled { more: true, send: false }, 10_000_002, 0);
+        let effects = engine.step(Event::Pulled { more: true, send: false, verify: false }, 10_000_002, 0);
         assert!(effects.contains(&Effect::Pull), "what was asked for is done to its end: {effects:?}");
-        engine.step(Event::Pulled { more: false, send: false }, 10_000_003, 0);
-        let effects = engine.step(Event::Pushed { left: false, after_ms: None }, 10_000_004, 0);
+        engine.step(Event::Pulled { more: false, send: false, verify: false }, 10_000_003, 0);
+        let effects = engine.step(Event::Pushed { left: false, after_ms: None, quiet: false }, 10_000_004, 0);
         assert!(effects.contains(&Effect::Pull), "what came of it is to be seen: {effects:?}");
-        engine.step(Event::Pulled { more: false, send: false }, 10_000_005, 0);
+        engine.step(Event::Pulled { more: false, send: false, verify: false }, 10_000_005, 0);
         assert!(engine.step(Event::Edited, 10_000_006, 0).is_empty());
         let effects = engine.step(mode(false), 10_000_007, 0);
         assert!(effects.contains(&Effect::Push), "{effects:?}");
@@ -516,6 +570,34 @@ mod tests {
         let effects = engine.step(Event::PullFailed(Trouble::Stop(Stop::Inactive)), 5, 0);
         assert!(effects.contains(&Effect::Line(Line::Stopped(Stop::Inactive))));
         assert_eq!(wake(&effects), 5 + STOPPED_RETRY_MS);
+    }
+
+    #[test]
+    fn rows_are_compared_once_all_is_quiet_and_once_a_day() {
+        let mut engine = started();
+        let verifies = |effects: &[Effect]| effects.contains(&Effect::Verify);
+        engine.step(Event::PushedNothing, 1, 0);
+        assert!(!verifies(&engine.step(Event::VerifyAsked, 2, 0)), "a pull is under way");
+        assert!(!verifies(&engine.step(Event::PushedNothing, 3, 0)));
+        let effects = engine.step(Event::Pulled { more: false, send: false, verify: false }, 4, 0);
+        assert!(
+            !verifies(&effects) && effects.contains(&Effect::Pull),
+            "first what is there to pull: {effects:?}"
+        );
+        let effects = engine.step(Event::Pulled { more: false, send: false, verify: false }, 5, 0);
+        assert!(verifies(&effects), "{effects:?}");
+        assert!(!engine.step(Event::Nudge, 6, 0).contains(&Effect::Pull), "it is in the place of a pull");
+        let effects = engine.step(Event::Verified { reload: true }, 300, 0);
+        assert!(effects.contains(&Effect::Pull) && !verifies(&effects), "{effects:?}");
+        engine.step(Event::Pulled { more: false, send: false, verify: false }, 301, 0);
+        let day = 300 + VERIFY_MS;
+        engine.step(Event::Tick, day, 0);
+        engine.step(Event::PushedNothing, day, 0);
+        assert!(verifies(&engine.step(
+            Event::Pulled { more: false, send: false, verify: false },
+            day + 1,
+            0
+        )));
     }
 
     proptest! {
@@ -546,9 +628,9 @@ mod tests {
                     1 => Event::Nudge,
                     2 => Event::SocketUp,
                     3 => Event::SocketDown,
-                    4 if flight.0 > 0 => Event::Pulled { more: dice % 2 == 0, send: false },
+                    4 if flight.0 > 0 => Event::Pulled { more: dice % 2 == 0, send: false, verify: false },
                     5 if flight.0 > 0 => Event::PullFailed(unreachable()),
-                    6 if flight.1 > 0 => Event::Pushed { left: dice % 2 == 0, after_ms: None },
+                    6 if flight.1 > 0 => Event::Pushed { left: dice % 2 == 0, after_ms: None, quiet: false },
                     7 if flight.1 > 0 => {
                         Event::PushFailed(Trouble::Fault { why: String::new(), retry_after_ms: Some(dice) })
                     }
@@ -563,11 +645,11 @@ mod tests {
                 flight = run(&mut engine, Event::Tick, now, 0);
                 if flight.1 > 0 {
                     pushed += 1;
-                    flight = run(&mut engine, Event::Pushed { left: false, after_ms: None }, now, 0);
+                    flight = run(&mut engine, Event::Pushed { left: false, after_ms: None, quiet: false }, now, 0);
                 }
                 if flight.0 > 0 {
                     pulled += 1;
-                    run(&mut engine, Event::Pulled { more: false, send: false }, now, 0);
+                    run(&mut engine, Event::Pulled { more: false, send: false, verify: false }, now, 0);
                 }
                 now += 11 * BACKOFF_MAX_MS;
             }

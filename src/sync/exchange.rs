@@ -39,6 +39,8 @@ pub struct Exchange {
     /// The number of the pull that is under way.
     pull: Option<u64>,
     turns: u64,
+    /// Rows are loaded anew, or newly come into sight: once that is done, all are compared.
+    loading: bool,
     last_report_ms: Option<u64>,
     /// Edits that are to be sent again: not before when, and how often they were put off.
     waits: HashMap<u64, (u64, u32)>,
@@ -48,6 +50,7 @@ pub struct Exchange {
 
 /// What a reply to a pull came to.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is something else that the engine must hear")]
 pub struct Pulled {
     /// Go on at once.
     pub more: bool,
@@ -55,6 +58,8 @@ pub struct Pulled {
     pub news: bool,
     /// Edits that had got in are to be sent again.
     pub offered: bool,
+    /// A reload, or the load of what came into sight, is done: all rows are to be compared.
+    pub loaded: bool,
     /// Rows it brought.
     pub rows: usize,
     pub progress: Option<Progress>,
@@ -100,6 +105,7 @@ impl Exchange {
             report_ms,
             pull: None,
             turns: 0,
+            loading: false,
             last_report_ms: None,
             waits: HashMap::new(),
             groups: PUSH_GROUPS_MAX,
@@ -113,6 +119,17 @@ impl Exchange {
     /// A person asks: nothing waits any more.
     pub fn hurry(&mut self) {
         self.waits.clear();
+    }
+
+    /// That edit need not wait any longer.
+    pub fn retry(&mut self, edit: u64) {
+        self.waits.remove(&edit);
+    }
+
+    /// Everything is to be loaded anew, beside what is shown; the outbox stays.
+    pub fn reload<L: Log, R: Rows>(&mut self, books: &mut Books<L, R>) -> Result<(), Trouble> {
+        (self.pull, self.loading) = (None, true);
+        books.begin_generation().map_err(|error| disk(&error))
     }
 
     // ---- pull ----
@@ -135,6 +152,7 @@ impl Exchange {
             PullReply::Page(page) => self.page(books, &page),
             PullReply::Scope { scope, cursor } => {
                 self.turn()?;
+                self.loading = true;
                 let before = books.read().meta().clone();
                 let narrowed = books.narrow(&scope.now, Meta { cursor: Some(cursor), ..before });
                 // Memory has let go of the rows; a cache that did not is told again with the next page.
@@ -146,6 +164,7 @@ impl Exchange {
                     return Err(stop);
                 }
                 self.turn()?;
+                self.loading = true;
                 tracing::info!(why = ?word.why, "the server asks for everything anew");
                 let restored = word.why.as_deref().is_some_and(|why| WHY_RESTORED.contains(&why));
                 if restored {
@@ -196,6 +215,7 @@ impl Exchange {
             more: page.more,
             news,
             offered: false,
+            loaded: drained && std::mem::take(&mut self.loading),
             rows: count,
             progress: page.progress.filter(|_| page.more),
             cache_trouble: kept.err().map(|error| error.to_string()),

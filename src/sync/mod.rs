@@ -25,8 +25,10 @@
 //! Not yet: digests, the lease.
 
 pub mod engine;
+mod errands;
 pub mod exchange;
 mod flights;
+pub mod history;
 mod listen;
 pub mod runner;
 pub mod translate;

@@ -12,14 +12,13 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::engine::{Effect, Engine, Event, Line, Rhythm, Stop, Trouble};
+use super::errands;
 use super::exchange::Exchange;
 use super::flights::Flights;
+use super::history::Run;
 use super::listen::Listener;
-use crate::domain::Stamp;
 use crate::remote::wire::Progress;
-use crate::remote::{Cause, ErrorKind, RemoteError};
 use crate::session::Keeper;
-use crate::session::keeper::is_expired;
 use crate::store::replica::Replica;
 use crate::store::{Desk, Store};
 
@@ -34,8 +33,21 @@ pub enum Told {
     Progress(Option<Progress>),
     /// What was received could not be written to the cache.
     CacheTrouble(String),
+    Run(Run),
+    Verified(Verdict),
     /// What is to be sent, or came of it, could not be written to the journal.
     DiskTrouble(String),
+}
+
+/// What a comparison with the server came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// All rows are as the server has them.
+    Same { rows: usize },
+    /// Some are not, in so many buckets: all are loaded anew.
+    Differs { buckets: usize },
+    /// Others changed rows all the time: nothing can be said.
+    Unsettled,
 }
 
 /// What the service asks for.
@@ -44,6 +56,12 @@ pub enum Ask {
     Edited,
     SyncNow,
     Mode(Mode),
+    /// Compare the rows here with the server's.
+    Verify,
+    /// Load everything anew.
+    Reload,
+    /// Send that edit now, though it was to wait.
+    Retry(u64),
     Stop,
 }
 
@@ -116,11 +134,15 @@ pub async fn run(context: Arc<Context>, mut asks: mpsc::Receiver<Ask>) {
                 Effect::Line(line) => (context.tell)(Told::Line(line)),
                 Effect::Pull => {
                     let context = Arc::clone(&context);
-                    flights.pull = Some(tokio::spawn(async move { pull(&context).await }));
+                    flights.pull = Some(tokio::spawn(async move { errands::pull(&context).await }));
+                }
+                Effect::Verify => {
+                    let context = Arc::clone(&context);
+                    flights.pull = Some(tokio::spawn(async move { errands::verify(&context).await }));
                 }
                 Effect::Push => {
                     let context = Arc::clone(&context);
-                    flights.push = Some(tokio::spawn(async move { push(&context).await }));
+                    flights.push = Some(tokio::spawn(async move { errands::push(&context).await }));
                 }
             }
         }
@@ -141,6 +163,18 @@ pub async fn run(context: Arc<Context>, mut asks: mpsc::Receiver<Ask>) {
                 Some(Ask::Mode(to)) => {
                     mode = to;
                     Event::Mode { held: to == Mode::Held, rhythm: context.rhythm_of(to) }
+                }
+                Some(Ask::Verify) => Event::VerifyAsked,
+                Some(Ask::Reload) => {
+                    let begun = context.exchange(|exchange, store, _| exchange.reload(&mut store.books)).await;
+                    if let Err(Trouble::Disk { why }) = begun {
+                        (context.tell)(Told::DiskTrouble(why));
+                    }
+                    Event::SyncNow
+                }
+                Some(Ask::Retry(edit)) => {
+                    context.locked(|exchange| exchange.retry(edit));
+                    Event::SyncNow
                 }
                 Some(Ask::Stop) | None => break,
             },
@@ -165,7 +199,7 @@ fn dice() -> u64 {
 
 impl Context {
     /// Makes a request or takes a reply in, on the desk: that is where the books are.
-    async fn exchange<T: Send + 'static>(
+    pub(super) async fn exchange<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Exchange, &mut Store, u64) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, Trouble> {
@@ -182,17 +216,21 @@ impl Context {
 
     fn rhythm_of(&self, mode: Mode) -> Rhythm {
         let rhythm = if mode == Mode::Sparing { Rhythm::SPARING } else { self.rhythm };
-        self.exchange.lock().unwrap_or_else(PoisonError::into_inner).set_report_ms(rhythm.report_ms);
+        self.locked(|exchange| exchange.set_report_ms(rhythm.report_ms));
         rhythm
     }
 
     /// A person asks: edits that wait to be sent again go at once.
     fn hurry(&self) {
-        self.exchange.lock().unwrap_or_else(PoisonError::into_inner).hurry();
+        self.locked(Exchange::hurry);
+    }
+
+    fn locked<T>(&self, look: impl FnOnce(&mut Exchange) -> T) -> T {
+        look(&mut self.exchange.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Who may do nothing any more sees it at once.
-    fn told_of_stop(&self, trouble: &Trouble) {
+    pub(super) fn told_of_stop(&self, trouble: &Trouble) {
         if matches!(trouble, Trouble::Stop(Stop::Inactive | Stop::NoProfile)) {
             (self.tell)(Told::Data);
         }
@@ -202,139 +240,7 @@ impl Context {
         u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    async fn token(&self) -> Result<SecretString, Trouble> {
-        self.keeper.token().await.map_err(|error| trouble(&error))
+    pub(super) async fn token(&self) -> Result<SecretString, Trouble> {
+        self.keeper.token().await.map_err(|error| errands::trouble(&error))
     }
-
-    /// After a failed call: another token, if one would mend it (the old one had ended after all).
-    async fn another_token(
-        &self,
-        token: &SecretString,
-        error: &RemoteError,
-    ) -> Result<SecretString, Trouble> {
-        if !is_expired(error) {
-            return Err(trouble(error));
-        }
-        self.keeper.expire(token).await;
-        self.token().await
-    }
-}
-
-/// What an error of the wire means for the traffic.
-fn trouble(error: &RemoteError) -> Trouble {
-    tracing::info!(cause = ?error.cause, status = error.status, request = error.request_id(), "an exchange failed");
-    let why = short(error);
-    let retry_after_ms = error.retry_after.and_then(|after| u64::try_from(after.as_millis()).ok());
-    match (error.kind, error.cause) {
-        (ErrorKind::SignInAgain, _) | (_, Cause::AccountGone) => Trouble::Stop(Stop::SignInAgain),
-        (ErrorKind::TryAgain { unreachable: true }, _) => Trouble::Unreachable { why },
-        (ErrorKind::TryAgain { .. } | ErrorKind::ServerFault | ErrorKind::Gone, _) => {
-            Trouble::Fault { why, retry_after_ms }
-        }
-        (ErrorKind::Configuration | ErrorKind::Refused, _) => Trouble::Stop(Stop::Configuration { why }),
-    }
-}
-
-/// The trouble in a few words, for the state line.
-fn short(error: &RemoteError) -> String {
-    let known = match error.cause {
-        Cause::KeyMissing | Cause::KeyInvalid | Cause::KeyDisabled | Cause::KeySecret => {
-            "the project refuses this key"
-        }
-        Cause::SchemaMissing | Cause::GrantMissing => "the project's tables are not set up for this console",
-        Cause::Paused => "the project is paused",
-        Cause::Quota => "the project is over its quota",
-        Cause::Dns => "no such host, or no name service",
-        Cause::ConnectionRefused => "nobody listens at that address",
-        Cause::NotJson | Cause::Redirected => "something else than the server answers",
-        Cause::Timeout => "no answer in time",
-        _ => error.message.split(". ").next().unwrap_or_default().trim_end_matches('.'),
-    };
-    known.to_owned()
-}
-
-// ---- pull ----
-
-async fn pull(context: &Context) -> Event {
-    match pull_page(context).await {
-        Ok(event) => event,
-        Err(trouble) => Event::PullFailed(trouble),
-    }
-}
-
-async fn pull_page(context: &Context) -> Result<Event, Trouble> {
-    let request = context.exchange(|exchange, store, _| Ok(exchange.pull_request(&store.books))).await?;
-    let client = context.keeper.client();
-    let token = context.token().await?;
-    let reply = match client.sync_pull(&token, &request).await {
-        Ok(reply) => reply,
-        Err(error) => {
-            let token = context.another_token(&token, &error).await?;
-            client.sync_pull(&token, &request).await.map_err(|error| trouble(&error))?
-        }
-    };
-    let done =
-        context.exchange(move |exchange, store, _| exchange.pulled(&mut store.books, reply.value)).await;
-    let pulled = done.inspect_err(|trouble| context.told_of_stop(trouble))?;
-    if let Some(why) = pulled.cache_trouble {
-        (context.tell)(Told::CacheTrouble(why));
-    }
-    (context.tell)(Told::Progress(pulled.progress));
-    if pulled.news {
-        (context.tell)(Told::Data);
-    }
-    Ok(Event::Pulled { more: pulled.more, send: pulled.offered })
-}
-
-// ---- push ----
-
-async fn push(context: &Context) -> Event {
-    match push_once(context).await {
-        Ok(event) => event,
-        Err(trouble) => {
-            if let Trouble::Disk { why } = &trouble {
-                (context.tell)(Told::DiskTrouble(why.clone()));
-            }
-            Event::PushFailed(trouble)
-        }
-    }
-}
-
-async fn push_once(context: &Context) -> Result<Event, Trouble> {
-    let now = Stamp(jiff::Timestamp::now().as_microsecond());
-    let made = context.exchange(move |exchange, store, now_ms| {
-        exchange.push_request(&mut store.books, now_ms, now, Uuid::now_v7)
-    });
-    let Some(push) = made.await? else { return Ok(Event::PushedNothing) };
-    if !push.pendings.is_empty() {
-        (context.tell)(Told::Data);
-    }
-    let client = context.keeper.client();
-    let token = context.token().await?;
-    let reply = match client.sync_push(&token, &push.request).await {
-        Ok(reply) => reply,
-        Err(error) if error.cause == Cause::StatementTimeout => {
-            let smaller = context.exchange(move |exchange, _, _| Ok(exchange.too_slow(&push))).await?;
-            return if smaller {
-                Ok(Event::Pushed { left: true, after_ms: None })
-            } else {
-                Err(trouble(&error))
-            };
-        }
-        Err(error) => {
-            let token = context.another_token(&token, &error).await?;
-            client.sync_push(&token, &push.request).await.map_err(|error| trouble(&error))?
-        }
-    };
-    let done = context.exchange(move |exchange, store, now_ms| {
-        exchange.pushed(&mut store.books, &push, reply.value, now_ms)
-    });
-    let pushed = done.await.inspect_err(|trouble| context.told_of_stop(trouble))?;
-    if pushed.answered > 0 {
-        (context.tell)(Told::Data);
-    }
-    if pushed.empty && !pushed.left && pushed.after_ms.is_none() {
-        return Ok(Event::PushedNothing);
-    }
-    Ok(Event::Pushed { left: pushed.left, after_ms: pushed.after_ms })
 }

@@ -90,6 +90,9 @@ impl App {
             Act::Undo => return vec![self.submit(Action::Undo)],
             Act::Redo => return vec![self.submit(Action::Redo)],
             Act::Traffic => self.open_traffic(),
+            Act::Verify => return vec![self.submit(Action::Verify)],
+            Act::Reload => return vec![self.submit(Action::Reload)],
+            Act::Runs => return vec![Effect::Ask(Why::Runs, Query::Runs)],
             Act::Back => return self.go_back(),
             _ => {
                 return match self.context() {
@@ -412,6 +415,10 @@ impl App {
             picker::Goal::Column(card, chosen) => {
                 let (card, chosen) = (card.clone(), chosen.clone());
                 return self.column_chosen(&card, chosen, choice.value.as_deref());
+            }
+            picker::Goal::Look => {
+                self.popups.pop();
+                return Vec::new();
             }
             picker::Goal::Traffic => return self.traffic_chosen(choice.value.as_deref()),
             picker::Goal::Status(key, on) => {

@@ -13,6 +13,10 @@ impl App {
     pub(super) fn heard(&mut self, event: Event) -> Effects {
         match event {
             Event::Data => self.refresh(),
+            Event::Told(words) => {
+                self.toast = Some(words);
+                Vec::new()
+            }
             Event::Status => vec![Effect::Ask(Why::Status, Query::Status)],
             // Told as `Msg::Done`, under the number the screen gave it.
             Event::Done { .. } => Vec::new(),
@@ -77,6 +81,7 @@ impl App {
             (Why::Unassign(key), Answer::Show(Some(shown))) => self.pick_unassign(key, &shown),
             (Why::Pick(picker, on), Answer::Choices(choices)) => self.open_picker(*picker, choices, &on),
             (Why::Delete(key, label), Answer::Consequences(lines)) => self.confirm_delete(key, &label, lines),
+            (Why::Runs, Answer::Runs(runs)) => self.show_runs(&runs),
             (Why::Cards(about), Answer::Cards(cards)) => self.take_cards(about.as_ref(), cards),
             (Why::FormFollows, Answer::Consequences(lines)) => {
                 if let Some(Popup::Form(form)) = self.popups.last_mut() {

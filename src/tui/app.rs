@@ -62,6 +62,8 @@ pub enum Why {
     FormFollows,
     /// To decide on them, those of that row first.
     Cards(Option<Key>),
+    /// To show what the line was used for.
+    Runs,
 }
 
 impl PartialEq for super::popups::Picker {

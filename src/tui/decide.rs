@@ -9,7 +9,7 @@ use super::popups::{Picker, Popup};
 use super::screens::detail;
 use super::texts;
 use crate::domain::{Fields, Key};
-use crate::service::{Action, Card, CardField, Choice, Decision, Query, Traffic};
+use crate::service::{Action, Card, CardField, Choice, Decision, Query, RunView, Traffic, line, status};
 
 /// The modes of the line: as stored in a choice, as called, and what it does.
 const TRAFFIC: [(Traffic, &str, &str); 3] = [
@@ -129,6 +129,20 @@ impl App {
             picker.error = None;
         }
         vec![effect]
+    }
+
+    /// What the line was used for in this session.
+    pub(super) fn show_runs(&mut self, runs: &[RunView]) {
+        let entry = |run: &RunView| {
+            let when = status::at_text(run.at, self.now, &self.zone);
+            let mark = if run.failed { "!" } else { " " };
+            let note = format!("{mark} {}, {} ms, {}", run.what, run.took_ms, line::bytes(run.bytes));
+            choice("", when, note)
+        };
+        let choices: Vec<Choice> = runs.iter().map(entry).collect();
+        let about = vec![texts::spent(&line::bytes(self.status.bytes))];
+        let picker = Picker::new(texts::RUNS.to_owned(), choices, Goal::Look).about(about);
+        self.popups.push(Popup::Picker(picker));
     }
 
     pub(super) fn open_traffic(&mut self) {

@@ -19,7 +19,7 @@ use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, merge::Clash};
 use crate::service::{
     Account, Action, Answer, Card, CardField, Choice, Decision, Detail, DetailLine, Done, EditState,
     ErrorKind, Event, Link, ListPage, ListQuery, Mark, OutboxLine, ProjectView, Query, Related, RowView,
-    ServiceError, Setup, Status, TrainingHint, Verb, VerbState,
+    RunView, ServiceError, Setup, Status, TrainingHint, Verb, VerbState,
 };
 
 /// Sat 21 Nov 2026, 13:30 UTC.
@@ -40,6 +40,7 @@ pub struct Fake {
     pub refusal: Option<ServiceError>,
     /// Edits that need a decision.
     pub cards: Vec<Card>,
+    pub runs: Vec<RunView>,
     pub actions: Vec<Action>,
     /// The rows that verbs were asked for, in order.
     pub verbs_asked: std::cell::RefCell<Vec<Option<Key>>>,
@@ -152,6 +153,7 @@ pub fn status() -> Status {
         not_saved: None,
         training_line: None,
         traffic: crate::service::Traffic::Normal,
+        bytes: 12_400,
     }
 }
 
@@ -199,6 +201,7 @@ impl Default for Fake {
             refusal: None,
             verbs_asked: std::cell::RefCell::default(),
             cards: Vec::new(),
+            runs: Vec::new(),
             actions: Vec::new(),
         }
     }
@@ -365,6 +368,7 @@ impl Fake {
                 _ => Vec::new(),
             }),
             Query::Outbox => Answer::Outbox(Vec::new()),
+            Query::Runs => Answer::Runs(self.runs.clone()),
             Query::Cards => Answer::Cards(self.cards.clone()),
             Query::Export { .. } => Answer::Export(String::new()),
         }
@@ -475,7 +479,9 @@ impl Bench {
                     (None, Action::Edit { intent, .. }) => {
                         Ok(Done::Saved { edits: 1, summary: format!("{} changed", intent.key().pk) })
                     }
-                    (None, Action::SyncNow) => Ok(Done::SyncAsked),
+                    (None, Action::Verify | Action::Reload | Action::Retry { .. } | Action::SyncNow) => {
+                        Ok(Done::SyncAsked)
+                    }
                     (None, Action::SignOut) => Ok(Done::SignedOut),
                     (None, Action::AddProject { name, .. }) => Ok(Done::ProjectAdded { name }),
                     (None, Action::Undo | Action::Redo | Action::Settle { .. } | Action::Bulk { .. }) => {

@@ -68,6 +68,7 @@ pub fn too_small(state: &str) -> String {
 
 pub const NOTHING_TO_DECIDE: &str = "Nothing needs a decision.";
 pub const DECIDE: &str = "What needs you";
+pub const RUNS: &str = "What the line was used for";
 pub const TRAFFIC: &str = "Use of the line";
 
 /// Later edits wait for a decision.
@@ -86,4 +87,9 @@ pub fn bulk(saved: usize, refused: usize) -> String {
     } else {
         format!("Saved: {saved} edits; {refused} were refused")
     }
+}
+
+/// What the line cost since the session began.
+pub fn spent(bytes: &str) -> String {
+    format!("{bytes} since you signed in, up and down, about.")
 }

@@ -305,3 +305,46 @@ fn a_restored_server_is_offered_what_it_forgot_and_nothing_twice() {
     let version = server.with(|sandbox| sandbox.version(&drone("drone-001")));
     assert_eq!(version, Some(3), "the first edit was known still, and not applied again");
 }
+
+/// What came of something in the background.
+fn hears(person: &Person, words: &str) -> String {
+    loop {
+        match person.events.recv_timeout(PATIENCE).expect("it is told") {
+            Event::Told(told) if told.contains(words) => return told,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn rows_are_compared_with_the_servers_and_mended_and_the_line_keeps_its_books() {
+    let server = Server::start();
+    let home = home();
+    let hq = Person::polling(home.path(), &server, 600_000).synced("main@flyos.mil");
+    run(&hq, Action::Verify).unwrap();
+    let told = hears(&hq, "Verified: all");
+    assert!(told.contains("as the server has them"), "{told}");
+    // A row that was written past the books: no pull ever tells of it.
+    server.with(|sandbox| sandbox.write_past_the_books(&drone("drone-001"), "status", "OFFLINE"));
+    run(&hq, Action::SyncNow).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(hq.field(&drone("drone-001"), "status").as_deref(), Some("ACTIVE"));
+    hq.set(drone("drone-002"), "status", "STANDBY").unwrap();
+    run(&hq, Action::Verify).unwrap();
+    let told = hears(&hq, "loaded anew");
+    assert!(told.contains("differed from the server's in 1 place"), "{told}");
+    hq.wait("it is mended", |_| hq.field(&drone("drone-001"), "status").as_deref() == Some("OFFLINE"));
+    hq.up_to_date();
+    run(&hq, Action::Reload).unwrap();
+    hears(&hq, "Verified: all");
+    let runs = hq.service.runs();
+    assert!(runs.iter().any(|run| run.what.starts_with("verified: ")), "{runs:?}");
+    assert!(runs.iter().any(|run| run.what == "sent: 1 edit answered" && run.bytes > 1000), "{runs:?}");
+    let total: u64 = runs.iter().map(|run| run.bytes).sum();
+    assert_eq!(hq.service.status().bytes, total);
+    server.faults.set_line_down(true);
+    run(&hq, Action::SyncNow).unwrap();
+    hq.wait("a failed run", |service| {
+        service.runs().iter().any(|run| run.failed && run.what.contains("no line"))
+    });
+}

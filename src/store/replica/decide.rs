@@ -58,8 +58,18 @@ impl Replica {
         let own = if changes.is_empty() {
             Entry::Discarded { edit: seq }
         } else {
-            // What goes with it is what is there now: the person was told.
-            let drops = pending.edit.drops.as_ref().map(|_| self.drops(&changes));
+            // What goes with it is what is there now, and what the server told of: the person was told as well.
+            let told = match &pending.fate {
+                Fate::Conflict { drops, .. } => drops.clone(),
+                _ => Vec::new(),
+            };
+            let drops = pending.edit.drops.as_ref().map(|_| {
+                let mut all = self.drops(&changes);
+                all.extend(told);
+                all.sort_unstable();
+                all.dedup();
+                all
+            });
             Entry::Rewritten { edit: seq, changes: changes.clone(), drops, gone: Vec::new() }
         };
         let mut entries = vec![own];

@@ -26,6 +26,8 @@ pub enum Goal {
     /// Whose value the next column gets; those that were chosen already.
     Column(Box<Card>, Fields),
     Traffic,
+    /// Only to be looked at.
+    Look,
 }
 
 #[derive(Clone, Debug)]

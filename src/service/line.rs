@@ -1,0 +1,103 @@
+//! What the line was used for, in words: the runs of the session, and what a comparison with the server came to.
+
+use serde::{Deserialize, Serialize};
+
+use super::status::thousands;
+use super::words::plural;
+use crate::domain::Stamp;
+use crate::sync::history::{Run, What};
+use crate::sync::runner::Verdict;
+
+/// One exchange with the server, or several in a row that came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunView {
+    /// When it began; of several, the last.
+    pub at: Stamp,
+    /// What it was, and what came of it.
+    pub what: String,
+    pub took_ms: u64,
+    /// Bytes up and down together, about.
+    pub bytes: u64,
+    pub failed: bool,
+}
+
+pub(super) fn view(run: &Run) -> RunView {
+    let came = match (run.what, run.rows, run.edits) {
+        (What::Pull, 0, _) => "no news".to_owned(),
+        (What::Pull, rows, _) => plural(rows, "row"),
+        (What::Push, _, 0) => "told how this machine stands".to_owned(),
+        (What::Push, _, edits) => format!("{} answered", plural(edits, "edit")),
+        (What::Verify, rows, _) => format!("{} compared", plural(rows, "row")),
+    };
+    let verb = match run.what {
+        What::Pull => "asked for news",
+        What::Push => "sent",
+        What::Verify => "verified",
+    };
+    let came = run.error.as_ref().map_or(came, |error| format!("failed, {error}"));
+    let times =
+        if run.times > 1 { format!(" ({} times)", thousands(run.times.into())) } else { String::new() };
+    RunView {
+        at: run.at,
+        what: format!("{verb}: {came}{times}"),
+        took_ms: run.took_ms,
+        bytes: run.bytes.total(),
+        failed: run.error.is_some(),
+    }
+}
+
+/// What came of comparing.
+pub(super) fn verdict(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Same { rows } => {
+            format!("Verified: all {} are as the server has them.", plural(rows, "row"))
+        }
+        Verdict::Differs { buckets } => {
+            let places = plural(buckets, "place");
+            format!(
+                "Rows here differed from the server's in {places}: all are loaded anew. Your edits are safe."
+            )
+        }
+        Verdict::Unsettled => "Not verified: rows change all the time. Try again later.".to_owned(),
+    }
+}
+
+/// `950 B`, `12 kB`, `3.4 MB`.
+pub fn bytes(count: u64) -> String {
+    match count {
+        0..1_000 => format!("{count} B"),
+        1_000..1_000_000 => format!("{} kB", count / 1_000),
+        _ => format!("{}.{} MB", count / 1_000_000, count / 100_000 % 10),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::history::Bytes;
+
+    #[test]
+    fn runs_are_told_in_words() {
+        let run = |what, rows, edits, error: Option<&str>, times| Run {
+            at: Stamp(0),
+            what,
+            took_ms: 5,
+            rows,
+            edits,
+            bytes: Bytes { up: 1000, down: 500 },
+            error: error.map(str::to_owned),
+            times,
+        };
+        for (run, words) in [
+            (run(What::Pull, 0, 0, None, 40), "asked for news: no news (40 times)"),
+            (run(What::Pull, 1, 0, None, 1), "asked for news: 1 row"),
+            (run(What::Push, 0, 3, None, 1), "sent: 3 edits answered"),
+            (run(What::Push, 0, 0, None, 1), "sent: told how this machine stands"),
+            (run(What::Verify, 99, 0, None, 1), "verified: 99 rows compared"),
+            (run(What::Pull, 0, 0, Some("no line: x"), 1), "asked for news: failed, no line: x"),
+        ] {
+            assert_eq!(view(&run).what, words);
+        }
+        assert_eq!([0, 999, 1000, 12_345, 3_456_789].map(bytes), ["0 B", "999 B", "1 kB", "12 kB", "3.4 MB"]);
+    }
+}
