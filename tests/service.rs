@@ -134,10 +134,12 @@ fn an_edit_made_without_a_line_waits_survives_and_is_delivered_once() {
     person.set(drone.clone(), "status", "OFFLINE").unwrap();
     person.set(drone.clone(), "status", "MAINTENANCE").unwrap();
     assert_eq!(person.field(&drone, "status").as_deref(), Some("MAINTENANCE"));
-    person.wait("offline, 2 waiting", |service| {
+    // One or two: where the first was not tried yet, the second joined it.
+    person.wait("offline, waiting", |service| {
         let status = service.status();
-        matches!(status.link, Link::Offline { .. }) && status.waiting == 2
+        matches!(status.link, Link::Offline { .. }) && status.waiting > 0
     });
+    let waiting = person.service.status().waiting;
     drop(person);
 
     // The next start knows the account, without a line; a wrong password does not open it.
@@ -145,7 +147,7 @@ fn an_edit_made_without_a_line_waits_survives_and_is_delivered_once() {
     assert_eq!(person.sign_in("operator1@flyos.mil", "wrong password").unwrap_err().kind, ErrorKind::SignIn);
     assert_eq!(person.sign_in("operator1@flyos.mil", PASSWORD), Ok(true));
     assert_eq!(person.field(&drone, "status").as_deref(), Some("MAINTENANCE"));
-    assert_eq!(person.service.status().waiting, 2);
+    assert_eq!(person.service.status().waiting, waiting);
     server.faults.set_line_down(false);
     person.service.run(&person.service.ctx(Front::Test), Action::SyncNow).unwrap();
     person.up_to_date();

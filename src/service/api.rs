@@ -51,6 +51,8 @@ pub enum Action {
     Undo,
     /// Does again what was undone last.
     Redo,
+    /// Fills an empty project with the initial data set; offered by `Status::empty`.
+    LoadInitial,
     /// Settles an edit that needs a decision.
     Settle { edit: u64, decision: Decision },
     /// Asks for a pull and a push now.
@@ -285,6 +287,8 @@ pub struct Status {
     pub waiting: usize,
     pub sending: usize,
     pub needs_you: usize,
+    /// The project holds no regions and drones, and I may fill it.
+    pub empty: bool,
     pub traffic: Traffic,
     /// Bytes that went over the line in this session, up and down, about.
     pub bytes: u64,

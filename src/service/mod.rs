@@ -14,6 +14,7 @@ pub mod config;
 mod detail;
 mod error;
 mod explain;
+mod initial;
 pub mod line;
 mod list;
 pub mod outbox;
@@ -134,6 +135,15 @@ impl Service {
             Action::Redo => {
                 let ctx = ctx.clone();
                 self.at_desk(done, move |store, past| undo::redo(store, past, &ctx));
+            }
+            Action::LoadInitial => {
+                let ctx = ctx.clone();
+                self.at_desk(done, move |store, past| {
+                    let made = initial::load(store, &ctx)?;
+                    let saved = Done::Saved { edits: made.steps.len(), summary: made.summary.clone() };
+                    past.did(made);
+                    Ok(saved)
+                });
             }
             Action::Settle { edit, decision } => {
                 self.at_desk(done, move |store, _| cards::settle(store, edit, &decision));

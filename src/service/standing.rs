@@ -1,7 +1,7 @@
 //! How the line and the disk stand, as the runner and the desk told it last.
 
 use super::session::Inner;
-use super::{Account, Link, Status, Traffic, cells, read};
+use super::{Account, Link, Status, Traffic, cells, initial, read};
 use crate::domain::Stamp;
 use crate::remote::wire::Progress;
 use crate::sync::engine::{Line, Stop};
@@ -83,6 +83,7 @@ impl State {
 
 impl Inner {
     pub(super) fn status(&self) -> Status {
+        let empty = self.look(initial::is_offered).unwrap_or(false);
         let now = self.settings.clock.now();
         let counts =
             self.look(|replica| (replica.counts(), replica.meta().as_of, replica.outbox().next().is_some()));
@@ -95,6 +96,7 @@ impl Inner {
             waiting,
             sending,
             needs_you,
+            empty,
             traffic: state.traffic,
             bytes: state.history.bytes().total(),
             not_saved: state.not_saved.clone(),

@@ -147,6 +147,7 @@ mod tests {
             needs_you,
             not_saved: None,
             training_line: None,
+            empty: false,
             traffic: Traffic::Normal,
             bytes: 12_400,
         }

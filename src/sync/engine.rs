@@ -366,8 +366,11 @@ impl Engine {
         if !self.started {
             return effects;
         }
+        let unreachable = self.pull.is_unreachable();
         for (way, effect) in [(&mut self.pull, Effect::Pull), (&mut self.push, Effect::Push)] {
-            let may = !self.held || way.asked;
+            // Without a line nothing is frozen for sending: what waits can still be folded or taken back.
+            let no_line = effect == Effect::Push && unreachable;
+            let may = way.asked || !self.held && !no_line;
             if way.wanted && may && !way.in_flight && now_ms >= way.not_before_ms {
                 (way.wanted, way.in_flight, way.not_before_ms) = (false, true, 0);
                 effects.push(effect);
@@ -389,7 +392,9 @@ impl Engine {
             return None;
         }
         let may = |way: &&Way| way.wanted && !way.in_flight && (!self.held || way.asked);
-        let ways = [&self.pull, &self.push].into_iter().filter(may);
+        // A push waits for a pull that gets through: there is no time to wake for.
+        let push = Some(&self.push).filter(|way| way.asked || !self.pull.is_unreachable());
+        let ways = [Some(&self.pull), push].into_iter().flatten().filter(may);
         let mut at = ways.map(|way| way.not_before_ms).min().unwrap_or(u64::MAX);
         if !self.held {
             at = at.min(self.report_at_ms).min(self.again_at_ms).min(self.verify_at_ms);
@@ -521,6 +526,18 @@ mod tests {
         engine.step(Event::Tick, 140_000, 0);
         engine.step(Event::Pushed { left: false, after_ms: None, quiet: false }, 140_001, 0);
         assert_eq!(engine.line(), &Line::Up);
+    }
+
+    #[test]
+    fn without_a_line_nothing_is_frozen_until_a_pull_gets_through() {
+        let mut engine = started();
+        engine.step(Event::PushedNothing, 0, 0);
+        let at = wake(&engine.step(Event::PullFailed(unreachable()), 1, 0));
+        assert!(!engine.step(Event::Edited, 2, 0).contains(&Effect::Push));
+        let effects = engine.step(Event::Tick, at, 0);
+        assert!(effects.contains(&Effect::Pull) && !effects.contains(&Effect::Push), "{effects:?}");
+        let effects = engine.step(Event::Pulled { more: false, send: false, verify: false }, at + 1, 0);
+        assert!(effects.contains(&Effect::Push), "{effects:?}");
     }
 
     #[test]

@@ -454,6 +454,7 @@ impl App {
         let action = match confirm.goal.clone() {
             confirm::Goal::Quit => return vec![Effect::Quit],
             confirm::Goal::SignOut => Action::SignOut,
+            confirm::Goal::LoadInitial => Action::LoadInitial,
             confirm::Goal::Delete(key) => {
                 Action::Edit { intent: Intent::Delete { key }, reason: None, seen: Fields::new() }
             }

@@ -43,6 +43,7 @@ impl App {
     /// Nothing of a session stays on the screen, nor in its memory.
     fn forget_session(&mut self) {
         self.signed_in = false;
+        self.offered = false;
         self.lists = super::screens::TABS.map(super::screens::list::List::new);
         self.detail = super::screens::detail::Detail::default();
         self.verbs = Vec::<VerbState>::new();
@@ -62,7 +63,10 @@ impl App {
             }
         };
         match (why, answer) {
-            (Why::Status, Answer::Status(status)) => self.status = *status,
+            (Why::Status, Answer::Status(status)) => {
+                self.status = *status;
+                self.offer_initial();
+            }
             (Why::Saved(edits, summary), Answer::Status(status)) => {
                 self.status = *status;
                 self.toast = Some(texts::saved(edits, &summary));

@@ -104,6 +104,8 @@ pub struct App {
     pub size: (u16, u16),
     pub status: Status,
     pub signed_in: bool,
+    /// The initial data set was offered in this session.
+    pub offered: bool,
     pub sign_in: SignIn,
     pub lists: [List; 3],
     pub tab: usize,
@@ -128,6 +130,7 @@ impl App {
             size: (80, 24),
             status,
             signed_in: false,
+            offered: false,
             sign_in: SignIn::default(),
             lists: TABS.map(List::new),
             tab: 2,

@@ -5,7 +5,7 @@
 
 use super::app::{App, Effect, Effects, Why};
 use super::popups::picker::Goal;
-use super::popups::{Picker, Popup};
+use super::popups::{Confirm, Picker, Popup, confirm};
 use super::screens::detail;
 use super::texts;
 use crate::domain::{Fields, Key};
@@ -129,6 +129,19 @@ impl App {
             picker.error = None;
         }
         vec![effect]
+    }
+
+    /// An empty project is offered the initial data set, once in a session.
+    pub(super) fn offer_initial(&mut self) {
+        if !self.status.empty || self.offered || !self.popups.is_empty() {
+            return;
+        }
+        self.offered = true;
+        let lines = texts::INITIAL.iter().map(|line| (*line).to_owned()).collect();
+        let answers = ["Leave it empty", "Load it"];
+        let confirm =
+            Confirm::new(texts::INITIAL_TITLE.to_owned(), lines, answers, confirm::Goal::LoadInitial);
+        self.popups.push(Popup::Confirm(confirm));
     }
 
     /// What the line was used for in this session.

@@ -152,6 +152,7 @@ pub fn status() -> Status {
         needs_you: 1,
         not_saved: None,
         training_line: None,
+        empty: false,
         traffic: crate::service::Traffic::Normal,
         bytes: 12_400,
     }
@@ -484,9 +485,14 @@ impl Bench {
                     }
                     (None, Action::SignOut) => Ok(Done::SignedOut),
                     (None, Action::AddProject { name, .. }) => Ok(Done::ProjectAdded { name }),
-                    (None, Action::Undo | Action::Redo | Action::Settle { .. } | Action::Bulk { .. }) => {
-                        Ok(Done::Undone { summary: "done".to_owned() })
-                    }
+                    (
+                        None,
+                        Action::LoadInitial
+                        | Action::Undo
+                        | Action::Redo
+                        | Action::Settle { .. }
+                        | Action::Bulk { .. },
+                    ) => Ok(Done::Undone { summary: "done".to_owned() }),
                     (None, Action::SetTraffic { traffic }) => Ok(Done::Traffic { traffic }),
                     (None, Action::TrainingLine { up }) => Ok(Done::Line { up }),
                 };

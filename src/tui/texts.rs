@@ -68,6 +68,11 @@ pub fn too_small(state: &str) -> String {
 
 pub const NOTHING_TO_DECIDE: &str = "Nothing needs a decision.";
 pub const DECIDE: &str = "What needs you";
+pub const INITIAL_TITLE: &str = "This project is empty";
+pub const INITIAL: [&str; 2] = [
+    "Load the initial data set: 2 regions, 17 users, 32 drones and who flies what?",
+    "Its users cannot sign in until headquarters makes accounts for them. z takes it back.",
+];
 pub const RUNS: &str = "What the line was used for";
 pub const TRAFFIC: &str = "Use of the line";
 

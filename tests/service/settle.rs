@@ -348,3 +348,34 @@ fn rows_are_compared_with_the_servers_and_mended_and_the_line_keeps_its_books() 
         service.runs().iter().any(|run| run.failed && run.what.contains("no line"))
     });
 }
+
+#[test]
+fn an_empty_project_is_offered_the_initial_data_set() {
+    let server = Server::start();
+    let home = home();
+    server.with(|sandbox| {
+        let world = sandbox.with_world(Clone::clone);
+        let keep = world.users().find(|user| *user.email == *"main@flyos.mil").unwrap().id;
+        let kinds = [Kind::Drone, Kind::Region, Kind::User];
+        let keys = kinds.into_iter().flat_map(|kind| world.keys(kind)).filter(|key| key.uuid() != Some(keep));
+        for key in keys {
+            let row = sandbox.with_world(|world| world.get(&key)).unwrap();
+            sandbox.admin(&[flyos::domain::Change::delete(&row)]).unwrap();
+        }
+    });
+    let hq = Person::in_sync(home.path(), &server, "main@flyos.mil");
+    assert!(hq.service.status().empty);
+    told(run(&hq, Action::LoadInitial));
+    hq.up_to_date();
+    assert!(!hq.service.status().empty);
+    let count = |kind| server.with(move |sandbox| sandbox.with_world(|world| world.keys(kind).len()));
+    assert_eq!([Kind::Region, Kind::User, Kind::Drone, Kind::Assignment].map(count), [2, 17, 32, 33]);
+    let flown = server.row(drone("drone-008"));
+    assert!(flown.contains("operator_id\": Some"), "{flown}");
+    assert!(server.row(drone("drone-014")).contains("operator_id\": Some"), "also of who is INACTIVE");
+    let again = run(&hq, Action::LoadInitial).unwrap_err();
+    assert!(again.message.contains("without regions and drones"), "{again}");
+    told(run(&hq, Action::Undo));
+    hq.up_to_date();
+    assert_eq!([Kind::Region, Kind::User, Kind::Drone, Kind::Assignment].map(count), [0, 1, 0, 0]);
+}

@@ -16,6 +16,7 @@ pub enum Goal {
     Delete(Key),
     Quit,
     SignOut,
+    LoadInitial,
 }
 
 #[derive(Clone, Debug)]

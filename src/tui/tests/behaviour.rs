@@ -309,6 +309,24 @@ fn a_decision_is_one_answer_or_one_for_each_column() {
 }
 
 #[test]
+fn an_empty_project_is_offered_the_initial_data_once() {
+    let mut fake = Fake::default();
+    fake.status.empty = true;
+    let mut bench = Bench::signed_in_with(100, 30, Theme::default(), fake);
+    bench.tell(Msg::Service(Event::Status));
+    assert!(bench.text().contains("This project is empty"), "{}", bench.text());
+    bench.keys("Enter");
+    bench.tell(Msg::Service(Event::Status));
+    assert!(bench.app.popups.is_empty() && bench.fake.actions.is_empty(), "no is an answer");
+    let mut fake = Fake::default();
+    fake.status.empty = true;
+    let mut bench = Bench::signed_in_with(100, 30, Theme::default(), fake);
+    bench.tell(Msg::Service(Event::Status));
+    bench.keys("Tab Enter");
+    assert_eq!(bench.fake.actions, [Action::LoadInitial]);
+}
+
+#[test]
 fn undo_redo_and_the_use_of_the_line_are_asked_for() {
     let mut bench = Bench::signed_in(100, 30);
     bench.keys("z Z");
