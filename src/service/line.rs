@@ -13,8 +13,10 @@ use crate::sync::runner::Verdict;
 pub struct RunView {
     /// When it began; of several, the last.
     pub at: Stamp,
-    /// What it was, and what came of it.
+    /// What it was for.
     pub what: String,
+    /// What came of it.
+    pub came: String,
     pub took_ms: u64,
     /// Bytes up and down together, about.
     pub bytes: u64,
@@ -36,10 +38,11 @@ pub(super) fn view(run: &Run) -> RunView {
     };
     let came = run.error.as_ref().map_or(came, |error| format!("failed, {error}"));
     let times =
-        if run.times > 1 { format!(" ({} times)", thousands(run.times.into())) } else { String::new() };
+        if run.times > 1 { format!(", {} times", thousands(run.times.into())) } else { String::new() };
     RunView {
         at: run.at,
-        what: format!("{verb}: {came}{times}"),
+        what: format!("{verb}{times}"),
+        came,
         took_ms: run.took_ms,
         bytes: run.bytes.total(),
         failed: run.error.is_some(),
@@ -89,14 +92,15 @@ mod tests {
             times,
         };
         for (run, words) in [
-            (run(What::Pull, 0, 0, None, 40), "asked for news: no news (40 times)"),
+            (run(What::Pull, 0, 0, None, 40), "asked for news, 40 times: no news"),
             (run(What::Pull, 1, 0, None, 1), "asked for news: 1 row"),
             (run(What::Push, 0, 3, None, 1), "sent: 3 edits answered"),
             (run(What::Push, 0, 0, None, 1), "sent: told how this machine stands"),
             (run(What::Verify, 99, 0, None, 1), "verified: 99 rows compared"),
             (run(What::Pull, 0, 0, Some("no line: x"), 1), "asked for news: failed, no line: x"),
         ] {
-            assert_eq!(view(&run).what, words);
+            let seen = view(&run);
+            assert_eq!(format!("{}: {}", seen.what, seen.came), words);
         }
         assert_eq!([0, 999, 1000, 12_345, 3_456_789].map(bytes), ["0 B", "999 B", "1 kB", "12 kB", "3.4 MB"]);
     }

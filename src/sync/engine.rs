@@ -366,7 +366,9 @@ impl Engine {
         if !self.started {
             return effects;
         }
-        let unreachable = self.pull.is_unreachable();
+        // Before the first pull nobody knows of a line.
+        let unreachable = self.pull.is_unreachable()
+            || !self.reached && self.pull.trouble.is_none() && self.push.trouble.is_none();
         for (way, effect) in [(&mut self.pull, Effect::Pull), (&mut self.push, Effect::Push)] {
             // Without a line nothing is frozen for sending: what waits can still be folded or taken back.
             let no_line = effect == Effect::Push && unreachable;
@@ -393,7 +395,7 @@ impl Engine {
         }
         let may = |way: &&Way| way.wanted && !way.in_flight && (!self.held || way.asked);
         // A push waits for a pull that gets through: there is no time to wake for.
-        let push = Some(&self.push).filter(|way| way.asked || !self.pull.is_unreachable());
+        let push = Some(&self.push).filter(|way| way.asked || self.reached && !self.pull.is_unreachable());
         let ways = [Some(&self.pull), push].into_iter().flatten().filter(may);
         let mut at = ways.map(|way| way.not_before_ms).min().unwrap_or(u64::MAX);
         if !self.held {
@@ -415,7 +417,16 @@ mod tests {
     fn started() -> Engine {
         let mut engine = Engine::new(Rhythm::default());
         let effects = engine.step(Event::Start, 0, 0);
-        assert!(effects.contains(&Effect::Pull) && effects.contains(&Effect::Push));
+        assert!(
+            effects.contains(&Effect::Pull) && !effects.contains(&Effect::Push),
+            "first it must be known of a line"
+        );
+        assert!(
+            engine
+                .step(Event::Pulled { more: false, send: false, verify: false }, 0, 0)
+                .contains(&Effect::Push)
+        );
+        engine.step(Event::Nudge, 0, 0);
         engine
     }
 

@@ -148,9 +148,8 @@ impl App {
     pub(super) fn show_runs(&mut self, runs: &[RunView]) {
         let entry = |run: &RunView| {
             let when = status::at_text(run.at, self.now, &self.zone);
-            let mark = if run.failed { "!" } else { " " };
-            let note = format!("{mark} {}, {} ms, {}", run.what, run.took_ms, line::bytes(run.bytes));
-            choice("", when, note)
+            let note = format!("{}, {} ms, {}", run.came, run.took_ms, line::bytes(run.bytes));
+            choice("", format!("{when} {}", run.what), note)
         };
         let choices: Vec<Choice> = runs.iter().map(entry).collect();
         let about = vec![texts::spent(&line::bytes(self.status.bytes))];

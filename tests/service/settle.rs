@@ -338,14 +338,17 @@ fn rows_are_compared_with_the_servers_and_mended_and_the_line_keeps_its_books() 
     run(&hq, Action::Reload).unwrap();
     hears(&hq, "Verified: all");
     let runs = hq.service.runs();
-    assert!(runs.iter().any(|run| run.what.starts_with("verified: ")), "{runs:?}");
-    assert!(runs.iter().any(|run| run.what == "sent: 1 edit answered" && run.bytes > 1000), "{runs:?}");
+    assert!(runs.iter().any(|run| run.what == "verified"), "{runs:?}");
+    assert!(
+        runs.iter().any(|run| run.what == "sent" && run.came == "1 edit answered" && run.bytes > 1000),
+        "{runs:?}"
+    );
     let total: u64 = runs.iter().map(|run| run.bytes).sum();
     assert_eq!(hq.service.status().bytes, total);
     server.faults.set_line_down(true);
     run(&hq, Action::SyncNow).unwrap();
     hq.wait("a failed run", |service| {
-        service.runs().iter().any(|run| run.failed && run.what.contains("no line"))
+        service.runs().iter().any(|run| run.failed && run.came.contains("no line"))
     });
 }
 
