@@ -95,8 +95,10 @@ pub enum Event {
         left: bool,
         after_ms: Option<u64>,
     },
-    /// There was nothing to push after all.
-    PushedNothing,
+    /// There was nothing to push after all. `after_ms`: there will be, then.
+    PushedNothing {
+        after_ms: Option<u64>,
+    },
     PushFailed(Trouble),
 }
 
@@ -149,7 +151,7 @@ impl Way {
 
     fn failed(&mut self, trouble: Trouble, now_ms: u64, dice: u64) {
         self.in_flight = false;
-        self.wanted = true;
+        self.wanted = !crate::bugs::bug("failure_drops_the_wish");
         self.asked = false;
         self.failures = self.failures.saturating_add(1);
         let backoff = self.backoff(dice);
@@ -168,7 +170,7 @@ impl Way {
     }
 
     fn succeeded(&mut self) {
-        self.in_flight = false;
+        self.in_flight = crate::bugs::bug("success_stays_in_flight") && self.failures > 2;
         self.failures = 0;
         self.trouble = None;
     }
@@ -294,9 +296,10 @@ impl Engine {
                 self.poll_at_ms = now_ms + self.poll_gap();
             }
             Event::Pushed { left, after_ms } => self.pushed(left, after_ms, now_ms),
-            Event::PushedNothing => {
+            Event::PushedNothing { after_ms } => {
                 self.push.in_flight = false;
                 self.push.asked = false;
+                self.again(after_ms, now_ms);
             }
             Event::PullFailed(trouble) => self.failed(true, trouble, now_ms, dice),
             Event::PushFailed(trouble) => self.failed(false, trouble, now_ms, dice),
@@ -322,8 +325,16 @@ impl Engine {
         // What came of it is to be seen, also while traffic is held: a person asked for the push.
         self.pull.wanted = true;
         self.pull.asked |= self.held;
+        self.again(after_ms, now_ms);
+    }
+
+    /// When edits that were put off are due.
+    fn again(&mut self, after_ms: Option<u64>, now_ms: u64) {
         let wait = |ms: u64| now_ms + ms.clamp(BACKOFF_FIRST_MS, BACKOFF_MAX_MS);
         self.again_at_ms = after_ms.map_or(u64::MAX, wait);
+        if crate::bugs::bug("put_off_is_forgotten") {
+            self.again_at_ms = u64::MAX;
+        }
     }
 
     fn tick(&mut self, now_ms: u64) {
@@ -394,7 +405,8 @@ impl Engine {
         }
         for (way, effect) in [(&mut self.pull, Effect::Pull), (&mut self.push, Effect::Push)] {
             let may = !self.held || way.asked;
-            if way.wanted && may && !way.in_flight && now_ms >= way.not_before_ms {
+            let free = !way.in_flight || crate::bugs::bug("two_in_flight");
+            if way.wanted && may && free && now_ms >= way.not_before_ms {
                 (way.wanted, way.in_flight, way.not_before_ms) = (false, true, 0);
                 effects.push(effect);
             }
@@ -446,7 +458,7 @@ mod tests {
     fn a_push_is_followed_by_a_pull_at_once() {
         let mut engine = started();
         engine.step(Event::Pulled { more: false }, 10, 0);
-        engine.step(Event::PushedNothing, 10, 0);
+        engine.step(Event::PushedNothing { after_ms: None }, 10, 0);
         assert!(engine.step(Event::Edited, 20, 0).contains(&Effect::Push));
         let effects = engine.step(Event::Pushed { left: false, after_ms: None }, 30, 0);
         assert!(effects.contains(&Effect::Pull), "{effects:?}");
@@ -455,7 +467,7 @@ mod tests {
     #[test]
     fn without_a_line_it_waits_longer_and_longer_and_says_so_once() {
         let mut engine = started();
-        engine.step(Event::PushedNothing, 0, 0);
+        engine.step(Event::PushedNothing { after_ms: None }, 0, 0);
         let (mut now, mut waits, mut said) = (0, Vec::new(), 0);
         for _ in 0..12 {
             let effects = engine.step(Event::PullFailed(unreachable()), now, u64::MAX);
@@ -485,7 +497,7 @@ mod tests {
     #[test]
     fn a_burst_of_nudges_is_one_pull() {
         let mut engine = started();
-        engine.step(Event::PushedNothing, 0, 0);
+        engine.step(Event::PushedNothing { after_ms: None }, 0, 0);
         engine.step(Event::Pulled { more: false }, 10, 0);
         let mut pulls = 0;
         for at in 1000..1050 {
@@ -560,7 +572,7 @@ mod tests {
     fn while_traffic_is_held_only_what_is_asked_for_goes_out() {
         let mut engine = started();
         engine.step(Event::Pulled { more: false }, 1, 0);
-        engine.step(Event::PushedNothing, 1, 0);
+        engine.step(Event::PushedNothing { after_ms: None }, 1, 0);
         let mode = |held| Event::Mode { held, rhythm: Rhythm::default() };
         engine.step(mode(true), 2, 0);
         for event in [Event::Edited, Event::Nudge, Event::SocketUp, Event::Tick] {
@@ -581,9 +593,23 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_is_not_forgotten_where_nothing_went_out() {
+        let mut engine = started();
+        engine.step(Event::Pulled { more: false }, 0, 0);
+        let effects = engine.step(Event::Pushed { left: false, after_ms: Some(600) }, 0, 0);
+        assert!(effects.contains(&Effect::Pull));
+        engine.step(Event::Pulled { more: false }, 10, 0);
+        // One of two is due, and a person has to decide first; the other waits longer.
+        assert!(engine.step(Event::Tick, 600, 0).contains(&Effect::Push));
+        let effects = engine.step(Event::PushedNothing { after_ms: Some(1400) }, 601, 0);
+        assert_eq!(wake(&effects), 2001);
+        assert!(engine.step(Event::Tick, 2001, 0).contains(&Effect::Push));
+    }
+
+    #[test]
     fn a_stop_is_told_and_looked_at_seldom() {
         let mut engine = started();
-        engine.step(Event::PushedNothing, 0, 0);
+        engine.step(Event::PushedNothing { after_ms: None }, 0, 0);
         let effects = engine.step(Event::PullFailed(Trouble::Stop(Stop::Inactive)), 5, 0);
         assert!(effects.contains(&Effect::Line(Line::Stopped(Stop::Inactive))));
         assert_eq!(wake(&effects), 5 + STOPPED_RETRY_MS);
@@ -599,7 +625,7 @@ mod tests {
             let mut run = |engine: &mut Engine, event: Event, now: u64, dice: u64| {
                 match event {
                     Event::Pulled { .. } | Event::PullFailed(_) => pulls -= 1,
-                    Event::Pushed { .. } | Event::PushFailed(_) | Event::PushedNothing => pushes -= 1,
+                    Event::Pushed { .. } | Event::PushFailed(_) | Event::PushedNothing { .. } => pushes -= 1,
                     _ => {}
                 }
                 let effects = engine.step(event, now, dice);
@@ -623,7 +649,7 @@ mod tests {
                     7 if flight.1 > 0 => {
                         Event::PushFailed(Trouble::Fault { why: String::new(), retry_after_ms: Some(dice) })
                     }
-                    8 if flight.1 > 0 => Event::PushedNothing,
+                    8 if flight.1 > 0 => Event::PushedNothing { after_ms: None },
                     _ => Event::Tick,
                 };
                 flight = run(&mut engine, event, now, dice);

@@ -303,9 +303,13 @@ async fn push(context: &Context) -> Event {
 async fn push_once(context: &Context) -> Result<Event, Trouble> {
     let now = Stamp(jiff::Timestamp::now().as_microsecond());
     let made = context.exchange(move |exchange, store, now_ms| {
-        exchange.push_request(&mut store.books, now_ms, now, Uuid::now_v7)
+        let push = exchange.push_request(&mut store.books, now_ms, now, Uuid::now_v7)?;
+        Ok(push.ok_or(exchange.due(now_ms)))
     });
-    let Some(push) = made.await? else { return Ok(Event::PushedNothing) };
+    let push = match made.await? {
+        Ok(push) => push,
+        Err(after_ms) => return Ok(Event::PushedNothing { after_ms }),
+    };
     if !push.pendings.is_empty() {
         (context.tell)(Told::Data);
     }
@@ -334,7 +338,7 @@ async fn push_once(context: &Context) -> Result<Event, Trouble> {
         (context.tell)(Told::Data);
     }
     if pushed.empty && !pushed.left && pushed.after_ms.is_none() {
-        return Ok(Event::PushedNothing);
+        return Ok(Event::PushedNothing { after_ms: None });
     }
     Ok(Event::Pushed { left: pushed.left, after_ms: pushed.after_ms })
 }
