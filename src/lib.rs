@@ -14,6 +14,8 @@
 //! (`store`; from here on it is saved), view, event, one frame. Later `sync` sends it, the server answers, a pull
 //! brings it back, and it leaves the outbox. `tests/tidy.rs` holds who may use whom.
 
+#[doc(hidden)]
+pub mod bugs;
 pub mod domain;
 pub mod remote;
 pub mod sandbox;

@@ -78,9 +78,9 @@ pub fn outbox_line(replica: &Replica, pending: &Pending) -> OutboxLine {
 
 fn state(replica: &Replica, pending: &Pending) -> EditState {
     match &pending.fate {
-        Fate::Waiting | Fate::Sent | Fate::Offered if pending.blocked => EditState::Blocked,
+        Fate::Waiting | Fate::Sent if pending.blocked => EditState::Blocked,
         Fate::Waiting => EditState::Waiting,
-        Fate::Sent | Fate::Offered => EditState::Sending,
+        Fate::Sent => EditState::Sending,
         Fate::Acked { .. } => EditState::Confirmed,
         Fate::Conflict { fields, drops, by, at, .. } => {
             let drops = drops.iter().filter_map(|pk| Key::known(Kind::Assignment, pk));

@@ -92,6 +92,11 @@ impl<L: Log, R: Rows> Books<L, R> {
 
     /// Makes entries durable, then takes them in. Gives the number of the last.
     pub fn note(&mut self, entries: &[Entry]) -> Result<u64, StoreError> {
+        if crate::bugs::bug("saved_in_memory_first") {
+            let next = self.read().meta().applied_seq + 1;
+            self.write().enter(next, entries);
+            return self.log.append(entries).map(|numbers| *numbers.end());
+        }
         let numbers = self.log.append(entries)?;
         self.write().enter(*numbers.start(), entries);
         Ok(*numbers.end())
@@ -120,7 +125,12 @@ impl<L: Log, R: Rows> Books<L, R> {
         if sent.is_empty() {
             return Ok(next);
         }
-        self.note(&sent)?;
+        if crate::bugs::bug("sent_not_written") {
+            let next = self.read().meta().applied_seq;
+            self.write().enter(next, &sent);
+        } else {
+            self.note(&sent)?;
+        }
         let frozen = self.read().to_send(groups, &waits).into_iter().cloned().collect::<Vec<_>>();
         Ok(frozen.into_iter().filter(|pending| pending.fate != Fate::Waiting).collect())
     }
@@ -134,6 +144,10 @@ impl<L: Log, R: Rows> Books<L, R> {
         number: u64,
         drained: bool,
     ) -> (bool, Result<(), StoreError>) {
+        if crate::bugs::bug("cursor_before_page") {
+            let meta = Meta { applied_seq: self.read().meta().applied_seq, ..meta.clone() };
+            drop(self.rows.write(&Batch { rows: Vec::new(), clear: false, meta }));
+        }
         let taken = self.write().take_page(page, meta, drained.then_some(number));
         let news = !taken.writes.is_empty() || !taken.settled.is_empty();
         let kept = self.write_rows(taken.writes).and_then(|()| self.settle(&taken.settled));
@@ -185,7 +199,7 @@ impl<L: Log, R: Rows> Books<L, R> {
             Batch { rows, clear: self.rows_behind, meta: replica.meta().clone() }
         };
         let written = self.rows.write(&batch);
-        self.rows_behind = written.is_err();
+        self.rows_behind = written.is_err() && !crate::bugs::bug("cache_left_behind");
         written
     }
 }

@@ -77,6 +77,9 @@ pub struct Meta {
     pub schema: u32,
     /// Where the next pull goes on; the server's, not looked into.
     pub cursor: Option<serde_json::Value>,
+    /// Which life of the server the rows are of, where its cursors say so: a restored one has another.
+    #[serde(default)]
+    pub epoch: Option<String>,
     /// The last entry of the journal whose effect is in the rows.
     pub applied_seq: u64,
     /// The server's time of the last pull.
@@ -95,6 +98,7 @@ impl Default for Meta {
         Self {
             schema: SCHEMA,
             cursor: None,
+            epoch: None,
             applied_seq: 0,
             as_of: None,
             who: None,

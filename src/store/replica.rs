@@ -33,9 +33,6 @@ pub enum Fate {
     Waiting,
     /// Frozen under its ids; perhaps on its way, perhaps already in.
     Sent,
-    /// It had got in, and is sent again under its ids, since the server was restored and may not know it. It is not
-    /// shown on top of the rows: most likely they have it, perhaps with others' changes after it.
-    Offered,
     /// In; waits until the base has it. `pulls` is how many pulls had begun when the result came.
     Acked {
         v: Vec<Seen>,
@@ -67,7 +64,7 @@ impl Fate {
 
     /// The server does not have it, as far as we know.
     pub fn is_unsent(&self) -> bool {
-        matches!(self, Self::Waiting | Self::Sent | Self::Offered)
+        matches!(self, Self::Waiting | Self::Sent)
     }
 }
 
@@ -83,11 +80,22 @@ pub struct Pending {
     pub touched: Vec<Key>,
     /// An earlier edit that it builds on needs a decision first.
     pub blocked: bool,
+    /// It had got in, and is sent again under its ids, since the server was restored and may not know it. It is not
+    /// shown on top of the rows: most likely they have it, perhaps with others' changes after it.
+    pub again: bool,
 }
 
 impl Pending {
     fn new(seq: u64, edit: Edit) -> Self {
-        Self { seq, edit, ids: Vec::new(), fate: Fate::Waiting, touched: Vec::new(), blocked: false }
+        Self {
+            seq,
+            edit,
+            ids: Vec::new(),
+            fate: Fate::Waiting,
+            touched: Vec::new(),
+            blocked: false,
+            again: false,
+        }
     }
 }
 
@@ -217,11 +225,12 @@ impl Replica {
     /// Ends the start: `meta` from the cache, then every entry of the journal, then the overlay.
     pub fn replay<'a>(&mut self, meta: Meta, entries: impl IntoIterator<Item = &'a (u64, Entry)>) {
         self.meta = meta;
-        if self.meta.reloading {
+        if self.meta.reloading && !crate::bugs::bug("reload_forgotten_at_start") {
             // What the reload had not confirmed yet cannot be told from what it had: it begins anew.
             self.begin_generation();
         }
-        for (seq, entry) in entries {
+        let known = if crate::bugs::bug("start_trusts_the_cache") { self.meta.applied_seq } else { 0 };
+        for (seq, entry) in entries.into_iter().filter(|(seq, _)| *seq > known) {
             self.note(*seq, entry);
         }
         self.relay();
@@ -256,6 +265,16 @@ impl Replica {
         let (steps, rest) = doings(&mut self.view);
         rules::take_back_steps(&mut self.view, &steps);
         (steps, rest)
+    }
+
+    /// The version of the server's row, where we have it.
+    pub fn version(&self, key: &Key) -> Option<u64> {
+        self.base.get(key).map(|base| base.v)
+    }
+
+    /// Every base row's version and scopes, in no order.
+    pub fn versions(&self) -> impl Iterator<Item = (&Key, u64, &[String])> {
+        self.base.iter().map(|(key, base)| (key, base.v, base.scopes.as_slice()))
     }
 
     /// Who the account is; unknown before the first pull has told.

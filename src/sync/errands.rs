@@ -147,8 +147,8 @@ async fn pull_page(context: &Context, run: &mut Running<'_>) -> Result<Pulled, T
 pub(super) async fn push(context: &Context) -> Event {
     let mut run = Running::begin(context, What::Push);
     match push_once(context, &mut run).await {
-        Ok(None) => Event::PushedNothing,
-        Ok(Some(pushed)) => {
+        Ok(Err(after_ms)) => Event::PushedNothing { after_ms },
+        Ok(Ok(pushed)) => {
             run.end(0, pushed.answered, None);
             Event::Pushed { left: pushed.left, after_ms: pushed.after_ms, quiet: pushed.empty }
         }
@@ -162,12 +162,16 @@ pub(super) async fn push(context: &Context) -> Event {
     }
 }
 
-/// One push; `None`: there was nothing to send and nothing to tell.
-async fn push_once(context: &Context, run: &mut Running<'_>) -> Result<Option<Pushed>, Trouble> {
+/// One push; `Err`: there was nothing to send and nothing to tell (yet: not before so many ms).
+async fn push_once(context: &Context, run: &mut Running<'_>) -> Result<Result<Pushed, Option<u64>>, Trouble> {
     let made = context.exchange(move |exchange, store, now_ms| {
-        exchange.push_request(&mut store.books, now_ms, now(), Uuid::now_v7)
+        let push = exchange.push_request(&mut store.books, now_ms, now(), Uuid::now_v7)?;
+        Ok(push.ok_or(exchange.due(now_ms)))
     });
-    let Some(push) = made.await? else { return Ok(None) };
+    let push = match made.await? {
+        Ok(push) => push,
+        Err(after_ms) => return Ok(Err(after_ms)),
+    };
     if !push.pendings.is_empty() {
         (context.tell)(Told::Data);
     }
@@ -177,7 +181,7 @@ async fn push_once(context: &Context, run: &mut Running<'_>) -> Result<Option<Pu
         Err(error) if error.cause == Cause::StatementTimeout => {
             let smaller = context.exchange(move |exchange, _, _| Ok(exchange.too_slow(&push))).await?;
             let again = Pushed { left: true, ..Pushed::default() };
-            return if smaller { Ok(Some(again)) } else { Err(trouble(&error)) };
+            return if smaller { Ok(Ok(again)) } else { Err(trouble(&error)) };
         }
         Err(error) => return Err(trouble(&error)),
     };
@@ -187,7 +191,7 @@ async fn push_once(context: &Context, run: &mut Running<'_>) -> Result<Option<Pu
     if pushed.answered > 0 {
         (context.tell)(Told::Data);
     }
-    Ok(Some(pushed))
+    Ok(Ok(pushed))
 }
 
 // ---- verify ----

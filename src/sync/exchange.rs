@@ -25,8 +25,9 @@ use crate::store::{Books, Log, Rows, StoreError};
 
 /// Resyncs or scope changes in a row without a page between them before it counts as a fault of the server.
 const TURNS_MAX: u64 = 3;
-/// Why everything is asked for anew when the server is not the one that it was: restored, or a copy.
-const WHY_RESTORED: [&str; 2] = ["epoch", "ahead"];
+/// Why everything is asked for anew when the server is behind what it once told us, in the same life. Another life is
+/// seen by the first page of it.
+const WHY_BEHIND: &str = "ahead";
 /// The longest wait of an edit that is to be sent again, in ms.
 const EDIT_WAIT_MAX_MS: u64 = 60_000;
 
@@ -166,21 +167,15 @@ impl Exchange {
                 self.turn()?;
                 self.loading = true;
                 tracing::info!(why = ?word.why, "the server asks for everything anew");
-                let restored = word.why.as_deref().is_some_and(|why| WHY_RESTORED.contains(&why));
-                if restored {
+                let behind = word.why.as_deref() == Some(WHY_BEHIND);
+                if behind {
                     // A journal that refuses is waited for: else what the server forgot would never be offered again.
                     books.offer_again().map_err(|error| disk(&error))?;
                 }
                 let begun = books.begin_generation();
                 self.pull = None;
                 let cache_trouble = begun.err().map(|error| error.to_string());
-                Ok(Pulled {
-                    more: true,
-                    news: restored,
-                    offered: restored,
-                    cache_trouble,
-                    ..Pulled::default()
-                })
+                Ok(Pulled { more: true, news: behind, offered: behind, cache_trouble, ..Pulled::default() })
             }
         }
     }
@@ -196,7 +191,7 @@ impl Exchange {
     }
 
     fn page<L: Log, R: Rows>(&mut self, books: &mut Books<L, R>, page: &Page) -> Result<Pulled, Trouble> {
-        if page.uid != self.uid {
+        if page.uid != self.uid && !crate::bugs::bug("page_of_anybody") {
             return Err(Trouble::Stop(Stop::SignInAgain));
         }
         let (rows, unsound) = translate::rows(page);
@@ -204,17 +199,23 @@ impl Exchange {
             tracing::warn!(unsound, "rows of a page made no sense and were passed over");
         }
         let meta = translate::meta(books.read().meta(), page);
+        let before = books.read().meta().epoch.clone();
+        let restored = before.is_some() && meta.epoch != before;
+        if restored {
+            // A journal that refuses is waited for: else what the server forgot would never be offered again.
+            books.offer_again().map_err(|error| disk(&error))?;
+        }
         let (drained, count) = (!page.more, rows.len());
         let number = self.pull.unwrap_or_default();
         let (news, kept) = books.take_page(rows, meta, number, drained);
         self.turns = 0;
-        if drained {
+        if drained && !crate::bugs::bug("pull_never_ends") {
             self.pull = None;
         }
         Ok(Pulled {
             more: page.more,
             news,
-            offered: false,
+            offered: restored,
             loaded: drained && std::mem::take(&mut self.loading),
             rows: count,
             progress: page.progress.filter(|_| page.more),
@@ -224,7 +225,17 @@ impl Exchange {
 
     // ---- push ----
 
-    /// The next push; `None` where nothing is to be sent and nothing to be told. `now` is for people alone; `id` makes
+    fn waits(&self, edit: u64, now_ms: u64) -> bool {
+        self.waits.get(&edit).is_some_and(|(until, _)| now_ms < *until)
+    }
+
+    /// How long from now the next of the edits that wait is due. Those that were due and did not go are held up by
+    /// another, or by a person.
+    pub fn due(&self, now_ms: u64) -> Option<u64> {
+        self.waits.values().filter_map(|(until, _)| until.checked_sub(now_ms).filter(|ms| *ms > 0)).min()
+    }
+
+    /// The next push; `None` where nothing is to be sent and nothing to be told (yet: see `due`). `now` is for people alone; `id` makes
     /// a new id.
     pub fn push_request<L: Log, R: Rows>(
         &mut self,
@@ -233,8 +244,8 @@ impl Exchange {
         now: Stamp,
         id: impl FnMut() -> Uuid,
     ) -> Result<Option<Push>, Trouble> {
-        let waits = |seq| self.waits.get(&seq).is_some_and(|(until, _)| now_ms < *until);
-        let pendings = books.freeze(self.groups, waits, id).map_err(|error| disk(&error))?;
+        let pendings =
+            books.freeze(self.groups, |seq| self.waits(seq, now_ms), id).map_err(|error| disk(&error))?;
         let report_is_due = self.last_report_ms.is_none_or(|at| now_ms.saturating_sub(at) >= self.report_ms);
         if pendings.is_empty() && !report_is_due {
             return Ok(None);
@@ -276,9 +287,8 @@ impl Exchange {
         push.pendings.iter().for_each(|pending| self.put_off(pending.seq, &verdicts.again, now_ms));
         let replica = books.read();
         self.waits.retain(|edit, _| replica.pending(*edit).is_some_and(|pending| pending.fate.is_unsent()));
-        let left = replica.has_more(&|seq| self.waits.contains_key(&seq));
-        let due = self.waits.values().map(|(until, _)| until.saturating_sub(now_ms)).min();
-        Ok(Pushed { left, after_ms: due, answered, empty: push.pendings.is_empty() })
+        let left = replica.has_more(&|seq| self.waits(seq, now_ms));
+        Ok(Pushed { left, after_ms: self.due(now_ms), answered, empty: push.pendings.is_empty() })
     }
 
     /// An edit of a push: to be sent again later, or done with.

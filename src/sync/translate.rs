@@ -18,7 +18,7 @@ const OPS_PER_EDIT_BITS: u32 = 10;
 /// The operations of frozen edits, in order; `deps` names the ids each edit waits for.
 pub fn ops(pendings: &[Pending], deps: impl Fn(&Pending) -> Vec<Uuid>) -> Vec<OpWire> {
     let each = pendings.iter().flat_map(|pending| {
-        let deps = deps(pending);
+        let deps = if crate::bugs::bug("deps_forgotten") { Vec::new() } else { deps(pending) };
         let group = (pending.edit.changes.len() > 1).then_some(pending.edit.op);
         let numbered = pending.edit.changes.iter().zip(&pending.ids).enumerate();
         numbered
@@ -62,6 +62,9 @@ fn seen(kind: Kind, base: &Fields) -> Fields {
 /// Of the assignments that were seen to go with an edit, those that go with this change. `None` where none can go; and
 /// where there are more than travel: who decided on so many decided on all.
 fn drops(change: &Change, seen: &[String]) -> Option<Vec<String>> {
+    if crate::bugs::bug("drops_forgotten") {
+        return None;
+    }
     let moves = change.sets("region_id").is_some() && !matches!(change.op, Op::Insert { .. });
     if !moves && !matches!(change.op, Op::Delete { .. }) {
         return None;
@@ -87,7 +90,8 @@ pub struct Verdicts {
 const RETRY_DEFAULT_MS: u64 = 2000;
 
 pub fn verdicts(pendings: &[Pending], results: &[OpResult]) -> Verdicts {
-    let by_id: HashMap<Uuid, &OpResult> = results.iter().map(|result| (result.id, result)).collect();
+    let answers = results.iter().filter(|it| !it.replayed || !crate::bugs::bug("replay_is_no_answer"));
+    let by_id: HashMap<Uuid, &OpResult> = answers.map(|result| (result.id, result)).collect();
     let mut verdicts = Verdicts::default();
     for pending in pendings {
         let outcomes: Vec<Option<&Outcome>> =
@@ -108,9 +112,12 @@ enum Verdict {
 /// One edit's verdict: of a group, the culprit speaks for all.
 fn verdict(pending: &Pending, outcomes: &[Option<&Outcome>]) -> Verdict {
     let edit = pending.seq;
-    for (change, outcome) in outcomes.iter().enumerate() {
+    let speakers = if crate::bugs::bug("first_speaks_for_all") { 1 } else { outcomes.len() };
+    for (change, outcome) in outcomes.iter().take(speakers).enumerate() {
         match outcome {
-            Some(Outcome::Conflict { fields, drops, by, at, .. }) => {
+            Some(Outcome::Conflict { fields, drops, by, at, .. })
+                if !crate::bugs::bug("conflict_is_taken") =>
+            {
                 let (fields, drops, by) = (fields.clone(), drops.clone(), by.clone());
                 return Verdict::Final(Entry::Conflict { edit, change, fields, drops, by, at: *at });
             }
@@ -118,7 +125,9 @@ fn verdict(pending: &Pending, outcomes: &[Option<&Outcome>]) -> Verdict {
                 let (field, message) = (field.clone(), message.clone());
                 return Verdict::Final(Entry::Rejected { edit, change, reason: *reason, field, message });
             }
-            Some(Outcome::Gone) => return Verdict::Final(Entry::Gone { edit, change }),
+            Some(Outcome::Gone) if !crate::bugs::bug("gone_is_taken") => {
+                return Verdict::Final(Entry::Gone { edit, change });
+            }
             _ => {}
         }
     }
@@ -134,10 +143,14 @@ fn verdict(pending: &Pending, outcomes: &[Option<&Outcome>]) -> Verdict {
                 seen.push(Seen { key: change.key.clone(), v: *v });
                 // A cascade's versions are not told: only a pull that began later can show that they are in.
                 let cascaded = effects.iter().filter_map(|(kind, pk)| Key::parse(*kind, pk));
+                let cascaded = cascaded.filter(|_| !crate::bugs::bug("cascades_unseen"));
                 seen.extend(cascaded.map(|key| Seen { key, v: u64::MAX }));
             }
             Some(Outcome::IdReused) => return Verdict::Final(Entry::Unsent { edit }),
             Some(Outcome::Retry { after_ms }) => again = Some(after_ms.unwrap_or(RETRY_DEFAULT_MS)),
+            Some(Outcome::Conflict { .. }) if crate::bugs::bug("conflict_is_taken") => {}
+            Some(Outcome::Gone) if crate::bugs::bug("gone_is_taken") => {}
+            None if crate::bugs::bug("silence_is_taken") => {}
             // What holds it back may be settled by then; if a person must decide, it is not sent. An answer
             // that leaves an edit out is no answer. In both cases the same id goes again.
             None | Some(_) => {
@@ -166,7 +179,14 @@ pub fn rows(page: &Page) -> (Vec<Pulled>, usize) {
 pub fn meta(before: &Meta, page: &Page) -> Meta {
     let who = Who { uid: page.uid, user: page.user, role: page.role, region: page.region };
     let as_of = if page.more { before.as_of } else { Some(page.server_time) };
-    Meta { cursor: Some(page.cursor.clone()), as_of, who: Some(who), shut: false, ..before.clone() }
+    let epoch = epoch(page).or_else(|| before.epoch.clone());
+    Meta { cursor: Some(page.cursor.clone()), epoch, as_of, who: Some(who), shut: false, ..before.clone() }
+}
+
+/// Which life of the server a page is of. All else in a cursor is the server's alone; this much is asked of it, since a
+/// reload begins without a cursor, and the server cannot say then that it is not the one that took our edits.
+pub fn epoch(page: &Page) -> Option<String> {
+    page.cursor.get("epoch")?.as_str().map(str::to_owned)
 }
 
 /// A word of the server that ends the traffic; `None` for `resync`, which goes on.
@@ -232,6 +252,7 @@ mod tests {
                 fate: Fate::Waiting,
                 touched: Vec::new(),
                 blocked: false,
+                again: false,
             };
             ops(&[pending], |_| Vec::new()).into_iter().map(|op| op.reason).collect::<Vec<_>>()
         };

@@ -36,7 +36,7 @@ impl Way {
 
     pub(super) fn failed(&mut self, trouble: Trouble, now_ms: u64, dice: u64) {
         self.in_flight = false;
-        self.wanted = true;
+        self.wanted = !crate::bugs::bug("failure_drops_the_wish");
         self.asked = false;
         self.failures = self.failures.saturating_add(1);
         let backoff = self.backoff(dice);
@@ -55,7 +55,7 @@ impl Way {
     }
 
     pub(super) fn succeeded(&mut self) {
-        self.in_flight = false;
+        self.in_flight = crate::bugs::bug("success_stays_in_flight") && self.failures > 2;
         self.failures = 0;
         self.trouble = None;
     }

@@ -314,7 +314,8 @@ impl Engine {
         if writer.is_none() && (same || old.is_none()) {
             return;
         }
-        for scope in was.iter().filter(|scope| !scopes.contains(scope)) {
+        let left = |scope: &&String| !scopes.contains(scope) && !crate::bugs::bug("exit_lost");
+        for scope in was.iter().filter(left) {
             self.restore_exit(key.clone(), scope.clone(), commit.xid);
             commit.exits.insert((key.clone(), scope.clone()));
         }

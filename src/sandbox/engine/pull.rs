@@ -66,7 +66,7 @@ impl Engine {
         if let Some(why) = self.resync(&cursor) {
             return Ok(PullReply::Must(MustReply { must: Must::Resync, why: Some(why.to_owned()) }));
         }
-        if cursor.scopes != caller.scopes {
+        if cursor.scopes != caller.scopes && !crate::bugs::bug("scope_change_ignored") {
             return Ok(self.new_scopes(caller, cursor));
         }
         let (progress, more) = if cursor.bulk.is_some() {
@@ -112,11 +112,11 @@ impl Engine {
 
     fn resync(&self, cursor: &Cursor) -> Option<&'static str> {
         let newest = cursor.target.as_ref().map_or(0, |target| target.xmax).max(cursor.base.xmax);
-        if cursor.epoch != self.epoch {
+        if cursor.epoch != self.epoch && !crate::bugs::bug("epoch_ignored") {
             Some("epoch")
         } else if newest > self.next_xid {
             Some("ahead")
-        } else if cursor.base.xmin < self.min_xid {
+        } else if cursor.base.xmin < self.min_xid && !crate::bugs::bug("age_ignored") {
             Some("too_old")
         } else {
             None
@@ -132,7 +132,9 @@ impl Engine {
         let removed: Scopes = cursor.scopes.iter().filter(|scope| lacks(&now, scope)).cloned().collect();
         let mut load: Scopes = cursor.bulk.iter().flat_map(|bulk| bulk.scopes.clone()).collect();
         load.retain(|scope| now.contains(scope));
-        load.extend(added.iter().cloned());
+        if !crate::bugs::bug("added_scope_not_loaded") {
+            load.extend(added.iter().cloned());
+        }
         load.sort();
         load.dedup();
         cursor.bulk = (!load.is_empty()).then(|| self.bulk_of(load));
@@ -160,6 +162,9 @@ impl Engine {
                 bulk.after = last.map(|key| (key.kind, key.pk));
                 let progress = Progress { done: bulk.done, total: bulk.total.max(bulk.done) };
                 cursor.bulk = Some(bulk);
+                if crate::bugs::bug("bulk_base_moves") {
+                    cursor.base = Snapshot::before(self.next_xid);
+                }
                 return (Some(progress), true);
             }
             bulk.done += 1;
@@ -182,6 +187,9 @@ impl Engine {
         }
         let more = target.xmax < self.next_xid;
         (cursor.base, cursor.after) = (target, None);
+        if crate::bugs::bug("window_too_far") && page.rows_left < 2 {
+            cursor.base = Snapshot::before(self.next_xid + 1);
+        }
         more
     }
 

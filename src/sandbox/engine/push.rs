@@ -72,7 +72,8 @@ fn is_final(outcome: &Outcome) -> bool {
 /// sha256 of an edit. Fields are sorted, so that the same edit always has the same hash. What it depends on is no
 /// part of it: after a crash an edit whose forerunner is in by then is sent without it.
 fn hash_of(op: &OpWire) -> String {
-    let alone = OpWire { deps: Vec::new(), ..op.clone() };
+    let deps = if crate::bugs::bug("hash_holds_deps") { op.deps.clone() } else { Vec::new() };
+    let alone = OpWire { deps, ..op.clone() };
     let json = serde_json::to_vec(&alone).expect("an edit holds texts and numbers only, which JSON takes");
     Sha256::digest(&json).iter().fold(String::with_capacity(64), |mut text, byte| {
         let _infallible = write!(text, "{byte:02x}");
@@ -102,7 +103,7 @@ impl Engine {
         request: &PushRequest,
         now: Stamp,
     ) -> Result<(Vec<OpResult>, Commit), Fault> {
-        if request.uid != caller.uid {
+        if request.uid != caller.uid && !crate::bugs::bug("uid_ignored") {
             return Err(Fault::AuthMismatch);
         }
         let groups = groups(&request.ops)?;
@@ -172,7 +173,9 @@ impl Engine {
             match self.one(&mut turn, op) {
                 Ok(how) => done.push(how),
                 Err(outcome) => {
-                    rules::take_back_steps(&mut self.world, &turn.steps);
+                    if !crate::bugs::bug("group_half_undone") {
+                        rules::take_back_steps(&mut self.world, &turn.steps);
+                    }
                     let result = plain(op.id, *outcome);
                     self.claim_result(run, op, &result);
                     return fail(run, ops, at, &result);
@@ -199,6 +202,9 @@ impl Engine {
             claim.is_some_and(|claim| !is_in(&claim.result.outcome))
         };
         let dep = op.deps.iter().find(|id| run.failed.contains(*id) || stored(id)).copied();
+        if crate::bugs::bug("failed_row_ignored") {
+            return None;
+        }
         dep.or_else(|| run.failed_rows.get(&Key::parse(op.t, &op.pk)?).copied())
     }
 
@@ -213,7 +219,9 @@ impl Engine {
             result: result.clone(),
             at: run.now,
         };
-        self.claims.insert(op.id, claim);
+        if !crate::bugs::bug("claim_not_kept") {
+            self.claims.insert(op.id, claim);
+        }
         run.commit.claims.push(op.id);
     }
 
@@ -282,7 +290,8 @@ impl Engine {
         let wish = Change { key: key.clone(), op: Op::Update { base: op.base.clone(), set: op.set.clone() } };
         policy::permit_change(&caller.actor, &self.world, &wish).map_err(refuse)?;
         let theirs = record.fields();
-        let merged = merge::three_way(key.kind, &op.base, &op.set, &theirs);
+        let base = if crate::bugs::bug("merge_is_blind") { &theirs } else { &op.base };
+        let merged = merge::three_way(key.kind, base, &op.set, &theirs);
         if !merged.clashes.is_empty() {
             return Err(Box::new(self.conflict(turn, key, merged.clashes)));
         }

@@ -40,7 +40,7 @@ impl Replica {
     pub fn row_before(&self, seq: u64, key: &Key) -> Option<Record> {
         let mut row = self.base_row(key);
         let earlier = self.outbox.range(..seq).map(|(_, pending)| pending);
-        let earlier = earlier.filter(|pending| !pending.fate.needs_you() && pending.fate != Fate::Offered);
+        let earlier = earlier.filter(|pending| !pending.fate.needs_you() && !pending.again);
         for change in earlier.flat_map(|pending| &pending.edit.changes).filter(|change| change.key == *key) {
             row = laid(change, row);
         }
@@ -146,7 +146,7 @@ impl Replica {
     fn follow(&self, decided: &Pending, changes: &[Change]) -> Vec<Entry> {
         let mut entries = Vec::new();
         let later = self.outbox.range(decided.seq + 1..).map(|(_, pending)| pending);
-        for pending in later.filter(|pending| pending.fate.is_unsent() && pending.fate != Fate::Offered) {
+        for pending in later.filter(|pending| pending.fate.is_unsent() && !pending.again) {
             let mut followed = pending.edit.changes.clone();
             for change in &mut followed {
                 let Some(old) = decided.edit.changes.iter().find(|old| old.key == change.key) else {

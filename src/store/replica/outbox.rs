@@ -65,7 +65,7 @@ impl Replica {
         }
         for (seq, entry) in (first..).zip(entries) {
             self.note(seq, entry);
-            if light && matches!(entry, Entry::Edit(_)) {
+            if light && matches!(entry, Entry::Edit(_)) && !crate::bugs::bug("light_edit_not_laid") {
                 self.lay_on_top(seq);
             }
         }
@@ -102,7 +102,9 @@ impl Replica {
             }
             Entry::Gone { edit, change } => fate(edit, Fate::Gone { change: *change }),
             Entry::Unsent { edit } => {
-                if let Some(pending) = self.outbox.get_mut(edit) {
+                if let Some(pending) = self.outbox.get_mut(edit)
+                    && !crate::bugs::bug("reused_ids_kept")
+                {
                     pending.ids.clear();
                     pending.fate = Fate::Waiting;
                 }
@@ -118,6 +120,7 @@ impl Replica {
                     pending.edit.drops.clone_from(drops);
                     pending.ids.clear();
                     pending.fate = Fate::Waiting;
+                    pending.again = false;
                 }
             }
             Entry::Offered { edits } => {
@@ -125,8 +128,16 @@ impl Replica {
                     self.offer(*edit);
                 }
             }
+            Entry::Discarded { edit: _ } if crate::bugs::bug("discard_undone") => {}
             Entry::Settled { edit } => self.leave(*edit),
             Entry::Discarded { edit } => drop(self.outbox.remove(edit)),
+        }
+        if let Entry::Ack { v, .. } = entry
+            && crate::bugs::bug("results_write_the_base")
+        {
+            for seen in v.iter().filter(|seen| seen.v < u64::MAX) {
+                self.base.entry(seen.key.clone()).and_modify(|base| base.v = seen.v);
+            }
         }
         self.meta.applied_seq = self.meta.applied_seq.max(seq);
     }
@@ -149,7 +160,7 @@ impl Replica {
             self.history.remove(&edit)
         };
         if let Some(pending) = found {
-            self.outbox.insert(edit, Pending { fate: Fate::Offered, ..pending });
+            self.outbox.insert(edit, Pending { fate: Fate::Sent, again: true, ..pending });
         }
     }
 
@@ -191,12 +202,16 @@ impl Replica {
         let mut held_up = HeldUp::default();
         let mut next = Vec::new();
         let mut ops = 0;
-        for pending in self.outbox.values().filter(|pending| pending.fate.is_unsent() && !pending.blocked) {
+        for pending in self.outbox.values().filter(|pending| {
+            pending.fate.is_unsent() && (!pending.blocked || crate::bugs::bug("blocked_is_sent"))
+        }) {
             let full = next.len() == groups || (ops > 0 && ops + pending.edit.changes.len() > CALL_OPS_MAX);
             if full {
                 break;
             } else if waits(pending.seq) || held_up.holds(pending) {
-                held_up.add(pending);
+                if !crate::bugs::bug("waiting_is_overtaken") {
+                    held_up.add(pending);
+                }
             } else {
                 ops += pending.edit.changes.len();
                 next.push(pending);

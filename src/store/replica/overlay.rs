@@ -33,7 +33,8 @@ impl Replica {
         if pending.blocked || pending.fate.needs_you() {
             self.held_up.add(&pending);
         }
-        if !pending.fate.needs_you() && pending.fate != Fate::Offered {
+        let hidden = crate::bugs::bug("taken_is_not_shown") && matches!(pending.fate, Fate::Acked { .. });
+        if !pending.fate.needs_you() && !pending.again && !hidden {
             for change in &pending.edit.changes {
                 self.lay(change, &mut pending.touched);
             }

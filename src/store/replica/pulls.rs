@@ -47,7 +47,8 @@ impl Replica {
             && let Some(kept) = self.loading.take()
         {
             let left: Vec<Key> = self.base.keys().filter(|key| !kept.contains(*key)).cloned().collect();
-            writes.extend(left.into_iter().map(|key| self.drop_base(key)));
+            let left = left.into_iter().filter(|_| !crate::bugs::bug("reload_keeps_rows"));
+            writes.extend(left.map(|key| self.drop_base(key)));
         }
         // What the base has now leaves the overlay at once, so that nothing flickers.
         let settled = self.settled(drained);
@@ -84,7 +85,7 @@ impl Replica {
 
     /// The server let me in no further: whoever I was here, I may do nothing until a page says otherwise.
     pub fn shut(&mut self) {
-        self.meta.shut = true;
+        self.meta.shut = !crate::bugs::bug("shut_ignored");
         self.gone.clear();
     }
 
@@ -101,7 +102,7 @@ impl Replica {
         let gone: Vec<Key> = self
             .base
             .iter()
-            .filter(|(_, base)| !scope::meet(now, &base.scopes))
+            .filter(|(_, base)| !scope::meet(now, &base.scopes) && !crate::bugs::bug("narrow_keeps_rows"))
             .map(|(key, _)| key.clone())
             .collect();
         let writes = gone.into_iter().map(|key| self.drop_base(key)).collect();
@@ -116,7 +117,10 @@ impl Replica {
     fn settled(&self, drained: Option<u64>) -> Vec<u64> {
         let is_in = |seen: &Seen| self.base.get(&seen.key).is_some_and(|base| base.v >= seen.v);
         let done = self.outbox.values().filter(|pending| match &pending.fate {
-            Fate::Acked { v, pulls } => drained.is_some_and(|number| number > *pulls) || v.iter().all(is_in),
+            Fate::Acked { v, pulls } => {
+                drained.is_some_and(|number| number > *pulls || crate::bugs::bug("any_pull_settles"))
+                    || v.iter().all(is_in)
+            }
             _ => false,
         });
         done.map(|pending| pending.seq).collect()
