@@ -5,6 +5,8 @@ mod bulk;
 #[path = "../common/cases/mod.rs"]
 mod cases;
 mod catalog;
+#[path = "../common/chance.rs"]
+mod chance;
 #[path = "../common/kit.rs"]
 mod common;
 mod concurrency;
