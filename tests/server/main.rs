@@ -1,6 +1,7 @@
 //! Our SQL on real PostgreSQL, behind a server that speaks PostgREST's protocol.
 
 mod accounts;
+mod bad_line;
 mod bulk;
 #[path = "../common/cases/mod.rs"]
 mod cases;
