@@ -181,7 +181,7 @@ impl Device {
         let number = self.replica.begin_pull();
         let page = server.since(self.pulled);
         self.pulled = server.clock;
-        self.meta = meta(server);
+        self.meta = Meta { applied_seq: self.meta.applied_seq, ..meta(server) };
         let taken = self.replica.take_page(page, self.meta.clone(), Some(number));
         for (key, row) in taken.writes {
             match row {
@@ -192,6 +192,7 @@ impl Device {
         for edit in taken.settled {
             let seq = self.journal.last().map_or(1, |(seq, _)| seq + 1);
             self.journal.push((seq, Entry::Settled { edit }));
+            self.meta.applied_seq = seq;
         }
     }
 
@@ -370,4 +371,35 @@ fn an_edit_waits_only_behind_what_it_builds_on() {
     assert_eq!(free, [4], "the assignment builds on the user, the status on the drone it touches");
     device.note(Entry::Discarded { edit: 1 });
     assert_eq!(device.replica.to_send(10, &|_| false).len(), 3);
+}
+
+/// A crash takes the newest batches of the cache with it, while the journal keeps all that it was given.
+#[test]
+fn what_got_in_is_shown_on_an_older_cache_as_well() {
+    let mut server = Server::new();
+    let mut device = Device::loaded(&server);
+    let status =
+        |replica: &Replica, n| replica.view().get(&Key::drone(&drone(n))).and_then(|row| row.get("status"));
+    let wish =
+        |n, status| Intent::Update { key: Key::drone(&drone(n)), set: fields(&[("status", Some(status))]) };
+    device.happens(&mut server, Happening::Edit(wish(0, "OFFLINE")));
+    device.happens(&mut server, Happening::Edit(Intent::Delete { key: Key::drone(&drone(1)) }));
+    for _ in 0..2 {
+        device.happens(&mut server, Happening::Freeze);
+        device.happens(&mut server, Happening::Result { conflict: false });
+    }
+    let (cache, before) = (device.cache.clone(), device.meta.clone());
+    device.pull(&server);
+    assert_eq!(device.replica.outbox().count(), 0, "all is in");
+    assert_eq!(device.restarted().outbox().count(), 0, "and a whole cache has it");
+
+    (device.cache, device.meta) = (cache, before);
+    let mut older = device.restarted();
+    assert_eq!(status(&older, 0).as_deref(), Some("OFFLINE"), "not what was before");
+    assert_eq!(status(&older, 1), None, "not what was deleted");
+    assert!(older.to_send(10, &|_| false).is_empty(), "nothing is sent again");
+    let number = older.begin_pull();
+    older.take_page(server.since(0), meta(&server), Some(number));
+    assert_eq!(older.outbox().count(), 0);
+    assert_eq!(status(&older, 0).as_deref(), Some("OFFLINE"));
 }

@@ -183,13 +183,17 @@ impl<L: Log, R: Rows> Books<L, R> {
         self.rows.flush()
     }
 
-    /// Writes down what left the outbox. Should this be lost, the next start finds the same again.
+    /// Writes down what left the outbox. Should this be lost, or the rows by which it left, the next start finds the
+    /// same again.
     fn settle(&mut self, settled: &[u64]) -> Result<(), StoreError> {
         if settled.is_empty() {
             return Ok(());
         }
         let entries: Vec<Entry> = settled.iter().map(|edit| Entry::Settled { edit: *edit }).collect();
-        self.log.append(&entries).map(drop)
+        let numbers = self.log.append(&entries)?;
+        // The next batch of rows says that these were no older than this.
+        self.write().settled_by(*numbers.end());
+        Ok(())
     }
 
     fn write_rows(&mut self, rows: Vec<(Key, Option<CachedRow>)>) -> Result<(), StoreError> {

@@ -224,6 +224,7 @@ impl Replica {
 
     /// Ends the start: `meta` from the cache, then every entry of the journal, then the overlay.
     pub fn replay<'a>(&mut self, meta: Meta, entries: impl IntoIterator<Item = &'a (u64, Entry)>) {
+        let cached = meta.applied_seq;
         self.meta = meta;
         if self.meta.reloading && !crate::bugs::bug("reload_forgotten_at_start") {
             // What the reload had not confirmed yet cannot be told from what it had: it begins anew.
@@ -231,6 +232,14 @@ impl Replica {
         }
         let known = if crate::bugs::bug("start_trusts_the_cache") { self.meta.applied_seq } else { 0 };
         for (seq, entry) in entries.into_iter().filter(|(seq, _)| *seq > known) {
+            // An edit left the outbox because the rows had it. A cache that lost its newest batches with a crash
+            // does not: without the edit it would show what was before, and new edits would build on that.
+            if let Entry::Settled { edit } = entry
+                && *seq > cached
+                && self.lacks(*edit)
+            {
+                continue;
+            }
             self.note(*seq, entry);
         }
         self.relay();

@@ -1,10 +1,13 @@
 //! Our SQL on real PostgreSQL, behind a server that speaks PostgREST's protocol.
 
 mod accounts;
+mod bad_line;
 mod bulk;
 #[path = "../common/cases/mod.rs"]
 mod cases;
 mod catalog;
+#[path = "../common/chance.rs"]
+mod chance;
 #[path = "../common/kit.rs"]
 mod common;
 mod concurrency;

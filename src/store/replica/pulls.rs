@@ -115,14 +115,28 @@ impl Replica {
 
     /// Acknowledged edits whose result the base now has.
     fn settled(&self, drained: Option<u64>) -> Vec<u64> {
-        let is_in = |seen: &Seen| self.base.get(&seen.key).is_some_and(|base| base.v >= seen.v);
         let done = self.outbox.values().filter(|pending| match &pending.fate {
             Fate::Acked { v, pulls } => {
                 drained.is_some_and(|number| number > *pulls || crate::bugs::bug("any_pull_settles"))
-                    || v.iter().all(is_in)
+                    || self.has(v)
             }
             _ => false,
         });
         done.map(|pending| pending.seq).collect()
+    }
+
+    fn has(&self, seen: &[Seen]) -> bool {
+        seen.iter().all(|seen| self.base.get(&seen.key).is_some_and(|base| base.v >= seen.v))
+    }
+
+    /// The journal says so: these left the outbox.
+    pub fn settled_by(&mut self, seq: u64) {
+        self.meta.applied_seq = self.meta.applied_seq.max(seq);
+    }
+
+    /// Is this an acknowledged edit whose result the base has not? An empty base is older than nothing.
+    pub(super) fn lacks(&self, edit: u64) -> bool {
+        let fate = self.outbox.get(&edit).map(|pending| &pending.fate);
+        !self.base.is_empty() && matches!(fate, Some(Fate::Acked { v, .. }) if !self.has(v))
     }
 }
