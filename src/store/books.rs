@@ -150,7 +150,7 @@ impl<L: Log, R: Rows> Books<L, R> {
         }
         let taken = self.write().take_page(page, meta, drained.then_some(number));
         let news = !taken.writes.is_empty() || !taken.settled.is_empty();
-        let kept = self.write_rows(taken.writes).and_then(|()| self.settle(&taken.settled));
+        let kept = self.write_rows(taken.writes).and_then(|()| self.settle());
         (news, kept.and_then(|()| if drained && news { self.rows.flush() } else { Ok(()) }))
     }
 
@@ -184,15 +184,15 @@ impl<L: Log, R: Rows> Books<L, R> {
     }
 
     /// Writes down what left the outbox. Should this be lost, or the rows by which it left, the next start finds the
-    /// same again.
-    fn settle(&mut self, settled: &[u64]) -> Result<(), StoreError> {
+    /// same again: the rows themselves say what they have.
+    fn settle(&mut self) -> Result<(), StoreError> {
+        let settled = self.read().meta().settled.clone();
         if settled.is_empty() {
             return Ok(());
         }
         let entries: Vec<Entry> = settled.iter().map(|edit| Entry::Settled { edit: *edit }).collect();
         let numbers = self.log.append(&entries)?;
-        // The next batch of rows says that these were no older than this.
-        self.write().settled_by(*numbers.end());
+        self.write().settled_by(*numbers.end(), &settled);
         Ok(())
     }
 

@@ -15,6 +15,7 @@
 //! sled gives little room back. At our sizes it stays within a few times the live data, so the rule is to
 //! look now and then (`bloated`) and to rebuild by pulling again; there is no compaction.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -82,6 +83,12 @@ pub struct Meta {
     pub epoch: Option<String>,
     /// The last entry of the journal whose effect is in the rows.
     pub applied_seq: u64,
+    /// Edits that left the outbox by the rows, and of which the journal does not say so yet.
+    #[serde(default)]
+    pub settled: BTreeSet<u64>,
+    /// Edits that are in the outbox though the journal says that they left it: the rows by which they did were lost.
+    #[serde(default)]
+    pub back: BTreeSet<u64>,
     /// The server's time of the last pull.
     pub as_of: Option<Stamp>,
     pub who: Option<Who>,
@@ -100,6 +107,8 @@ impl Default for Meta {
             cursor: None,
             epoch: None,
             applied_seq: 0,
+            settled: BTreeSet::new(),
+            back: BTreeSet::new(),
             as_of: None,
             who: None,
             reloading: false,

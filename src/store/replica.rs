@@ -226,6 +226,7 @@ impl Replica {
     pub fn replay<'a>(&mut self, meta: Meta, entries: impl IntoIterator<Item = &'a (u64, Entry)>) {
         let cached = meta.applied_seq;
         self.meta = meta;
+        let mut settled = std::mem::take(&mut self.meta.settled);
         if self.meta.reloading && !crate::bugs::bug("reload_forgotten_at_start") {
             // What the reload had not confirmed yet cannot be told from what it had: it begins anew.
             self.begin_generation();
@@ -233,15 +234,27 @@ impl Replica {
         let known = if crate::bugs::bug("start_trusts_the_cache") { self.meta.applied_seq } else { 0 };
         for (seq, entry) in entries.into_iter().filter(|(seq, _)| *seq > known) {
             // An edit left the outbox because the rows had it. A cache that lost its newest batches with a crash
-            // does not: without the edit it would show what was before, and new edits would build on that.
+            // does not: without the edit it would show what was before, and new edits would build on that. An
+            // empty one shows nothing that could be older.
             if let Entry::Settled { edit } = entry
-                && *seq > cached
-                && self.lacks(*edit)
+                && !settled.contains(edit)
+                && (self.meta.back.contains(edit) || *seq > cached && !self.base.is_empty())
             {
+                self.meta.back.insert(*edit);
                 continue;
+            }
+            // Offered again since the rows were written: that they had it then counts no more.
+            if let Entry::Offered { edits } = entry
+                && *seq > cached
+            {
+                settled.retain(|edit| !edits.contains(edit));
             }
             self.note(*seq, entry);
         }
+        for edit in &settled {
+            self.leave(*edit);
+        }
+        self.meta.settled = settled;
         self.relay();
     }
 

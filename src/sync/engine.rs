@@ -193,11 +193,6 @@ impl Engine {
         &self.line
     }
 
-    /// Is traffic held back by a person?
-    pub fn is_held(&self) -> bool {
-        self.held
-    }
-
     /// Takes an event at `now_ms`; `dice` is a fresh random number.
     pub fn step(&mut self, event: Event, now_ms: u64, dice: u64) -> Vec<Effect> {
         self.take(event, now_ms, dice);

@@ -21,7 +21,7 @@ use crate::remote::wire::{
 };
 use crate::store::cache::Meta;
 use crate::store::replica::{Pending, Replica};
-use crate::store::{Books, Log, Rows, StoreError};
+use crate::store::{Books, Entry, Log, Rows, StoreError};
 
 /// Resyncs or scope changes in a row without a page between them before it counts as a fault of the server.
 const TURNS_MAX: u64 = 3;
@@ -74,6 +74,8 @@ pub struct Push {
     pub pendings: Vec<Pending>,
     pub request: PushRequest,
     sent_ms: u64,
+    /// The life of the server that it was sent to, as far as known.
+    life: Option<String>,
 }
 
 /// What a reply to a push came to.
@@ -200,7 +202,8 @@ impl Exchange {
         }
         let meta = translate::meta(books.read().meta(), page);
         let before = books.read().meta().epoch.clone();
-        let restored = before.is_some() && meta.epoch != before;
+        // Also where the cache, and with it the life that it knew, was lost: sending again is always safe.
+        let restored = meta.epoch != before;
         if restored {
             // A journal that refuses is waited for: else what the server forgot would never be offered again.
             books.offer_again().map_err(|error| disk(&error))?;
@@ -255,7 +258,8 @@ impl Exchange {
         let report = Some(report(&replica, now));
         drop(replica);
         let request = PushRequest { uid: self.uid, device: self.device, schema: SCHEMA, report, ops };
-        Ok(Some(Push { pendings, request, sent_ms: now_ms }))
+        let life = books.read().meta().epoch.clone();
+        Ok(Some(Push { pendings, request, sent_ms: now_ms, life }))
     }
 
     pub fn pushed<L: Log, R: Rows>(
@@ -278,7 +282,11 @@ impl Exchange {
             }
             PushReply::Results { results, .. } => results,
         };
-        let verdicts = translate::verdicts(&push.pendings, &results);
+        let mut verdicts = translate::verdicts(&push.pendings, &results);
+        if push.life.is_some() && books.read().meta().epoch != push.life {
+            // A late answer of a life that is over: what it took, the restored server does not know. They go again.
+            verdicts.entries.retain(|entry| !matches!(entry, Entry::Ack { .. }));
+        }
         if !verdicts.entries.is_empty() {
             books.note(&verdicts.entries).map_err(|error| disk(&error))?;
         }

@@ -230,7 +230,8 @@ impl Device {
         }
     }
 
-    /// A person decides on an edit that needs one.
+    /// A person lets go of an edit that needs one. Sending it again belongs here as well: the ledger cannot follow that
+    /// through every crash yet.
     pub fn settle_card(&mut self, dice: &mut Dice, ledger: &mut Ledger) {
         let cards: Vec<u64> = {
             let replica = self.books.read();
@@ -240,8 +241,7 @@ impl Device {
             return;
         }
         let edit = *dice.pick(&cards);
-        let how = dice.pick(&[Settle::Mine, Settle::Theirs, Settle::CreateAgain, Settle::Discard]).clone();
-        let Ok(entries) = self.books.read().settle(edit, &how) else { return };
+        let Ok(entries) = self.books.read().settle(edit, &Settle::Discard) else { return };
         let noted = self.books.note(&entries).is_ok();
         self.read_journal(ledger);
         if !matches!(entries.first(), Some(Entry::Discarded { .. })) {
@@ -390,7 +390,12 @@ impl Device {
         if self.is_dead() {
             return Ok(result);
         }
-        self.histories.extend(push.pendings.iter().map(|pending| (pending.seq, history)));
+        // What is offered again gets the answer of long ago: its versions are of another history.
+        let anew = push.pendings.iter().filter(|pending| !pending.again);
+        self.histories.extend(anew.map(|pending| (pending.seq, history)));
+        for pending in push.pendings.iter().filter(|pending| pending.again) {
+            self.histories.remove(&pending.seq);
+        }
         {
             let replica = self.books.read();
             for (key, v) in before {

@@ -119,7 +119,9 @@ impl Ledger {
             self.counts.add(if gone.is_empty() { Tally::Decided } else { Tally::Folded });
             let empty = changes.is_empty().then_some(edit);
             for seq in gone.iter().chain(empty) {
-                if let Some(story) = self.open[device].remove(seq) {
+                if let Some(mut story) = self.open[device].remove(seq) {
+                    // Another edit says it now; what an older life of the server took is no matter.
+                    story.parts.fill(Part::default());
                     self.closed[device].insert(*seq, story);
                 }
             }
@@ -161,9 +163,10 @@ impl Ledger {
             }
         }
         let Some(part) = story.parts.get_mut(place) else { return };
-        part.id = Some(op.id);
         match &result.outcome {
-            Outcome::Applied { .. } | Outcome::Merged { .. } | Outcome::Noop { .. } => part.taken = true,
+            Outcome::Applied { .. } | Outcome::Merged { .. } | Outcome::Noop { .. } => {
+                (part.taken, part.id) = (true, Some(op.id));
+            }
             Outcome::Conflict { .. } => part.conflict = true,
             Outcome::Rejected { .. } => part.rejected = true,
             Outcome::Gone => part.gone = true,

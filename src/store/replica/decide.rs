@@ -142,11 +142,12 @@ impl Replica {
         })
     }
 
-    /// The later edits of the same rows, based on what the decision leaves.
+    /// The later edits of the same rows, based on what the decision leaves. One that was sent is left as it was: it may
+    /// be in, and under another id it would be carried out twice.
     fn follow(&self, decided: &Pending, changes: &[Change]) -> Vec<Entry> {
         let mut entries = Vec::new();
         let later = self.outbox.range(decided.seq + 1..).map(|(_, pending)| pending);
-        for pending in later.filter(|pending| pending.fate.is_unsent() && !pending.again) {
+        for pending in later.filter(|pending| pending.fate == Fate::Waiting && pending.ids.is_empty()) {
             let mut followed = pending.edit.changes.clone();
             for change in &mut followed {
                 let Some(old) = decided.edit.changes.iter().find(|old| old.key == change.key) else {

@@ -160,6 +160,7 @@ impl Replica {
             self.history.remove(&edit)
         };
         if let Some(pending) = found {
+            self.meta.settled.remove(&edit);
             self.outbox.insert(edit, Pending { fate: Fate::Sent, again: true, ..pending });
         }
     }

@@ -33,8 +33,14 @@ impl Replica {
     /// Takes in one page. Versions decide: an older row than ours is passed over, an equal one only brings its
     /// scopes. `drained`: the number of the pull whose last page it was.
     pub fn take_page(&mut self, page: Vec<Pulled>, meta: Meta, drained: Option<u64>) -> Taken {
-        let applied_seq = self.meta.applied_seq;
-        self.meta = Meta { applied_seq, reloading: self.loading.is_some() && drained.is_none(), ..meta };
+        let Meta { applied_seq, settled, back, .. } = std::mem::take(&mut self.meta);
+        self.meta = Meta {
+            applied_seq,
+            settled,
+            back,
+            reloading: self.loading.is_some() && drained.is_none(),
+            ..meta
+        };
         if page.is_empty() && self.loading.is_none() && self.settled(drained).is_empty() {
             return Taken::default();
         }
@@ -55,6 +61,8 @@ impl Replica {
         for seq in &settled {
             self.leave(*seq);
         }
+        self.meta.settled.extend(&settled);
+        self.meta.back.retain(|edit| !settled.contains(edit));
         self.relay();
         Taken { writes, settled }
     }
@@ -106,9 +114,9 @@ impl Replica {
             .map(|(key, _)| key.clone())
             .collect();
         let writes = gone.into_iter().map(|key| self.drop_base(key)).collect();
-        let (applied_seq, reloading) = (self.meta.applied_seq, self.meta.reloading);
+        let Meta { applied_seq, settled, back, reloading, .. } = std::mem::take(&mut self.meta);
         // Who I am now comes with the next page; until then nobody edits by an older role.
-        self.meta = Meta { applied_seq, reloading, who: None, ..meta };
+        self.meta = Meta { applied_seq, settled, back, reloading, who: None, ..meta };
         self.relay();
         writes
     }
@@ -129,14 +137,9 @@ impl Replica {
         seen.iter().all(|seen| self.base.get(&seen.key).is_some_and(|base| base.v >= seen.v))
     }
 
-    /// The journal says so: these left the outbox.
-    pub fn settled_by(&mut self, seq: u64) {
+    /// The journal says of these, up to its entry `seq`, that they left the outbox.
+    pub fn settled_by(&mut self, seq: u64, settled: &BTreeSet<u64>) {
         self.meta.applied_seq = self.meta.applied_seq.max(seq);
-    }
-
-    /// Is this an acknowledged edit whose result the base has not? An empty base is older than nothing.
-    pub(super) fn lacks(&self, edit: u64) -> bool {
-        let fate = self.outbox.get(&edit).map(|pending| &pending.fate);
-        !self.base.is_empty() && matches!(fate, Some(Fate::Acked { v, .. }) if !self.has(v))
+        self.meta.settled.retain(|edit| !settled.contains(edit));
     }
 }
