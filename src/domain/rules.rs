@@ -18,7 +18,7 @@ mod effects;
 
 use uuid::Uuid;
 
-pub use effects::{drops, effects, unforeseen, weight};
+pub use effects::{drops, drops_of, effects, unforeseen, weight};
 
 use super::field::FieldType;
 use super::{Actor, Change, Drone, Fields, Key, Kind, Op, Reason, Record, Refusal, Stamp, World, policy};

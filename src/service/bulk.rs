@@ -73,10 +73,9 @@ pub(super) fn save(
     }
     let entry = |steps: &[Step]| {
         let changes = steps.iter().map(|step| step.change.clone()).collect();
-        let drops = steps.iter().flat_map(|step| rules::drops(&step.effects)).map(str::to_owned).collect();
         let (by, at, reason) = (actor.user, ctx.now, reason.clone());
         // Each its own: the name of a group on the wire is made of it.
-        Entry::Edit(Edit { op: Uuid::now_v7(), by, at, reason, changes, drops: Some(drops) })
+        Entry::Edit(Edit { op: Uuid::now_v7(), by, at, reason, changes, drops: Some(rules::drops_of(steps)) })
     };
     let entries: Vec<Entry> = groups.iter().map(|(_, steps)| entry(steps)).collect();
     if entries.is_empty() {

@@ -298,7 +298,7 @@ fn save(store: &mut Store, past: &mut Past, ctx: &OpCtx, wish: Wish) -> Result<D
     }
     let edits = changes.len();
     let steps = store.books.write().try_out(&actor, &changes)?;
-    let drops = Some(steps.iter().flat_map(|step| rules::drops(&step.effects)).map(str::to_owned).collect());
+    let drops = Some(rules::drops_of(&steps));
     let edit = Edit { op: ctx.op, by: actor.user, at: ctx.now, reason: reason.clone(), changes, drops };
     let edit = store.books.save(edit).map_err(|error| explain::not_saved(&error))?;
     past.did(Made { edit, steps, reason, summary: summary.clone() });

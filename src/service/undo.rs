@@ -153,7 +153,7 @@ pub(super) fn save(
         return Err(ServiceError::new(ErrorKind::Refused, "It is so already: nothing was changed."));
     }
     let changes = steps.iter().map(|step| step.change.clone()).collect();
-    let drops = Some(steps.iter().flat_map(|step| rules::drops(&step.effects)).map(str::to_owned).collect());
+    let drops = Some(rules::drops_of(&steps));
     let edit = Edit { op: ctx.op, by, at: ctx.now, reason: reason.clone(), changes, drops };
     let edit = store.books.save(edit).map_err(|error| explain::not_saved(&error))?;
     Ok(Made { edit, steps, reason, summary })

@@ -80,11 +80,6 @@ impl<L: Log, R: Rows> Books<L, R> {
         self.replica.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives back what the two lie in; memory is let go of.
-    pub fn into_parts(self) -> (L, R) {
-        (self.log, self.rows)
-    }
-
     /// Saves an edit: when this returns `Ok` it survives whatever happens to the process or the machine.
     pub fn save(&mut self, edit: Edit) -> Result<u64, StoreError> {
         self.note(&[Entry::Edit(edit)])

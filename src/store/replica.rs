@@ -2,8 +2,9 @@
 //!
 //! View = base (what the server said) + overlay (edits not yet seen back, with their effects). Base rows are
 //! written by pulls alone. The outbox changes by entries, and one function (`note`) takes in a frame that was
-//! just made durable and one read back at start, so a restart cannot come to another state; besides, a page
-//! lets go of the edits that the base now has, which a restart would find out again. The overlay is derived: it
+//! just made durable and one read back at start, so a restart cannot come to another state. Besides, a page lets
+//! go of the edits that the base now has; which these are is written with its rows (`Meta::settled`), and a cache
+//! that lost the rows has the edits back (`Meta::back`), whatever the journal says. The overlay is derived: it
 //! is taken off, the base changed, and laid on again in the order of the edits, so whatever a pull brings, what
 //! people see is the newest base with their own edits on it.
 //!
@@ -278,8 +279,7 @@ impl Replica {
         undo::undo(&mut self.view, actor, steps)
     }
 
-    /// Does changes on the view one after the other, each planned on what the one before left, and takes all of them
-    /// back; the first refusal ends it.
+    /// Does something to the view and takes it back; `doings` gives the steps that it did, and what came of it.
     pub fn rehearse<E>(
         &mut self,
         doings: impl FnOnce(&mut World) -> (Vec<rules::Step>, E),

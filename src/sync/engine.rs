@@ -61,6 +61,13 @@ pub enum Trouble {
     Stop(Stop),
 }
 
+impl Trouble {
+    /// A fault that passes, of which nobody said when.
+    pub fn fault(why: &str) -> Self {
+        Self::Fault { why: why.to_owned(), retry_after_ms: None }
+    }
+}
+
 /// Why traffic ended; in each case edits are kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Stop {
@@ -310,7 +317,7 @@ impl Engine {
             self.push.wanted = true;
             self.report_at_ms = now_ms + self.rhythm.report_ms;
         }
-        if self.started && now_ms >= self.verify_at_ms {
+        if self.started && !self.held && now_ms >= self.verify_at_ms {
             self.verify = true;
             self.verify_at_ms = now_ms + VERIFY_RETRY_MS;
         }
@@ -372,9 +379,7 @@ impl Engine {
         if !self.started {
             return effects;
         }
-        // Before the first pull nobody knows of a line.
-        let unreachable = self.pull.is_unreachable()
-            || !self.reached && self.pull.trouble.is_none() && self.push.trouble.is_none();
+        let unreachable = self.no_line();
         for (way, effect) in [(&mut self.pull, Effect::Pull), (&mut self.push, Effect::Push)] {
             // Without a line nothing is frozen for sending: what waits can still be folded or taken back.
             let no_line = effect == Effect::Push && unreachable;
@@ -396,13 +401,19 @@ impl Engine {
         effects
     }
 
+    /// Does a push find no line, as far as is known? Before the first exchange nothing is.
+    fn no_line(&self) -> bool {
+        let nothing_known = !self.reached && self.pull.trouble.is_none() && self.push.trouble.is_none();
+        self.pull.is_unreachable() || nothing_known
+    }
+
     fn next_wake(&self, now_ms: u64) -> Option<u64> {
         if !self.started {
             return None;
         }
         let may = |way: &&Way| way.wanted && !way.in_flight && (!self.held || way.asked);
         // A push waits for a pull that gets through: there is no time to wake for.
-        let push = Some(&self.push).filter(|way| way.asked || self.reached && !self.pull.is_unreachable());
+        let push = Some(&self.push).filter(|way| way.asked || !self.no_line());
         let ways = [Some(&self.pull), push].into_iter().flatten().filter(may);
         let mut at = ways.map(|way| way.not_before_ms).min().unwrap_or(u64::MAX);
         if !self.held {
@@ -582,19 +593,20 @@ mod tests {
         let mode = |held| Event::Mode { held, rhythm: Rhythm::default() };
         engine.step(mode(true), 2, 0);
         for event in [Event::Edited, Event::Nudge, Event::SocketUp, Event::Tick] {
-            let effects = engine.step(event, 10_000_000, 0);
+            let effects = engine.step(event, 90_000_000, 0);
             assert!(effects.is_empty(), "{effects:?}");
         }
-        let effects = engine.step(Event::SyncNow, 10_000_001, 0);
+        let effects = engine.step(Event::SyncNow, 90_000_001, 0);
         assert!(effects.contains(&Effect::Pull) && effects.contains(&Effect::Push), "{effects:?}");
-        let effects = engine.step(Event::Pulled { more: true, send: false, verify: false }, 10_000_002, 0);
+        let effects = engine.step(Event::Pulled { more: true, send: false, verify: false }, 90_000_002, 0);
         assert!(effects.contains(&Effect::Pull), "what was asked for is done to its end: {effects:?}");
-        engine.step(Event::Pulled { more: false, send: false, verify: false }, 10_000_003, 0);
-        let effects = engine.step(Event::Pushed { left: false, after_ms: None, quiet: false }, 10_000_004, 0);
+        engine.step(Event::Pulled { more: false, send: false, verify: false }, 90_000_003, 0);
+        let effects = engine.step(Event::Pushed { left: false, after_ms: None, quiet: false }, 90_000_004, 0);
         assert!(effects.contains(&Effect::Pull), "what came of it is to be seen: {effects:?}");
-        engine.step(Event::Pulled { more: false, send: false, verify: false }, 10_000_005, 0);
-        assert!(engine.step(Event::Edited, 10_000_006, 0).is_empty());
-        let effects = engine.step(mode(false), 10_000_007, 0);
+        let effects = engine.step(Event::Pulled { more: false, send: false, verify: false }, 90_000_005, 0);
+        assert!(!effects.contains(&Effect::Verify), "the daily comparison, due by then, was not asked for");
+        assert!(engine.step(Event::Edited, 90_000_006, 0).is_empty());
+        let effects = engine.step(mode(false), 90_000_007, 0);
         assert!(effects.contains(&Effect::Push), "{effects:?}");
     }
 

@@ -95,10 +95,6 @@ fn disk(error: &StoreError) -> Trouble {
     Trouble::Disk { why: error.to_string() }
 }
 
-fn fault(why: &str) -> Trouble {
-    Trouble::Fault { why: why.to_owned(), retry_after_ms: None }
-}
-
 impl Exchange {
     /// For the sign-in `uid` on this device. `report_ms`: an empty push at least this often tells how we stand.
     pub fn new(uid: Uuid, device: Uuid, report_ms: u64) -> Self {
@@ -189,7 +185,7 @@ impl Exchange {
             return Ok(());
         }
         self.turns = 0;
-        Err(fault("the server asks for the same reload again and again"))
+        Err(Trouble::fault("the server asks for the same reload again and again"))
     }
 
     fn page<L: Log, R: Rows>(&mut self, books: &mut Books<L, R>, page: &Page) -> Result<Pulled, Trouble> {
@@ -238,8 +234,8 @@ impl Exchange {
         self.waits.values().filter_map(|(until, _)| until.checked_sub(now_ms).filter(|ms| *ms > 0)).min()
     }
 
-    /// The next push; `None` where nothing is to be sent and nothing to be told (yet: see `due`). `now` is for people alone; `id` makes
-    /// a new id.
+    /// The next push; `None` where nothing is to be sent and nothing to be told (yet: see `due`). `now` is for people
+    /// alone; `id` makes a new id.
     pub fn push_request<L: Log, R: Rows>(
         &mut self,
         books: &mut Books<L, R>,
@@ -276,9 +272,8 @@ impl Exchange {
                 return Ok(Pushed { left: true, ..Pushed::default() });
             }
             PushReply::Must(word) => {
-                return Err(
-                    stopped(books, word.must).unwrap_or_else(|| fault("an unknown word of the server"))
-                );
+                return Err(stopped(books, word.must)
+                    .unwrap_or_else(|| Trouble::fault("an unknown word of the server")));
             }
             PushReply::Results { results, .. } => results,
         };

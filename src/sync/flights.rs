@@ -2,8 +2,7 @@
 
 use tokio::task::JoinHandle;
 
-use super::engine::Event;
-use super::runner::fault;
+use super::engine::{Event, Trouble};
 
 /// What is in flight: one of each kind at most.
 #[derive(Default)]
@@ -15,7 +14,7 @@ pub(super) struct Flights {
 impl Flights {
     /// Waits for the next to land. One that ended in a fault of ours counts as failed, so that it is tried again.
     pub(super) async fn landed(&mut self) -> Event {
-        let fault = || fault("a fault of this program; it is in the log");
+        let fault = || Trouble::fault("a fault of this program; it is in the log");
         tokio::select! {
             landed = landing(&mut self.pull) => landed.unwrap_or_else(|| Event::PullFailed(fault())),
             landed = landing(&mut self.push) => landed.unwrap_or_else(|| Event::PushFailed(fault())),

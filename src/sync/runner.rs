@@ -24,6 +24,7 @@ use crate::store::{Desk, Store};
 
 /// Events that may wait for the engine.
 const EVENTS_MAX: usize = 256;
+
 /// What the service is told.
 #[derive(Clone, Debug)]
 pub enum Told {
@@ -111,10 +112,6 @@ impl Context {
     pub(super) fn read<T>(&self, look: impl FnOnce(&Replica) -> T) -> T {
         look(&self.desk.replica().read().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-pub(super) fn fault(why: &str) -> Trouble {
-    Trouble::Fault { why: why.to_owned(), retry_after_ms: None }
 }
 
 /// Runs until asked to stop. What is in flight then is let go: it is asked or sent again at the next start.

@@ -215,10 +215,7 @@ impl Device {
             return None;
         }
         match replica.try_out(actor, &changes) {
-            Ok(steps) => {
-                let drops = steps.iter().flat_map(|step| rules::drops(&step.effects));
-                Some((changes, Some(drops.map(str::to_owned).collect())))
-            }
+            Ok(steps) => Some((changes, Some(rules::drops_of(&steps)))),
             Err(_) if poison => {
                 self.counts.add(Tally::Poison);
                 Some((changes, None))

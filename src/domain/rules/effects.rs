@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::uuid_of;
+use super::{Step, uuid_of};
 use crate::domain::{Change, Fields, Key, Kind, Op, Record, World};
 
 /// An assignment that goes is written, and so is its drone, whose operator or scopes change.
@@ -45,6 +45,11 @@ pub fn drops(effects: &[Change]) -> impl Iterator<Item = &str> {
     let gone =
         |change: &&Change| change.key.kind == Kind::Assignment && matches!(change.op, Op::Delete { .. });
     effects.iter().filter(gone).map(|change| change.key.pk.as_str())
+}
+
+/// The same for all steps of an edit: what it says when it is sent.
+pub fn drops_of(steps: &[Step]) -> Vec<String> {
+    steps.iter().flat_map(|step| drops(&step.effects)).map(str::to_owned).collect()
 }
 
 /// The assignments that a change would take away and that were not there when it was decided, in order.
