@@ -345,7 +345,7 @@ fn rows_are_compared_with_the_servers_and_mended_and_the_line_keeps_its_books() 
     );
     let total: u64 = runs.iter().map(|run| run.bytes).sum();
     assert_eq!(hq.service.status().bytes, total);
-    server.faults.set_line_down(true);
+    server.line(false);
     run(&hq, Action::SyncNow).unwrap();
     hq.wait("a failed run", |service| {
         service.runs().iter().any(|run| run.failed && run.came.contains("no line"))
