@@ -5,6 +5,8 @@
 
 #[path = "common/door.rs"]
 mod door;
+#[path = "service/lease.rs"]
+mod lease;
 #[path = "service/settle.rs"]
 mod settle;
 

@@ -18,8 +18,8 @@ use crate::dice::Dice;
 use crate::oracle::{self, Check, Ledger, Shown, broken, holds};
 use crate::tally::{Counts, Tally};
 
-/// How often each change of each edit was carried out, by (device, number of the operation).
-type Done = BTreeMap<(usize, u64), u32>;
+/// How often each change of each edit was carried out, by (device, number of the operation, how often it was decided).
+type Done = BTreeMap<(usize, u64, u32), u32>;
 
 /// Changes with every transaction and every restore.
 pub type Moment = (Uuid, u64);
@@ -280,9 +280,12 @@ impl Server {
                 })?;
                 continue;
             }
-            let times = self.done.entry((device, op.seq)).or_default();
-            *times += 1;
-            holds(*times == 1, "an edit is carried out once", || format!("device {device}: {op:?}"))?;
+            let wish = ledger.decisions(device, op);
+            *self.done.entry((device, op.seq, wish)).or_default() += 1;
+            // A server that was put back may have carried out what a person was asked about, and decided.
+            let since = if self.restored { wish } else { 0 };
+            let times: u32 = (since..=wish).filter_map(|wish| self.done.get(&(device, op.seq, wish))).sum();
+            holds(times == 1, "an edit is carried out once", || format!("device {device}: {op:?}"))?;
             if let Some(before) = before.get(&op.id) {
                 oracle::overwrote(op, before)?;
             }
