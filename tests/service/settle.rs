@@ -25,6 +25,8 @@ fn told(done: Result<Done, ServiceError>) -> String {
 }
 
 fn hold(person: &Person) {
+    // A push that has begun takes along what is saved until it leaves: the first one, that only tells how we stand.
+    person.wait("the first push", |service| service.runs().iter().any(|run| run.what == "sent"));
     run(person, Action::SetTraffic { traffic: Traffic::Held }).unwrap();
     person.wait("it is held", |service| service.status().traffic == Traffic::Held);
 }
