@@ -199,7 +199,11 @@ impl App {
 
     /// A new row is the selected one, so that the next key is meant for it.
     fn select_created(&mut self, form: &Form) {
-        if form.subject().is_some() || self.detail.focused || self.list().kind != form.kind {
+        if form.subject().is_some()
+            || form.mends.is_some()
+            || self.detail.focused
+            || self.list().kind != form.kind
+        {
             return;
         }
         let list = self.list_mut();
