@@ -226,6 +226,7 @@ impl Inner {
             email,
             password,
             kdf: self.settings.kdf,
+            now: self.settings.clock.now(),
         };
         session::sign_in(request).await.map_err(|error| explain::sign_in(&error))
     }
