@@ -32,16 +32,6 @@ impl Ground {
         let (url, key) = (front.url().to_owned(), front.publishable_key());
         Ok(Self { name: "PostgreSQL", url, key, _kept: Box::new((front, database, runtime)) })
     }
-
-    /// Both kinds, one after the other, each with what is to be done on it.
-    pub fn each<T>(
-        rows: usize,
-        mut measure: impl FnMut(&Self) -> anyhow::Result<T>,
-    ) -> anyhow::Result<Vec<T>> {
-        let on_training = measure(&Self::training(rows)?)?;
-        let on_postgres = measure(&Self::postgres(rows)?)?;
-        Ok(vec![on_training, on_postgres])
-    }
 }
 
 /// An empty home for a console.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 
 use crate::ground::{self, Ground};
-use crate::machine;
+use crate::machine::{self, Usage};
 use crate::person::{Person, Place};
 use crate::report::{Column, Samples, Target, Unit, float, ms};
 use crate::wire::Wire;
@@ -23,14 +23,15 @@ fn memory_limit(rows: usize) -> Target {
 
 pub fn measure(ground: &Ground, rows: usize) -> anyhow::Result<Column> {
     let mut column = Column::new(format!("{}, {rows} rows", ground.name));
-    let mut samples: [Samples; 7] = Default::default();
+    let mut samples: [Samples; 8] = Default::default();
     for _ in 0..RUNS {
         let taken = one(ground)?;
         samples.iter_mut().zip(taken).for_each(|(samples, value)| samples.push(value));
     }
-    let [took, rate, resident, most, down, up, requests] = samples.map(|samples| samples.median());
+    let [took, rate, processor, resident, most, down, up, requests] = samples.map(|samples| samples.median());
     column.ms("first load, signed in to up to date", took, Target::None);
     column.put("first load, rows", Unit::PerSecond, rate, Target::AtLeast(25_000.0));
+    column.ms("processor time of the console, from its start", processor, Target::None);
     column.put("memory after it (VmRSS)", Unit::Mb, resident, memory_limit(rows));
     column.put("the most memory (VmHWM)", Unit::Mb, most, Target::None);
     column.put("received, sign-in included", Unit::Bytes, down, Target::None);
@@ -39,7 +40,7 @@ pub fn measure(ground: &Ground, rows: usize) -> anyhow::Result<Column> {
     Ok(column)
 }
 
-fn one(ground: &Ground) -> anyhow::Result<[f64; 7]> {
+fn one(ground: &Ground) -> anyhow::Result<[f64; 8]> {
     let wire = Wire::to(&ground.url, true)?;
     let home = ground::home()?;
     let mut console = Command::new(std::env::current_exe()?)
@@ -53,6 +54,7 @@ fn one(ground: &Ground) -> anyhow::Result<[f64; 7]> {
     let (took_ms, rows) = told.trim().split_once(' ').context("the console ended before it was loaded")?;
     let (took_ms, rows): (f64, f64) = (took_ms.parse()?, rows.parse()?);
     let (resident, most) = machine::memory(console.id())?;
+    let used = machine::usage(console.id())?.since(&Usage::default());
     let counts = wire.counts();
     let (requests, socket) = (counts.requests(), counts.socket());
     drop(console.stdin.take());
@@ -60,6 +62,7 @@ fn one(ground: &Ground) -> anyhow::Result<[f64; 7]> {
     Ok([
         took_ms,
         rows / took_ms * 1e3,
+        used.cpu_ms,
         resident,
         most,
         float(requests.down + socket.down),
