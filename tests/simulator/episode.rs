@@ -33,7 +33,7 @@ pub enum What {
     Tell { device: usize, life: u32, event: Event },
     PullArrives { device: usize, life: u32, flight: u64, request: Rc<PullRequest>, mute: bool },
     PushArrives { device: usize, life: u32, flight: u64, request: Rc<PushRequest>, mute: bool },
-    Done { device: usize, life: u32, flight: u64, work: Box<Work>, mute: bool },
+    Done { device: usize, life: u32, flight: u64, work: Work, mute: bool },
     Returns { device: usize, life: u32, flight: u64, way: Way, answer: Box<Answer> },
     PatienceEnds { device: usize, life: u32, flight: u64, way: Way },
     Person { device: usize },
@@ -257,7 +257,7 @@ impl Episode {
                 self.push_arrives((device, life, flight), &request, mute)?;
             }
             What::Done { device, life, flight, work, mute } => {
-                self.done((device, life, flight), *work, mute)?
+                self.done((device, life, flight), work, mute)?;
             }
             What::Returns { device, life, flight, way, answer } => {
                 if self.is_awaited(device, life, flight, way) {

@@ -44,8 +44,8 @@ pub enum Answer {
 /// What the server is doing.
 #[derive(Debug)]
 pub enum Work {
-    Pull(Pulling),
-    Push(Pushing),
+    Pull(Box<Pulling>),
+    Push(Box<Pushing>),
 }
 
 /// Device, its life, and the flight.
@@ -197,7 +197,7 @@ impl Episode {
         let uid = self.bearer(of.0);
         let request = self.through_json(request.clone())?;
         let work = self.server.begin_pull(uid, request, self.now_ms);
-        self.carry_out(of, Work::Pull(work), mute)
+        self.carry_out(of, Work::Pull(Box::new(work)), mute)
     }
 
     pub fn push_arrives(&mut self, of: Of, request: &PushRequest, mute: bool) -> Check {
@@ -208,14 +208,14 @@ impl Episode {
         let uid = self.bearer(of.0);
         let request = self.through_json(request.clone())?;
         let work = self.server.begin_push((of.0, uid), request, self.now_ms, &mut self.dice, !self.calm);
-        self.carry_out(of, Work::Push(work), mute)
+        self.carry_out(of, Work::Push(Box::new(work)), mute)
     }
 
     /// Some servers take their time, and do other things beside it.
     fn carry_out(&mut self, (device, life, flight): Of, work: Work, mute: bool) -> Check {
         if let Some((from, to)) = TAKES_MS {
             let after = self.dice.between(from, to);
-            self.later(after, What::Done { device, life, flight, work: Box::new(work), mute });
+            self.later(after, What::Done { device, life, flight, work, mute });
             return Ok(());
         }
         self.done((device, life, flight), work, mute)
@@ -228,9 +228,9 @@ impl Episode {
             Work::Push(_) => Way::Push,
         };
         let answer = match work {
-            Work::Pull(work) => self.server.end_pull(work, &mut self.dice)?,
+            Work::Pull(mut work) => self.server.end_pull(&mut work, &mut self.dice)?,
             Work::Push(work) => {
-                let (answer, commit) = self.server.end_push(work, &mut self.ledger, &mut self.dice)?;
+                let (answer, commit) = self.server.end_push(*work, &mut self.ledger, &mut self.dice)?;
                 if let Some(commit) = commit {
                     self.nudge(&commit);
                 }

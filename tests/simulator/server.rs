@@ -41,7 +41,7 @@ const IDS_MAX: usize = 40;
 pub struct Pulling {
     uid: Uuid,
     request: PullRequest,
-    now_ms: u64,
+    now: Stamp,
 }
 
 /// A push that has arrived.
@@ -53,7 +53,7 @@ pub struct Pushing {
     /// What of it is carried out, and the answers of the rest.
     taken: PushRequest,
     put_off: Vec<OpResult>,
-    now_ms: u64,
+    now: Stamp,
     faults: bool,
 }
 
@@ -177,25 +177,25 @@ impl Server {
 
     // ---- pulls ----
 
-    pub fn begin_pull(&self, uid: Uuid, request: PullRequest, now_ms: u64) -> Pulling {
-        Pulling { uid, request, now_ms }
+    pub fn begin_pull(&mut self, uid: Uuid, request: PullRequest, now_ms: u64) -> Pulling {
+        Pulling { uid, request, now: self.now(now_ms) }
     }
 
-    pub fn end_pull(&mut self, pulling: Pulling, dice: &mut Dice) -> Check<Answer> {
-        let (reply, shown) = self.pull(&pulling, dice)?;
+    pub fn end_pull(&mut self, pulling: &mut Pulling, dice: &mut Dice) -> Check<Answer> {
+        let (reply, shown) = self.pull(pulling, dice)?;
         Ok(Answer::Pull(reply, shown, (self.moment(), self.history())))
     }
 
     fn pull(
         &mut self,
-        Pulling { uid, request, now_ms }: &Pulling,
+        Pulling { uid, request, now }: &Pulling,
         dice: &mut Dice,
     ) -> Check<(PullReply, Option<Shown>)> {
         let caller = match self.caller(*uid) {
             Ok(caller) => caller,
             Err(word) => return Ok((PullReply::Must(word), None)),
         };
-        let now = self.now(*now_ms);
+        let now = *now;
         if dice.one_in(40)
             && let Some((old, _)) = self.kept.last()
             && old.epoch() == self.engine.epoch()
@@ -232,7 +232,7 @@ impl Server {
     // ---- pushes ----
 
     pub fn begin_push(
-        &self,
+        &mut self,
         (device, uid): (usize, Uuid),
         request: PushRequest,
         now_ms: u64,
@@ -240,7 +240,7 @@ impl Server {
         faults: bool,
     ) -> Pushing {
         let (taken, put_off) = put_off(&request, dice, faults);
-        Pushing { device, uid, request, taken, put_off, now_ms, faults }
+        Pushing { device, uid, request, taken, put_off, now: self.now(now_ms), faults }
     }
 
     pub fn end_push(
@@ -258,7 +258,7 @@ impl Server {
     /// Takes a push of a device. `None`: it came under another account, and no edit was looked at.
     fn push(
         &mut self,
-        Pushing { device, uid, request, taken, put_off, now_ms, faults }: Pushing,
+        Pushing { device, uid, request, taken, put_off, now, faults }: Pushing,
         ledger: &mut Ledger,
         dice: &mut Dice,
     ) -> Check<(Option<PushReply>, Option<Commit>)> {
@@ -266,7 +266,6 @@ impl Server {
             Ok(caller) => caller,
             Err(word) => return Ok((Some(PushReply::Must(word)), None)),
         };
-        let now = self.now(now_ms);
         let before = self.before(&taken.ops);
         let (results, commit) = match self.engine.push(&caller, &taken, now) {
             Ok(done) => done,

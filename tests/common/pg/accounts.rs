@@ -48,7 +48,7 @@ impl Database {
         sandbox.shutdown().await;
     }
 
-    /// Puts accounts (id, email, created_at) and rows here, past the rules, and books the rows.
+    /// Puts accounts (`id`, `email`, `created_at`) and rows here, past the rules, and books the rows.
     pub async fn put(&self, accounts: &Json, world: &World) {
         let owner = self.superuser().await;
         owner

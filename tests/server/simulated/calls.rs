@@ -97,12 +97,11 @@ impl Calls {
             return (sql, (uid, session));
         }
         let _guard = self.connecting.read().await;
-        let claims = match claims {
-            Some(claims) => claims,
-            None => {
-                let claims = self.db.session(uid).await;
-                self.with(uid, |account| account.claims.get_or_insert(claims).clone())
-            }
+        let claims = if let Some(claims) = claims {
+            claims
+        } else {
+            let claims = self.db.session(uid).await;
+            self.with(uid, |account| account.claims.get_or_insert(claims).clone())
         };
         (self.db.as_user(&claims).await, (uid, session))
     }

@@ -33,7 +33,7 @@ use crate::tally::{Counts, Tally};
 use crate::watch::{Done, count, each_once, in_order, put_off};
 
 /// How long a request is being carried out, in simulated ms: until then others begin.
-pub const TAKES_MS: Option<(u64, u64)> = Some((5, 400));
+pub const TAKES_MS: Option<(u64, u64)> = Some((5, 900));
 
 /// What can be told of it: one in so many replies lacks an answer.
 const LEFT_OUT_EVERY: u64 = 25;
@@ -41,6 +41,8 @@ const LEFT_OUT_EVERY: u64 = 25;
 const IDS_MAX: usize = 40;
 /// How long a push stays open before it commits, at most, in real ms.
 const LINGER_MS: u64 = 12;
+/// How long an administrator's transaction does.
+const ADMIN_LINGERS: Duration = Duration::from_millis(4);
 
 const BOOKS: &str = include_str!("books.sql");
 
@@ -214,6 +216,7 @@ impl Server {
                 rows::write(hand, change).await?;
             }
             hand.batch_execute(then).await?;
+            tokio::time::sleep(ADMIN_LINGERS).await;
             hand.batch_execute("commit").await
         });
         let Err(error) = done else {
@@ -268,8 +271,8 @@ impl Server {
         Pulling { work, history: self.history() }
     }
 
-    pub fn end_pull(&mut self, pulling: Pulling, _dice: &mut Dice) -> Check<Answer> {
-        let (reply, shown, moment) = match self.came(pulling.work)? {
+    pub fn end_pull(&mut self, pulling: &mut Pulling, _dice: &mut Dice) -> Check<Answer> {
+        let (reply, shown, moment) = match self.came(&mut pulling.work)? {
             Ok(came) => came,
             Err(answer) => return Ok(answer),
         };
@@ -284,7 +287,7 @@ impl Server {
     }
 
     /// Waits for a request: its reply, or what it is answered without one.
-    fn came<T>(&self, work: JoinHandle<Came<T>>) -> Check<Result<T, Answer>> {
+    fn came<T>(&self, work: &mut JoinHandle<Came<T>>) -> Check<Result<T, Answer>> {
         let stopped = Answer::Trouble(Trouble::Stop(Stop::SignInAgain));
         match self.runtime.block_on(work) {
             Ok(Came::Reply(reply)) => Ok(Ok(reply)),
@@ -326,12 +329,12 @@ impl Server {
 
     pub fn end_push(
         &mut self,
-        Pushing { device, uid, request, taken, put_off, faults, work, history }: Pushing,
+        Pushing { device, uid, request, taken, put_off, faults, mut work, history }: Pushing,
         ledger: &mut Ledger,
         dice: &mut Dice,
     ) -> Check<(Answer, Option<Commit>)> {
         self.stale = true;
-        let (reply, versions) = match self.came(work)? {
+        let (reply, versions) = match self.came(&mut work)? {
             Ok(came) => came,
             Err(answer) => return Ok((answer, None)),
         };
