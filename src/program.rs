@@ -45,6 +45,12 @@ pub struct SandboxArgs {
     rows: usize,
 }
 
+/// Says something beside the work.
+pub fn warn(words: &str) {
+    // Where nobody reads, there is nobody to tell.
+    drop(writeln!(std::io::stderr(), "flyos: {words}"));
+}
+
 /// The console against a real project.
 pub fn console(screen: &Screen, project: Option<String>, email: Option<String>) -> anyhow::Result<()> {
     needs_terminal()?;
@@ -76,6 +82,7 @@ pub fn demo(screen: &Screen, rows: usize) -> anyhow::Result<()> {
     let config = Config {
         default_project: Some("training".to_owned()),
         projects: [("training".to_owned(), project)].into(),
+        ..Config::default()
     };
     let service = Service::open(settings(folders, config, None, Some(server.training())))?;
     let (home, server) = (Mutex::new(Some(home)), Mutex::new(Some(server)));

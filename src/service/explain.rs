@@ -19,6 +19,22 @@ pub(super) fn nobody() -> ServiceError {
         .hint("With a line, the first load tells it. If it stays so, ask headquarters.")
 }
 
+/// No word of the server for `days`, which is too long; the clock is `ahead` days of when it was seen last.
+pub(super) fn lease_over(days: i64, ahead: i64) -> ServiceError {
+    let message =
+        format!("Locked: no contact with the server for {days} days, so nothing can be read or changed.");
+    let error = ServiceError::new(ErrorKind::SignIn, message)
+        .hint("Connect to a network: the server's first answer opens everything again.")
+        .hint("Nothing is lost: rows and unsent edits are kept, sealed.");
+    if ahead < 1 {
+        return error;
+    }
+    error.hint(format!(
+        "This machine's clock is {ahead} days later than when it was last seen. If it is wrong, set it right; \
+         the server's answer is needed all the same."
+    ))
+}
+
 /// Of a storage error, the few words for the state line.
 pub(super) fn short_reason(error: &ServiceError) -> &str {
     let message = error.message.trim_start_matches("Not saved: ");
@@ -115,6 +131,12 @@ pub(super) fn sign_in(error: &SignInError) -> ServiceError {
             "The password does not open what this machine has of that account, and the server cannot be asked.",
         )
         .hint("Check the password and try again. Nothing was changed."),
+        SignInError::TooManyTries { wait_s } => {
+            let wait = if *wait_s < 60 { format!("{wait_s} s") } else { format!("{} min", (wait_s + 59) / 60) };
+            let message = format!("Too many wrong passwords: the next one is looked at in {wait}.");
+            ServiceError::new(ErrorKind::SignIn, message)
+                .hint("Nothing was changed. A forgotten password can be set anew by headquarters.")
+        }
         SignInError::PasswordChanged => ServiceError::new(
             ErrorKind::SignIn,
             "The server takes this password, but what this machine has is sealed with an older one.",

@@ -45,7 +45,7 @@ type Sink = Arc<dyn Fn(Event) + Send + Sync>;
 pub(super) struct Inner {
     pub(super) settings: Settings,
     pub(super) lists: Lists,
-    config: RwLock<Config>,
+    pub(super) config: RwLock<Config>,
     sink: RwLock<Option<Sink>>,
     pub(super) session: RwLock<Option<Session>>,
     pub(super) state: RwLock<State>,
@@ -109,8 +109,13 @@ impl Inner {
         }
     }
 
-    /// Looks at the replica of the open session.
+    /// Looks at the replica of the open session, for somebody: not while it is locked.
     pub(super) fn look<T>(&self, look: impl FnOnce(&Replica) -> T) -> Option<T> {
+        self.peek(|replica| self.lease_over(replica).is_none().then(|| look(replica))).flatten()
+    }
+
+    /// Looks at the replica of the open session, for what is no secret: counts, times, whose it is.
+    pub(super) fn peek<T>(&self, look: impl FnOnce(&Replica) -> T) -> Option<T> {
         let desk = self.desk()?;
         let replica = desk.replica().read().unwrap_or_else(PoisonError::into_inner);
         Some(look(&replica))
@@ -221,6 +226,7 @@ impl Inner {
             email,
             password,
             kdf: self.settings.kdf,
+            now: self.settings.clock.now(),
         };
         session::sign_in(request).await.map_err(|error| explain::sign_in(&error))
     }
@@ -232,7 +238,7 @@ impl Inner {
         if !open.found.missing.is_empty() {
             tracing::error!(numbers = ?open.found.missing, "entries of the journal are lost");
         }
-        let (offline, trouble) = (open.offline, explain::found(&open.found));
+        let (offline, found) = (open.offline, explain::found(&open.found));
         let (asks, inbox) = mpsc::channel(ASKS_MAX);
         let inner = Arc::clone(this);
         let context = runner::Context::new(
@@ -248,7 +254,8 @@ impl Inner {
         let email = open.email.clone();
         write(&this.session, |session| *session = Some(Session { project, email, open, asks }));
         this.runtime.spawn(runner::run(Arc::new(context), inbox));
-        this.emit(Event::SignedIn { offline, trouble });
+        let over = this.lease_at_start();
+        this.emit(Event::SignedIn { offline, trouble: found.or(over) });
         this.emit(Event::Data);
         this.emit(Event::Status);
     }
@@ -370,7 +377,15 @@ impl Inner {
         match told {
             Told::Data => self.emit(Event::Data),
             Told::Line(line) => self.line_changed(line),
-            Told::Run(run) => return write(&self.state, |state| state.history.add(run)),
+            Told::Run(run) => {
+                if run.error.is_none() {
+                    self.heard();
+                } else {
+                    self.note_time();
+                }
+                write(&self.state, |state| state.history.add(run));
+                return self.look_at_lease();
+            }
             Told::Verified(verdict) => self.emit(Event::Told(line::verdict(verdict))),
             Told::Progress(progress) => write(&self.state, |state| state.progress = progress),
             Told::DiskTrouble(why) => write(&self.state, |state| state.not_saved = Some(why)),
@@ -386,7 +401,7 @@ impl Inner {
 
     fn line_changed(&self, line: Line) {
         let now = self.settings.clock.now();
-        let as_of = self.look(|replica| replica.meta().as_of).flatten();
+        let as_of = self.peek(|replica| replica.meta().as_of).flatten();
         write(&self.state, |state| state.line_changed(line, now, as_of));
     }
 }

@@ -21,6 +21,7 @@ pub mod journal;
 pub mod local;
 pub mod replica;
 pub mod row;
+mod tries;
 
 pub use books::{Books, Log, Rows};
 pub use cache::{Batch, Cache, CachedRow, Meta, Who};
@@ -31,3 +32,4 @@ pub use folder::{AccountFile, AccountFolder, AccountLock, private_umask};
 pub use journal::{Damage, Journal, Opened};
 pub use local::{Found, Store};
 pub use replica::Replica;
+pub use tries::Tries;

@@ -8,7 +8,7 @@ use super::screens::detail;
 use super::screens::sign_in::AddProject;
 use super::texts;
 use crate::domain::{Fields, Intent, Key, Kind};
-use crate::service::{Action, Choice, Query, Verb, columns};
+use crate::service::{Action, Choice, Decision, Query, Verb, columns};
 
 /// Lines that a page moves in help, where the height is not at hand.
 const PAGE: isize = 10;
@@ -355,6 +355,10 @@ impl App {
         let Some(Popup::Form(form)) = self.popups.last_mut() else { return Vec::new() };
         if save || form.on_save() {
             let Some((intent, reason)) = form.accept() else { return Vec::new() };
+            if let Some(edit) = form.mends {
+                let fields = form.set();
+                return self.settle(edit, Decision::Set { fields });
+            }
             let seen = form.seen();
             let effect = self.submit_edit(intent, reason, seen);
             if let Some(Popup::Form(form)) = self.popups.last_mut() {

@@ -6,7 +6,8 @@ use super::screens::list::Next;
 use super::texts;
 use crate::domain::{Key, Kind};
 use crate::service::{
-    Action, Answer, Choice, Detail, Done, ErrorKind, Event, ListPage, Query, ServiceError, VerbState,
+    Action, Answer, Choice, Detail, Done, ErrorKind, Event, Link, ListPage, Query, ServiceError, Status,
+    VerbState,
 };
 
 impl App {
@@ -64,6 +65,12 @@ impl App {
         };
         match (why, answer) {
             (Why::Status, Answer::Status(status)) => {
+                let locked = |status: &Status| matches!(status.link, Link::Locked { .. });
+                if locked(&status) && !locked(&self.status) {
+                    // What was open shows rows; what the start told stays.
+                    self.popups.retain(|popup| matches!(popup, Popup::Message(_)));
+                    self.detail = super::screens::detail::Detail::default();
+                }
                 self.status = *status;
                 self.offer_initial();
             }
@@ -192,7 +199,11 @@ impl App {
 
     /// A new row is the selected one, so that the next key is meant for it.
     fn select_created(&mut self, form: &Form) {
-        if form.subject().is_some() || self.detail.focused || self.list().kind != form.kind {
+        if form.subject().is_some()
+            || form.mends.is_some()
+            || self.detail.focused
+            || self.list().kind != form.kind
+        {
             return;
         }
         let list = self.list_mut();

@@ -56,6 +56,8 @@ struct Story {
     discarded: bool,
     /// Its author let go of it, and the disk may or may not have it.
     perhaps: bool,
+    /// How often a person, or a fold, made something else of it.
+    decisions: u32,
     parts: Vec<Part>,
     /// Which of the server's histories the versions of its answer are of.
     history: Option<History>,
@@ -82,7 +84,16 @@ impl Ledger {
         let parts = vec![Part::default(); edit.changes.len()];
         self.open[device].insert(
             seq,
-            Story { edit, told, discarded: false, perhaps: false, parts, history: None, effects: Vec::new() },
+            Story {
+                edit,
+                told,
+                discarded: false,
+                perhaps: false,
+                decisions: 0,
+                parts,
+                history: None,
+                effects: Vec::new(),
+            },
         );
     }
 
@@ -134,6 +145,7 @@ impl Ledger {
                 story.edit.changes.clone_from(changes);
                 story.edit.drops.clone_from(drops);
                 story.parts = vec![Part::default(); changes.len()];
+                story.decisions += 1;
             }
         }
     }
@@ -163,6 +175,13 @@ impl Ledger {
         let (seq, place) = place_of(op);
         let story = self.open[device].get(&seq).or_else(|| self.closed[device].get(&seq));
         story.and_then(|story| story.parts.get(place)).is_some_and(|part| part.id == Some(op.id))
+    }
+
+    /// How often something else was made of the edit.
+    pub fn decisions(&self, device: usize, op: &OpWire) -> u32 {
+        let seq = place_of(op).0;
+        let story = self.open[device].get(&seq).or_else(|| self.closed[device].get(&seq));
+        story.map_or(0, |story| story.decisions)
     }
 
     /// The server's answer to one operation, whether or not it arrives.

@@ -11,8 +11,8 @@ use crate::dice::Dice;
 use crate::oracle::{Check, Ledger, holds};
 use crate::tally::{Counts, Tally};
 
-/// How often each change of each edit was carried out, by (device, number of the operation).
-pub type Done = BTreeMap<(usize, u64), u32>;
+/// How often each change of each edit was carried out, by (device, number of the operation, how often it was decided).
+pub type Done = BTreeMap<(usize, u64, u32), u32>;
 
 /// Each edit has its answer, got in once, and not past what it builds on. `restored`: the server was put back to an
 /// older state, once at the least.
@@ -46,9 +46,12 @@ pub fn each_once(
             })?;
             continue;
         }
-        let times = done.entry((device, op.seq)).or_default();
-        *times += 1;
-        holds(*times == 1, "an edit is carried out once", || format!("device {device}: {op:?}"))?;
+        let wish = ledger.decisions(device, op);
+        *done.entry((device, op.seq, wish)).or_default() += 1;
+        // A server that was put back may have carried out what a person was asked about, and decided.
+        let since = if restored { wish } else { 0 };
+        let times: u32 = (since..=wish).filter_map(|wish| done.get(&(device, op.seq, wish))).sum();
+        holds(times == 1, "an edit is carried out once", || format!("device {device}: {op:?}"))?;
     }
     Ok(())
 }

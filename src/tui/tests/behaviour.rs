@@ -2,7 +2,7 @@
 
 use crate::domain::{Intent, Key, Kind, Role};
 use crate::service::{
-    Action, Answer, Decision, ErrorKind, Event, Query, ServiceError, Traffic, Verb, VerbState,
+    Action, Answer, Decision, ErrorKind, Event, Link, Query, ServiceError, Traffic, Verb, VerbState,
 };
 use crate::tui::app::{Msg, Why};
 use crate::tui::decode::Input;
@@ -55,6 +55,20 @@ fn a_late_answer_about_another_row_is_passed_over() {
     let answer = bench.fake.answer(&Query::Show { key: another.clone() });
     bench.tell(Msg::Answer(Why::Detail(another), Ok(answer)));
     assert_eq!(bench.app.detail.shown, shown);
+}
+
+#[test]
+fn when_the_lease_ends_nothing_of_a_row_stays_open() {
+    let mut bench = bench();
+    bench.keys("e");
+    assert!(matches!(bench.app.popups.last(), Some(Popup::Form(_))));
+    bench.fake.rows.clear();
+    bench.fake.status.link = Link::Locked { days: 15 };
+    bench.tell(Msg::Service(Event::Data));
+    bench.tell(Msg::Service(Event::Status));
+    assert!(bench.app.popups.is_empty());
+    let text = bench.text();
+    assert!(text.contains("LOCKED: no contact for 15 days") && !text.contains("drone-0"), "{text}");
 }
 
 #[test]
@@ -300,9 +314,22 @@ fn a_decision_is_one_answer_or_one_for_each_column() {
     assert_eq!(bench.fake.actions.last().cloned(), settled(Decision::Set { fields }));
     let mut bench = start();
     bench.fake.refusal = Some(refusal(Some("username"), "Username x is too short."));
-    bench.keys("! End Down Down Down Enter");
+    bench.keys("! End Down Down Down Down Enter");
     assert_eq!(bench.fake.actions.last().cloned(), settled(Decision::Discard));
     assert!(bench.text().contains("too short"), "a refusal stays beside the answers");
+    // With other values: all that the edit sets, in a form; what is refused again stays beside its field.
+    let mut bench = start();
+    bench.keys("! Down Down Down Enter");
+    assert!(bench.text().contains("drone-004: send again"), "{}", bench.text());
+    bench.fake.refusal = Some(refusal(Some("status"), "Not that one."));
+    bench.keys("Down Right Ctrl+S");
+    let fields = [("model", "FlyOS_MQ7"), ("status", "MAINTENANCE")];
+    let fields = fields.map(|(name, value)| (name.to_owned(), Some(value.to_owned()))).into();
+    assert_eq!(bench.fake.actions.last().cloned(), settled(Decision::Set { fields }));
+    assert!(bench.text().contains("Not that one."));
+    bench.fake.refusal = None;
+    bench.keys("Ctrl+S");
+    assert!(bench.app.popups.is_empty() && bench.text().contains("done"));
     let mut bench = Bench::signed_in(100, 30);
     bench.keys("!");
     assert!(bench.app.popups.is_empty() && bench.text().contains("Nothing needs a decision"));
