@@ -84,40 +84,52 @@ begin
 end
 $$;
 
--- Locks what the edits are about, and what they point at, in the one order. False where somebody who locks in
--- another order (a transaction of several statements) was met head on: then nothing is locked.
+-- Locks what the edits are about, what they point at, and the regions of drones that get members, in the one order:
+-- regions, profiles, drones, each by key. What is edited and what is only held still are locked in one go, or two
+-- callers could each edit what the other holds. False where somebody who locks in another order (a transaction of
+-- several statements) was met head on: then nothing is locked.
 create or replace function sync.lock_rows(p_ops jsonb) returns boolean
 language plpgsql security definer set search_path = '' set jit = off as $$
 declare
     own jsonb;
+    members text[];
     pks text[];
     refs text[];
+    it record;
 begin
     select jsonb_object_agg(t, keys) into own from (
         select o ->> 't' as t, jsonb_agg(distinct o ->> 'pk') as keys from jsonb_array_elements(p_ops) o group by 1) k;
+    members := sync.texts(coalesce(own -> 'user_drone_assignments', '[]'));
     pks := sync.in_sight('regions', sync.texts(coalesce(own -> 'regions', '[]')));
-    if pks <> '{}' then
-        perform from public.regions r where r.id = any (pks::uuid[]) order by r.id for no key update;
-    end if;
-    refs := sync.in_sight('regions', array(select distinct o -> 'set' ->> 'region_id'
-        from jsonb_array_elements(p_ops) o));
-    if refs <> '{}' then
-        perform from public.regions r where r.id = any (refs::uuid[]) order by r.id for share;
-    end if;
+    refs := sync.in_sight('regions', array(
+        select o -> 'set' ->> 'region_id' from jsonb_array_elements(p_ops) o
+        union
+        select d.region_id::text from public.drones d
+        where d.id = any (sync.in_sight('drones', array(select substr(k, 38) from unnest(members) k)))));
+    for it in select k::uuid as id, k = any (pks) as edited from unnest(pks || refs) k group by k order by 1 loop
+        if it.edited then
+            perform from public.regions r where r.id = it.id for no key update;
+        else
+            perform from public.regions r where r.id = it.id for share;
+        end if;
+    end loop;
     pks := sync.in_sight('profiles', sync.texts(coalesce(own -> 'profiles', '[]')));
-    if pks <> '{}' then
-        perform from public.profiles p where p.id = any (pks::uuid[]) order by p.id for no key update;
-    end if;
     -- With them the caller, so that nobody's role ends between the question and the answer.
     refs := sync.in_sight('profiles', array(
         select o -> 'set' ->> 'operator_id' from jsonb_array_elements(p_ops) o
         union
-        select lower(left(k, 36)) from unnest(sync.texts(coalesce(own -> 'user_drone_assignments', '[]'))) k
+        select lower(left(k, 36)) from unnest(members) k
         union
         select flyos.my_id()::text));
-    perform from public.profiles p where p.id = any (refs::uuid[]) order by p.id for share;
+    for it in select k::uuid as id, k = any (pks) as edited from unnest(pks || refs) k group by k order by 1 loop
+        if it.edited then
+            perform from public.profiles p where p.id = it.id for no key update;
+        else
+            perform from public.profiles p where p.id = it.id for share;
+        end if;
+    end loop;
     pks := sync.in_sight('drones', array(select k from unnest(sync.texts(coalesce(own -> 'drones', '[]'))) k
-        union select substr(k, 38) from unnest(sync.texts(coalesce(own -> 'user_drone_assignments', '[]'))) k));
+        union select substr(k, 38) from unnest(members) k));
     if pks <> '{}' then
         perform from public.drones d where d.id = any (pks) order by d.id collate "C" for no key update;
     end if;

@@ -196,10 +196,15 @@ async fn pushes_meet_without_a_deadlock() {
     for email in ["main@flyos.mil", "deputy@flyos.mil", "main@flyos.mil", "east@flyos.mil"] {
         people.push(Arc::new(Person::new(&db, email).await));
     }
+    let regions = owner.value("select jsonb_agg(id order by name) from public.regions").await;
+    let regions: Vec<String> = serde_json::from_value(regions.expect("regions")).expect("their ids");
+    let regions: Vec<&str> = regions.iter().map(String::as_str).collect();
+    let people_edited = [1, 4, 6, 9].map(user);
+    let people_edited = people_edited.each_ref().map(String::as_str);
     let seed = uuid::Uuid::new_v4().as_u64_pair().0;
     let mut rng = Rng(seed);
     let (mut retries, mut edits) = (0, 0);
-    for _ in 0..25 {
+    for _ in 0..60 {
         let pushes = people.iter().map(|person| {
             let list: Vec<Json> = (0..4)
                 .map(|_| {
@@ -207,7 +212,13 @@ async fn pushes_meet_without_a_deadlock() {
                         format!("drone-00{}", rng.below(3) + 1),
                         user(4 + 5 * u32::try_from(rng.below(2)).expect("small")),
                     );
-                    match rng.below(4) {
+                    let note = format!("{:x}", rng.below(1 << 30));
+                    match rng.below(6) {
+                        4 => ops::update("regions", rng.pick(&regions), &json!({}), &json!({ "area": note })),
+                        5 => {
+                            let other = rng.pick(&people_edited);
+                            ops::update("profiles", other, &json!({}), &json!({ "full_name": note }))
+                        }
                         0 => ops::assign(&who, &drone),
                         1 => ops::unassign(&who, &drone),
                         2 => ops::update(
