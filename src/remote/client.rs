@@ -26,6 +26,9 @@ use crate::domain::Stamp;
 const ERROR_BYTES_MAX: usize = 64 << 10;
 /// Connections kept open beside the one in use: a pull and a push may run at once, and sign-in beside them.
 const POOL_IDLE_MAX: usize = 3;
+/// A connection is kept so long without use: longer than the rhythm of asking while there is a socket, or each time
+/// would begin with a new one.
+const POOL_IDLE: Duration = Duration::from_secs(150);
 
 /// Bounds of time and size. The defaults are for real use; tests take smaller ones.
 #[derive(Clone, Debug)]
@@ -120,6 +123,7 @@ impl Client {
             .redirect(redirect::Policy::none())
             .referer(false)
             .pool_max_idle_per_host(POOL_IDLE_MAX)
+            .pool_idle_timeout(POOL_IDLE)
             .connect_timeout(limits.connect);
         if project.is_loopback() {
             builder = builder.no_proxy();
