@@ -21,6 +21,9 @@ const NUDGE_GAP_MS: u64 = 150;
 /// Spread of the nudged pulls of many consoles, in ms.
 const NUDGE_JITTER_MS: u64 = 60;
 
+/// While more is to be sent, what came of it is looked at this seldom, in ms.
+const LOOK_GAP_MS: u64 = 1000;
+
 /// How often the rows here are compared with the server's, in ms, and how soon again after a failure.
 const VERIFY_MS: u64 = 24 * 3600 * 1000;
 const VERIFY_RETRY_MS: u64 = 3600 * 1000;
@@ -45,6 +48,10 @@ pub struct Engine {
     reached: bool,
     socket: bool,
     poll_at_ms: u64,
+    /// When a pull got through last.
+    pulled_ms: u64,
+    /// Edits were answered that no pull was asked for since.
+    unseen: bool,
     report_at_ms: u64,
     /// When the edits that wait are due.
     again_at_ms: u64,
@@ -65,6 +72,8 @@ impl Engine {
             reached: false,
             socket: false,
             poll_at_ms: 0,
+            pulled_ms: 0,
+            unseen: false,
             report_at_ms: 0,
             again_at_ms: u64::MAX,
             verify: false,
@@ -128,6 +137,7 @@ impl Engine {
                 self.pull.wanted |= more;
                 self.pull.asked &= more;
                 self.reached = true;
+                self.pulled_ms = now_ms;
                 self.push.line_is_there(now_ms);
                 self.poll_at_ms = now_ms + self.poll_gap();
             }
@@ -145,10 +155,14 @@ impl Engine {
             Event::PushedNothing { after_ms } => {
                 self.push.in_flight = false;
                 self.push.asked = false;
+                self.look();
                 self.again(after_ms, now_ms);
             }
             Event::PullFailed(trouble) => self.failed(true, trouble, now_ms, dice),
-            Event::PushFailed(trouble) => self.failed(false, trouble, now_ms, dice),
+            Event::PushFailed(trouble) => {
+                self.look();
+                self.failed(false, trouble, now_ms, dice);
+            }
         }
     }
 
@@ -168,12 +182,21 @@ impl Engine {
         self.reached = true;
         self.pull.line_is_there(now_ms);
         self.report_at_ms = now_ms + self.rhythm.report_ms;
-        // What came of it is to be seen, also while traffic is held: a person asked for the push.
-        if !quiet {
+        // What came of it is to be seen, also while traffic is held: a person asked for the push. Of many pushes in a row
+        // not each: looking takes a server as long as a push.
+        self.unseen |= !quiet;
+        if !left || now_ms >= self.pulled_ms + LOOK_GAP_MS {
+            self.look();
+        }
+        self.again(after_ms, now_ms);
+    }
+
+    /// Asks for what came of the pushes, where that was not done yet.
+    fn look(&mut self) {
+        if std::mem::take(&mut self.unseen) {
             self.pull.wanted = true;
             self.pull.asked |= self.held;
         }
-        self.again(after_ms, now_ms);
     }
 
     /// When edits that were put off are due.
@@ -484,6 +507,27 @@ mod tests {
         assert!(engine.step(Event::Edited, 90_000_006, 0).is_empty());
         let effects = engine.step(mode(false), 90_000_007, 0);
         assert!(effects.contains(&Effect::Push), "{effects:?}");
+    }
+
+    #[test]
+    fn of_many_pushes_in_a_row_not_each_is_looked_at() {
+        let mut engine = started();
+        let pulled = Event::Pulled { more: false, send: false, verify: false };
+        engine.step(pulled.clone(), 100, 0);
+        let pushed = |left| Event::Pushed { left, after_ms: None, quiet: false };
+        let pulls = |effects: &[Effect]| effects.contains(&Effect::Pull);
+        for at in [120, 500, 1099] {
+            let effects = engine.step(pushed(true), at, 0);
+            assert!(effects.contains(&Effect::Push) && !pulls(&effects), "{effects:?}");
+        }
+        assert!(pulls(&engine.step(pushed(true), 1100, 0)), "now and then it is");
+        engine.step(pulled, 1200, 0);
+        assert!(pulls(&engine.step(pushed(false), 1210, 0)), "and after the last");
+        engine.step(Event::Pulled { more: false, send: false, verify: false }, 1300, 0);
+        engine.step(Event::Edited, 1301, 0);
+        assert!(!pulls(&engine.step(pushed(true), 1310, 0)));
+        let ended = engine.step(Event::PushedNothing { after_ms: None }, 1320, 0);
+        assert!(pulls(&ended), "also where the last one had nothing to send: {ended:?}");
     }
 
     #[test]
