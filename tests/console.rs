@@ -1,9 +1,13 @@
 //! The real program in a real pty, looked at as a person would: its first minutes, a restart with an edit that
-//! waits, kills, two consoles, hang-ups, and what goes wrong in the field.
+//! waits, kills, two consoles, hang-ups, one console taking over from another, and what goes wrong in the field.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod common;
+#[path = "console/ssh.rs"]
+mod ssh;
+#[path = "console/takeover.rs"]
+mod takeover;
 
 use std::path::Path;
 use std::time::Duration;

@@ -103,8 +103,8 @@ pub fn is_taken() -> bool {
 }
 
 /// Gives the terminal back from any thread, without ever waiting: for signals and panics. Opened anew so
-/// that not to wait is said of this one opening and not of the shell's.
-pub fn leave_at_once() {
+/// that not to wait is said of this one opening and not of the shell's. `words`: a line for the shell's screen.
+pub fn leave_at_once(words: Option<&str>) {
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return;
     }
@@ -112,6 +112,9 @@ pub fn leave_at_once() {
     if let Ok(tty) = rustix::fs::open("/dev/tty", flags, rustix::fs::Mode::empty()) {
         let _ = rustix::io::write(&tty, TEARDOWN);
         restore_settings(&tty);
+        if let Some(words) = words {
+            let _ = rustix::io::write(&tty, format!("{words}\n").as_bytes());
+        }
     }
 }
 
@@ -124,7 +127,7 @@ pub fn hook_panics() {
         if !is_taken() {
             previous(info);
         } else if std::thread::current().id() == screen {
-            leave_at_once();
+            leave_at_once(None);
             previous(info);
         } else {
             tracing::error!("a background thread panicked: {info}");
