@@ -76,6 +76,7 @@ pub fn demo(screen: &Screen, rows: usize) -> anyhow::Result<()> {
     let config = Config {
         default_project: Some("training".to_owned()),
         projects: [("training".to_owned(), project)].into(),
+        ..Config::default()
     };
     let service = Service::open(settings(folders, config, None, Some(server.training())))?;
     let (home, server) = (Mutex::new(Some(home)), Mutex::new(Some(server)));

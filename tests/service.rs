@@ -7,6 +7,8 @@
 mod beside;
 #[path = "common/door.rs"]
 mod door;
+#[path = "service/lease.rs"]
+mod lease;
 #[path = "service/settle.rs"]
 mod settle;
 
@@ -56,6 +58,14 @@ impl Server {
         let (url, key, faults) = started.recv().unwrap();
         let address = Address { url, key };
         Self { address, faults, stop: Some(stop), thread: Some(thread), ask }
+    }
+
+    /// Cuts the line, or mends it; it is so when this returns.
+    fn line(&self, up: bool) {
+        self.faults.set_line_down(!up);
+        while self.faults.is_line_down() == up {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// A row of the truth, as text.
@@ -132,7 +142,7 @@ fn an_edit_made_without_a_line_waits_survives_and_is_delivered_once() {
     let home = home();
     let person = Person::in_sync(home.path(), &server, "operator1@flyos.mil");
     let drone = Key::drone(&person.labels(Kind::Drone, "")[0]);
-    server.faults.set_line_down(true);
+    server.line(false);
     person.set(drone.clone(), "status", "OFFLINE").unwrap();
     person.set(drone.clone(), "status", "MAINTENANCE").unwrap();
     assert_eq!(person.field(&drone, "status").as_deref(), Some("MAINTENANCE"));
@@ -150,7 +160,7 @@ fn an_edit_made_without_a_line_waits_survives_and_is_delivered_once() {
     assert_eq!(person.sign_in("operator1@flyos.mil", PASSWORD), Ok(true));
     assert_eq!(person.field(&drone, "status").as_deref(), Some("MAINTENANCE"));
     assert_eq!(person.service.status().waiting, waiting);
-    server.faults.set_line_down(false);
+    server.line(true);
     person.service.run(&person.service.ctx(Front::Test), Action::SyncNow).unwrap();
     person.up_to_date();
     assert!(server.row(drone.clone()).contains("MAINTENANCE"));
@@ -179,7 +189,7 @@ fn a_conflict_and_a_refusal_are_kept_and_shown() {
     let hq = Person::in_sync(homes[0].path(), &server, "main@flyos.mil");
     let other = Person::in_sync(homes[1].path(), &server, "main@flyos.mil");
     let drone = Key::drone(&hq.labels(Kind::Drone, "status:ACTIVE")[0]);
-    server.faults.set_line_down(true);
+    server.line(false);
     hq.wait("offline", |service| matches!(service.status().link, Link::Offline { .. }));
     other.wait("offline", |service| matches!(service.status().link, Link::Offline { .. }));
     // The other one holds its traffic, so that it comes second.
@@ -204,7 +214,7 @@ fn a_conflict_and_a_refusal_are_kept_and_shown() {
     other.set(drone.clone(), "status", "STANDBY").unwrap();
     let twin = Key::user(uuid::Uuid::now_v7());
     other.edit(Intent::Create { key: twin.clone(), fields: person("b@flyos.mil") }).unwrap();
-    server.faults.set_line_down(false);
+    server.line(true);
     hq.service.run(&hq.service.ctx(Front::Test), Action::SyncNow).unwrap();
     hq.up_to_date();
     assert_eq!(other.service.status().waiting, 2, "what is held does not go out");
@@ -295,11 +305,11 @@ fn who_cannot_sign_in_is_told_why() {
     let person = Person::at(home.path(), &server);
     let wrong = person.sign_in("main@flyos.mil", "not this one").unwrap_err();
     assert_eq!(wrong.kind, ErrorKind::SignIn, "{wrong:?}");
-    server.faults.set_line_down(true);
+    server.line(false);
     std::thread::sleep(Duration::from_millis(100));
     let refused = person.sign_in("main@flyos.mil", PASSWORD).unwrap_err();
     assert_eq!(refused.kind, ErrorKind::Offline, "{refused:?}");
-    server.faults.set_line_down(false);
+    server.line(true);
     std::thread::sleep(Duration::from_millis(100));
     server.faults.set_answer(Some(Answer::Html), None);
     let portal = person.sign_in("main@flyos.mil", PASSWORD).unwrap_err();
@@ -444,7 +454,7 @@ fn another_account_on_the_same_machine_sees_nothing_of_the_first() {
         }
         drop(person);
     }
-    server.faults.set_line_down(true);
+    server.line(false);
     std::thread::sleep(Duration::from_millis(100));
     let person = Person::at(home.path(), &server);
     assert_eq!(person.sign_in("main@flyos.mil", PASSWORD), Ok(true));
@@ -510,7 +520,7 @@ fn who_was_made_inactive_may_do_nothing_here_either() {
     operator.wait("inactive", |service| service.status().link == Link::Inactive);
     assert_eq!(operator.set(drone.clone(), "status", "OFFLINE").unwrap_err().kind, ErrorKind::Denied);
     drop(operator);
-    server.faults.set_line_down(true);
+    server.line(false);
     let operator = Person::at(homes[0].path(), &server);
     assert_eq!(operator.sign_in("operator1@flyos.mil", PASSWORD), Ok(true));
     assert_eq!(operator.set(drone, "status", "OFFLINE").unwrap_err().kind, ErrorKind::Denied);
@@ -521,7 +531,7 @@ fn damage_that_is_found_is_told() {
     let server = Server::start();
     let home = home();
     let hq = Person::in_sync(home.path(), &server, "main@flyos.mil");
-    server.faults.set_line_down(true);
+    server.line(false);
     for status in ["OFFLINE", "STANDBY", "MAINTENANCE"] {
         hq.set(Key::drone("drone-001"), "status", status).unwrap();
     }

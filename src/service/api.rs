@@ -318,14 +318,28 @@ pub struct Account {
 pub enum Link {
     SignedOut,
     Connecting,
-    Loading { done: u64, total: u64 },
+    Loading {
+        done: u64,
+        total: u64,
+    },
     Online,
-    Offline { since: Stamp, why: String },
-    ServerFault { next_try_s: u64 },
+    Offline {
+        since: Stamp,
+        why: String,
+    },
+    ServerFault {
+        next_try_s: u64,
+    },
     SignInAgain,
-    CannotSync { why: String },
+    CannotSync {
+        why: String,
+    },
     Inactive,
     NoProfile,
+    /// No word of the server for so many days, which is more than may be: nothing can be read until it answers.
+    Locked {
+        days: i64,
+    },
 }
 
 /// What the sign-in screen needs to know.

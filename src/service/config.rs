@@ -4,6 +4,7 @@
 //!
 //! ```toml
 //! default_project = "field"
+//! lease_days = 14                 # 1 to 365; optional
 //! [projects.field]
 //! url = "https://abc.supabase.co"
 //! key = "sb_publishable_…"
@@ -25,6 +26,7 @@ use super::{ErrorKind, ProjectView, ServiceError};
 
 /// The largest configuration file that is read, in bytes.
 const CONFIG_BYTES_MAX: u64 = 256 * 1024;
+const LEASE_DAYS: std::ops::RangeInclusive<u16> = 1..=365;
 /// The name of the project that the environment describes.
 pub const FROM_ENVIRONMENT: &str = "environment";
 
@@ -71,6 +73,9 @@ pub struct ProjectConfig {
 pub struct Config {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_project: Option<String>,
+    /// Without a word of the server for longer than so many days, nothing can be read until it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_days: Option<u16>,
     #[serde(default)]
     pub projects: BTreeMap<String, ProjectConfig>,
 }
@@ -114,7 +119,12 @@ impl Config {
             Ok(_) => {}
         }
         let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
-        toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))
+        let config: Self = toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))?;
+        if config.lease_days.is_some_and(|days| !LEASE_DAYS.contains(&days)) {
+            let (least, most) = (LEASE_DAYS.start(), LEASE_DAYS.end());
+            return Err(wrong(format!("lease_days is {least} to {most}.")));
+        }
+        Ok(config)
     }
 
     /// Writes the file whole: beside it, then in its place.
@@ -187,7 +197,7 @@ mod tests {
             key: "sb_publishable_x".into(),
             accounts: vec![],
         };
-        let config = Config { default_project: None, projects: [("field".to_owned(), project)].into() };
+        let config = Config { projects: [("field".to_owned(), project)].into(), ..Config::default() };
         config.write(&folders).unwrap();
         assert_eq!(Config::read(&folders), Ok(config.clone()));
         let environment = Environment { url: Some("http://127.0.0.1:1".into()), key: Some("k".into()) };

@@ -20,6 +20,22 @@ pub(super) fn nobody() -> ServiceError {
         .hint("With a line, the first load tells it. If it stays so, ask headquarters.")
 }
 
+/// No word of the server for `days`, which is too long; the clock is `ahead` days of when it was seen last.
+pub(super) fn lease_over(days: i64, ahead: i64) -> ServiceError {
+    let message =
+        format!("Locked: no contact with the server for {days} days, so nothing can be read or changed.");
+    let error = ServiceError::new(ErrorKind::SignIn, message)
+        .hint("Connect to a network: the server's first answer opens everything again.")
+        .hint("Nothing is lost: rows and unsent edits are kept, sealed.");
+    if ahead < 1 {
+        return error;
+    }
+    error.hint(format!(
+        "This machine's clock is {ahead} days later than when it was last seen. If it is wrong, set it right; \
+         the server's answer is needed all the same."
+    ))
+}
+
 /// Of a storage error, the few words for the state line.
 pub(super) fn short_reason(error: &ServiceError) -> &str {
     let message = error.message.trim_start_matches("Not saved: ");

@@ -17,6 +17,7 @@ mod detail;
 mod error;
 mod explain;
 mod initial;
+mod lease;
 pub mod line;
 mod list;
 pub mod outbox;
@@ -76,7 +77,7 @@ impl Service {
 
     /// A fresh context for one call.
     pub fn ctx(&self, front: Front) -> OpCtx {
-        let who = self.inner.look(|replica| replica.who().map(|who| who.user)).flatten();
+        let who = self.inner.peek(|replica| replica.who().map(|who| who.user)).flatten();
         OpCtx { op: uuid::Uuid::now_v7(), front, who, now: self.clock().now() }
     }
 
@@ -194,6 +195,9 @@ impl Service {
         job: impl FnOnce(&mut Store, &mut Past) -> Result<Done, ServiceError> + Send + 'static,
     ) {
         let Some(desk) = self.inner.desk() else { return done(Err(explain::signed_out())) };
+        if let Some(days) = self.inner.peek(|replica| self.inner.lease_over(replica)).flatten() {
+            return done(Err(explain::lease_over(days, 0)));
+        }
         let inner = Arc::clone(&self.inner);
         // The desk may refuse the job and drop it, so `done` is kept where both ways can reach it.
         let done = Arc::new(std::sync::Mutex::new(Some(done)));

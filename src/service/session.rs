@@ -118,8 +118,13 @@ impl Inner {
         }
     }
 
-    /// Looks at the replica of the open session.
+    /// Looks at the replica of the open session, for somebody: not while it is locked.
     pub(super) fn look<T>(&self, look: impl FnOnce(&Replica) -> T) -> Option<T> {
+        self.peek(|replica| self.lease_over(replica).is_none().then(|| look(replica))).flatten()
+    }
+
+    /// Looks at the replica of the open session, for what is no secret: counts, times, whose it is.
+    pub(super) fn peek<T>(&self, look: impl FnOnce(&Replica) -> T) -> Option<T> {
         let desk = self.desk()?;
         let replica = desk.replica().read().unwrap_or_else(PoisonError::into_inner);
         Some(look(&replica))
@@ -185,7 +190,7 @@ impl Inner {
         if !open.found.missing.is_empty() {
             tracing::error!(numbers = ?open.found.missing, "entries of the journal are lost");
         }
-        let (offline, trouble) = (open.offline, explain::found(&open.found));
+        let (offline, found) = (open.offline, explain::found(&open.found));
         let (asks, inbox) = mpsc::channel(ASKS_MAX);
         let inner = Arc::clone(this);
         let context = runner::Context::new(
@@ -203,7 +208,8 @@ impl Inner {
         let control = Self::listen(this, open.folder.path(), Holder::here());
         write(&this.session, |session| *session = Some(Session { project, email, open, asks, control }));
         this.runtime.spawn(runner::run(Arc::new(context), inbox));
-        this.emit(Event::SignedIn { offline, trouble });
+        let over = this.lease_at_start();
+        this.emit(Event::SignedIn { offline, trouble: found.or(over) });
         this.emit(Event::Data);
         this.emit(Event::Status);
     }
@@ -337,7 +343,15 @@ impl Inner {
         match told {
             Told::Data => self.emit(Event::Data),
             Told::Line(line) => self.line_changed(line),
-            Told::Run(run) => return write(&self.state, |state| state.history.add(run)),
+            Told::Run(run) => {
+                if run.error.is_none() {
+                    self.heard();
+                } else {
+                    self.note_time();
+                }
+                write(&self.state, |state| state.history.add(run));
+                return self.look_at_lease();
+            }
             Told::Verified(verdict) => self.emit(Event::Told(line::verdict(verdict))),
             Told::Progress(progress) => write(&self.state, |state| state.progress = progress),
             Told::DiskTrouble(why) => write(&self.state, |state| state.not_saved = Some(why)),
@@ -353,7 +367,7 @@ impl Inner {
 
     fn line_changed(&self, line: Line) {
         let now = self.settings.clock.now();
-        let as_of = self.look(|replica| replica.meta().as_of).flatten();
+        let as_of = self.peek(|replica| replica.meta().as_of).flatten();
         write(&self.state, |state| state.line_changed(line, now, as_of));
     }
 }

@@ -1,5 +1,6 @@
 //! How the line and the disk stand, as the runner and the desk told it last.
 
+use super::lease::Lease;
 use super::session::Inner;
 use super::{Account, Link, Status, Traffic, cells, initial, read};
 use crate::domain::Stamp;
@@ -17,6 +18,7 @@ pub(super) struct State {
     pub(super) not_saved: Option<String>,
     pub(super) training_line: Option<bool>,
     pub(super) traffic: Traffic,
+    pub(super) lease: Lease,
     /// What the line was used for in this session.
     pub(super) history: History,
     /// Counts sign-ins, so that a late answer of an earlier one is known as such.
@@ -33,6 +35,7 @@ impl State {
             not_saved: None,
             training_line: training.then_some(true),
             traffic: Traffic::Normal,
+            lease: Lease::default(),
             history: History::default(),
             attempt: 0,
         }
@@ -44,6 +47,7 @@ impl State {
         (self.progress, self.not_saved) = (None, None);
         self.traffic = Traffic::Normal;
         self.history = History::default();
+        self.lease = Lease::default();
     }
 
     pub(super) fn line_changed(&mut self, line: Line, now: Stamp, as_of: Option<Stamp>) {
@@ -85,12 +89,17 @@ impl Inner {
     pub(super) fn status(&self) -> Status {
         let empty = self.look(initial::is_offered).unwrap_or(false);
         let now = self.settings.clock.now();
-        let counts =
-            self.look(|replica| (replica.counts(), replica.meta().as_of, replica.outbox().next().is_some()));
-        let ((waiting, sending, needs_you), as_of, _) = counts.unwrap_or_default();
+        self.look_at_lease();
+        let counts = self.peek(|replica| (replica.counts(), replica.meta().as_of, self.lease_over(replica)));
+        let ((waiting, sending, needs_you), as_of, locked) = counts.unwrap_or_default();
         let account = self.account();
         read(&self.state, |state| Status {
-            link: if account.is_none() { Link::SignedOut } else { state.link(now) },
+            link: match (&account, locked, state.link(now)) {
+                (None, ..) => Link::SignedOut,
+                (_, _, shut @ (Link::Inactive | Link::NoProfile)) => shut,
+                (_, Some(days), _) => Link::Locked { days },
+                (_, None, link) => link,
+            },
             account,
             as_of,
             waiting,
@@ -108,7 +117,7 @@ impl Inner {
         let (project, email) = read(&self.session, |session| {
             session.as_ref().map(|session| (session.project.clone(), session.email.clone()))
         })?;
-        let (actor, region) = self.look(|replica| {
+        let (actor, region) = self.peek(|replica| {
             let actor = replica.actor();
             let region =
                 actor.and_then(|actor| actor.region).map(|id| cells::region_name(replica.view(), Some(id)));

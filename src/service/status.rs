@@ -49,6 +49,11 @@ pub fn line(status: &Status, now: Stamp, zone: &jiff::tz::TimeZone) -> String {
             Some("YOUR ACCOUNT IS INACTIVE: ask headquarters".to_owned()),
             (status.waiting > 0).then(|| format!("{} unsent, kept", status.waiting)),
         ],
+        Link::Locked { days } => vec![
+            Some(format!("LOCKED: no contact for {days} days")),
+            Some("connect to a network".to_owned()),
+            (status.waiting > 0).then(|| format!("{} unsent, kept", status.waiting)),
+        ],
         Link::NoProfile => vec![Some("NO PROFILE: ask headquarters to make yours".to_owned()), kept],
     };
     parts.push(needs);
@@ -66,7 +71,11 @@ pub fn is_loud(status: &Status, now: Stamp) -> bool {
     status.not_saved.is_some()
         || matches!(
             status.link,
-            Link::SignInAgain | Link::CannotSync { .. } | Link::Inactive | Link::NoProfile
+            Link::SignInAgain
+                | Link::CannotSync { .. }
+                | Link::Inactive
+                | Link::NoProfile
+                | Link::Locked { .. }
         )
         || status.as_of.is_some_and(|at| now.0 - at.0 > DAY_MICROS && status.link != Link::Online)
 }
@@ -205,6 +214,10 @@ mod tests {
             (
                 status(Link::Inactive, (3, 0, 0)),
                 "YOUR ACCOUNT IS INACTIVE: ask headquarters · 3 unsent, kept",
+            ),
+            (
+                status(Link::Locked { days: 16 }, (3, 0, 0)),
+                "LOCKED: no contact for 16 days · connect to a network · 3 unsent, kept",
             ),
             (
                 Status { traffic: Traffic::Held, ..status(down.clone(), (3, 0, 0)) },

@@ -91,6 +91,9 @@ pub struct Meta {
     pub back: BTreeSet<u64>,
     /// The server's time of the last pull.
     pub as_of: Option<Stamp>,
+    /// The latest time that this machine's clock was seen to show since then.
+    #[serde(default)]
+    pub seen: Option<Stamp>,
     pub who: Option<Who>,
     /// A reload was under way: rows that it has not confirmed may be left over.
     #[serde(default)]
@@ -110,6 +113,7 @@ impl Default for Meta {
             settled: BTreeSet::new(),
             back: BTreeSet::new(),
             as_of: None,
+            seen: None,
             who: None,
             reloading: false,
             shut: false,

@@ -55,6 +55,19 @@ pub enum Entry {
     },
     /// Edits that had got in are to be sent again under their old ids: the server was restored and may not know them.
     Offered { edits: Vec<u64> },
+    /// What this machine's clock said, for the lease: now and then while the server is not heard.
+    Clock { at: Stamp },
+}
+
+impl Entry {
+    /// What this machine's clock said when the entry was made, where it tells.
+    pub fn clock(&self) -> Option<Stamp> {
+        match self {
+            Self::Edit(edit) => Some(edit.at),
+            Self::Clock { at } => Some(*at),
+            _ => None,
+        }
+    }
 }
 
 /// A row and the version it must have reached.

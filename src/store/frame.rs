@@ -80,11 +80,12 @@ const fn kind_of(entry: &Entry) -> u8 {
         Entry::Unsent { .. } => 9,
         Entry::Rewritten { .. } => 10,
         Entry::Offered { .. } => 11,
+        Entry::Clock { .. } => 12,
     }
 }
 
 /// The last kind this version knows.
-const KIND_MAX: u8 = 11;
+const KIND_MAX: u8 = 12;
 
 fn bound(seq: u64, kind: u8) -> [u8; 9] {
     let mut bound = [kind; 9];

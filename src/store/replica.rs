@@ -251,6 +251,9 @@ impl Replica {
                 settled.retain(|edit| !edits.contains(edit));
             }
             self.note(*seq, entry);
+            if *seq > cached {
+                self.meta.seen = self.meta.seen.max(entry.clock());
+            }
         }
         for edit in &settled {
             self.leave(*edit);

@@ -24,8 +24,6 @@
 //! * A difference between the rows here and the server's digest counts only where no pull explains it. Then everything
 //!   is loaded anew beside what is shown: the protocol has no load of single buckets, and 100,000 rows are seconds.
 //! * Without a line nothing is frozen for sending: it stays as it is for folding and for taking back.
-//!
-//! Not yet: the lease.
 
 pub mod engine;
 mod errands;

@@ -178,9 +178,18 @@ pub fn rows(page: &Page) -> (Vec<Pulled>, usize) {
 /// What the cache remembers beside a page's rows.
 pub fn meta(before: &Meta, page: &Page) -> Meta {
     let who = Who { uid: page.uid, user: page.user, role: page.role, region: page.region };
-    let as_of = if page.more { before.as_of } else { Some(page.server_time) };
+    // From what the server says of the time on, this machine's clock is watched anew.
+    let (as_of, seen) = if page.more { (before.as_of, before.seen) } else { (Some(page.server_time), None) };
     let epoch = epoch(page).or_else(|| before.epoch.clone());
-    Meta { cursor: Some(page.cursor.clone()), epoch, as_of, who: Some(who), shut: false, ..before.clone() }
+    Meta {
+        cursor: Some(page.cursor.clone()),
+        epoch,
+        as_of,
+        seen,
+        who: Some(who),
+        shut: false,
+        ..before.clone()
+    }
 }
 
 /// Which life of the server a page is of. All else in a cursor is the server's alone; this much is asked of it, since a

@@ -6,7 +6,8 @@ use super::screens::list::Next;
 use super::texts;
 use crate::domain::{Key, Kind};
 use crate::service::{
-    Action, Answer, Choice, Detail, Done, ErrorKind, Event, InUse, ListPage, Query, ServiceError, VerbState,
+    Action, Answer, Choice, Detail, Done, ErrorKind, Event, InUse, Link, ListPage, Query, ServiceError,
+    Status, VerbState,
 };
 
 impl App {
@@ -83,6 +84,12 @@ impl App {
         };
         match (why, answer) {
             (Why::Status, Answer::Status(status)) => {
+                let locked = |status: &Status| matches!(status.link, Link::Locked { .. });
+                if locked(&status) && !locked(&self.status) {
+                    // What was open shows rows; what the start told stays.
+                    self.popups.retain(|popup| matches!(popup, Popup::Message(_)));
+                    self.detail = super::screens::detail::Detail::default();
+                }
                 self.status = *status;
                 self.offer_initial();
             }

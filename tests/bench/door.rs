@@ -45,7 +45,7 @@ impl Person {
         let project = ProjectConfig { url, key, accounts: Vec::new() };
         let service = Service::open(Settings {
             folders: Folders::under(place.home),
-            config: Config { default_project: None, projects: [("p".to_owned(), project)].into() },
+            config: Config { projects: [("p".to_owned(), project)].into(), ..Config::default() },
             problem: None,
             training: None,
             clock: Clock::system(),

@@ -40,15 +40,20 @@ impl Person {
 
     /// Asks by itself only so often; in between it must be nudged.
     pub fn polling(home: &Path, server: &Address, poll_ms: u64) -> Self {
+        Self::by_clock(home, server, poll_ms, Clock::system())
+    }
+
+    /// One whose wall clock can be set.
+    pub fn by_clock(home: &Path, server: &Address, poll_ms: u64, clock: Clock) -> Self {
         let project =
             ProjectConfig { url: server.url.clone(), key: server.key.clone(), accounts: Vec::new() };
-        let config = Config { default_project: None, projects: [("p".to_owned(), project)].into() };
+        let config = Config { projects: [("p".to_owned(), project)].into(), ..Config::default() };
         let service = Service::open(Settings {
             folders: Folders::under(home),
             config,
             problem: None,
             training: None,
-            clock: Clock::system(),
+            clock,
             rhythm: Rhythm { poll_ms, ..Rhythm::default() },
             kdf: KdfParams::cheap(),
         })

@@ -25,6 +25,8 @@ fn told(done: Result<Done, ServiceError>) -> String {
 }
 
 fn hold(person: &Person) {
+    // A push that has begun takes along what is saved until it leaves: the first one, that only tells how we stand.
+    person.wait("the first push", |service| service.runs().iter().any(|run| run.what == "sent"));
     run(person, Action::SetTraffic { traffic: Traffic::Held }).unwrap();
     person.wait("it is held", |service| service.status().traffic == Traffic::Held);
 }
@@ -345,7 +347,7 @@ fn rows_are_compared_with_the_servers_and_mended_and_the_line_keeps_its_books() 
     );
     let total: u64 = runs.iter().map(|run| run.bytes).sum();
     assert_eq!(hq.service.status().bytes, total);
-    server.faults.set_line_down(true);
+    server.line(false);
     run(&hq, Action::SyncNow).unwrap();
     hq.wait("a failed run", |service| {
         service.runs().iter().any(|run| run.failed && run.came.contains("no line"))

@@ -227,9 +227,8 @@ impl Device {
         }
     }
 
-    /// A person lets go of an edit that needs one. Sending it again belongs here as well: the ledger cannot follow that
-    /// through every crash yet.
-    pub fn settle_card(&mut self, dice: &mut Dice, ledger: &mut Ledger) {
+    /// A person decides an edit that needs it; `lets_go`: only to let go of it.
+    pub fn settle_card(&mut self, dice: &mut Dice, lets_go: bool, ledger: &mut Ledger) {
         let cards: Vec<u64> = {
             let replica = self.books.read();
             replica.outbox().filter(|pending| pending.fate.needs_you()).map(|pending| pending.seq).collect()
@@ -238,7 +237,8 @@ impl Device {
             return;
         }
         let edit = *dice.pick(&cards);
-        let Ok(entries) = self.books.read().settle(edit, &Settle::Discard) else { return };
+        let how = if lets_go { Settle::Discard } else { self.decision(edit, dice) };
+        let Ok(entries) = self.books.read().settle(edit, &how) else { return };
         let noted = self.books.note(&entries).is_ok();
         self.read_journal(ledger);
         if !matches!(entries.first(), Some(Entry::Discarded { .. })) {
@@ -249,6 +249,31 @@ impl Device {
             ledger.discarded(self.number, edit);
         } else {
             ledger.perhaps_discarded(self.number, edit);
+        }
+    }
+
+    /// What a person may say to an edit that needs one; the columns of `Set` are the edit's own, with others' values.
+    fn decision(&self, edit: u64, dice: &mut Dice) -> Settle {
+        let set = || {
+            let replica = self.books.read();
+            let pending = replica.pending(edit)?;
+            let (Fate::Conflict { change, .. } | Fate::Rejected { change, .. } | Fate::Gone { change }) =
+                &pending.fate
+            else {
+                return None;
+            };
+            let mut set = pending.edit.changes.get(*change)?.set()?.clone();
+            if let Some(status) = set.get_mut("status") {
+                *status = Some("MAINTENANCE".to_owned());
+            }
+            Some(set)
+        };
+        match dice.below(6) {
+            0 => Settle::Discard,
+            1 => Settle::Theirs,
+            2 => Settle::CreateAgain,
+            3 => set().map_or(Settle::Mine, Settle::Set),
+            _ => Settle::Mine,
         }
     }
 
@@ -278,10 +303,9 @@ impl Device {
         known: &[Uuid],
     ) -> Check<Result<Option<Push>, Trouble>> {
         let wall = self.wall(now_ms);
-        let own: Vec<Uuid> =
-            self.books.read().outbox().flat_map(|pending| pending.ids.iter().copied()).collect();
         let mut twin = dice.one_in(30).then(|| known.get(dice.place(known.len().max(1))).copied()).flatten();
-        twin = twin.filter(|id| !own.contains(id));
+        // Somebody else's: one of its own, of long ago, may be offered again beside it.
+        twin = twin.filter(|id| !self.has_used(*id));
         let made = self.exchange.push_request(&mut self.books, now_ms - self.begun_ms, wall, || {
             twin.take().unwrap_or_else(|| dice.uuid())
         });
@@ -289,6 +313,11 @@ impl Device {
             oracle::push_is_sound(self.number, &self.books.read(), &push.pendings, &push.request.ops)?;
         }
         Ok(made)
+    }
+
+    fn has_used(&self, id: Uuid) -> bool {
+        let disk = self.disk.borrow();
+        disk.entries.iter().any(|(_, entry)| matches!(entry, Entry::Sent { ids, .. } if ids.contains(&id)))
     }
 
     /// Takes the reply to a pull in, and holds what came of it against what the server showed.

@@ -5,10 +5,6 @@ use crate::episode::{Episode, What};
 use crate::oracle::Check;
 use crate::tally::Tally;
 
-/// Is the server put back to older states? A console then offers again what it forgot, which `Ledger` cannot follow
-/// through every crash yet; `tests/service/settle.rs` plays it with the real service.
-const RESTORES: bool = false;
-
 impl Episode {
     /// Something goes wrong, somewhere; and now and then memory is compared with the disk.
     pub fn fault(&mut self) -> Check {
@@ -45,7 +41,7 @@ impl Episode {
             }
             10 => {
                 let epoch = self.dice.uuid();
-                if RESTORES && self.server.restore(epoch, &mut self.dice) {
+                if self.server.restore(epoch, &mut self.dice) {
                     self.counts.add(Tally::Restored);
                     self.say(|_| "the server is put back to an older state".to_owned());
                 }

@@ -39,7 +39,7 @@ pub fn holds(is_so: bool, oracle: &'static str, what: impl FnOnce() -> String) -
     reason = "each is a word of its own, and a change may have heard them all"
 )]
 struct Part {
-    /// Under which id it was answered last.
+    /// Under which id it was last made ready for sending. Answers to others are of what is not wanted any more.
     id: Option<uuid::Uuid>,
     taken: bool,
     conflict: bool,
@@ -56,6 +56,8 @@ struct Story {
     discarded: bool,
     /// Its author let go of it, and the disk may or may not have it.
     perhaps: bool,
+    /// How often a person, or a fold, made something else of it.
+    decisions: u32,
     parts: Vec<Part>,
     /// Which of the server's histories the versions of its answer are of.
     history: Option<History>,
@@ -82,7 +84,16 @@ impl Ledger {
         let parts = vec![Part::default(); edit.changes.len()];
         self.open[device].insert(
             seq,
-            Story { edit, told, discarded: false, perhaps: false, parts, history: None, effects: Vec::new() },
+            Story {
+                edit,
+                told,
+                discarded: false,
+                perhaps: false,
+                decisions: 0,
+                parts,
+                history: None,
+                effects: Vec::new(),
+            },
         );
     }
 
@@ -115,6 +126,11 @@ impl Ledger {
     /// An edit says something else from now on, and takes the place of others: a decision, or a fold.
     pub fn rewritten(&mut self, device: usize, entries: &[(u64, Entry)]) {
         for (_, entry) in entries {
+            if let Entry::Sent { edit, ids } = entry
+                && let Some(story) = self.story(device, *edit)
+            {
+                story.parts.iter_mut().zip(ids).for_each(|(part, id)| part.id = Some(*id));
+            }
             let Entry::Rewritten { edit, changes, drops, gone } = entry else { continue };
             self.counts.add(if gone.is_empty() { Tally::Decided } else { Tally::Folded });
             let empty = changes.is_empty().then_some(edit);
@@ -129,6 +145,7 @@ impl Ledger {
                 story.edit.changes.clone_from(changes);
                 story.edit.drops.clone_from(drops);
                 story.parts = vec![Part::default(); changes.len()];
+                story.decisions += 1;
             }
         }
     }
@@ -147,10 +164,33 @@ impl Ledger {
         Ok(())
     }
 
+    /// The edit, whether or not it left the outbox: a restored server is asked about it once more.
+    fn story(&mut self, device: usize, seq: u64) -> Option<&mut Story> {
+        let open = self.open[device].get_mut(&seq);
+        open.or_else(|| self.closed[device].get_mut(&seq))
+    }
+
+    /// Is this the edit as it is meant now? After a decision it is sent under other ids.
+    pub fn is_wanted(&self, device: usize, op: &OpWire) -> bool {
+        let (seq, place) = place_of(op);
+        let story = self.open[device].get(&seq).or_else(|| self.closed[device].get(&seq));
+        story.and_then(|story| story.parts.get(place)).is_some_and(|part| part.id == Some(op.id))
+    }
+
+    /// How often something else was made of the edit.
+    pub fn decisions(&self, device: usize, op: &OpWire) -> u32 {
+        let seq = place_of(op).0;
+        let story = self.open[device].get(&seq).or_else(|| self.closed[device].get(&seq));
+        story.map_or(0, |story| story.decisions)
+    }
+
     /// The server's answer to one operation, whether or not it arrives.
     pub fn answered(&mut self, device: usize, op: &OpWire, result: &OpResult, engine: &Engine) {
-        let (seq, place) = (op.seq >> 10, usize::try_from(op.seq & 1023).unwrap_or_default());
-        let Some(story) = self.open[device].get_mut(&seq) else { return };
+        if !self.is_wanted(device, op) {
+            return;
+        }
+        let (seq, place) = place_of(op);
+        let Some(story) = self.story(device, seq) else { return };
         if !result.replayed {
             let history = Some((engine.epoch(), engine.min_xid()));
             if story.history != history {
@@ -164,9 +204,7 @@ impl Ledger {
         }
         let Some(part) = story.parts.get_mut(place) else { return };
         match &result.outcome {
-            Outcome::Applied { .. } | Outcome::Merged { .. } | Outcome::Noop { .. } => {
-                (part.taken, part.id) = (true, Some(op.id));
-            }
+            Outcome::Applied { .. } | Outcome::Merged { .. } | Outcome::Noop { .. } => part.taken = true,
             Outcome::Conflict { .. } => part.conflict = true,
             Outcome::Rejected { .. } => part.rejected = true,
             Outcome::Gone => part.gone = true,
@@ -228,6 +266,11 @@ impl Ledger {
         let unknown = replica.outbox().find(|pending| !self.open[device].contains_key(&pending.seq));
         holds(unknown.is_none(), LOST, || format!("device {device}: {unknown:?} is nobody's"))
     }
+}
+
+/// Number of the edit, and which of its changes.
+fn place_of(op: &OpWire) -> (u64, usize) {
+    (op.seq >> 10, usize::try_from(op.seq & 1023).unwrap_or_default())
 }
 
 /// Which rows at which versions a caller was shown, when the server had no more for them.

@@ -19,7 +19,7 @@ impl Episode {
         let it = &mut self.devices[device];
         if self.dice.one_in(6) {
             for _ in 0..self.dice.between(1, 5) {
-                it.settle_card(&mut self.dice, &mut self.ledger);
+                it.settle_card(&mut self.dice, false, &mut self.ledger);
             }
             self.bury(device)?;
             // What was held up may go.

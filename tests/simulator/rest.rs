@@ -48,7 +48,7 @@ impl Episode {
     fn let_go(&mut self, device: usize) -> Check {
         let cards = self.devices[device].replica().counts().2;
         for _ in 0..cards {
-            self.devices[device].settle_card(&mut self.dice, &mut self.ledger);
+            self.devices[device].settle_card(&mut self.dice, true, &mut self.ledger);
         }
         self.tell(device, Event::Edited)
     }

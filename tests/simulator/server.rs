@@ -18,8 +18,8 @@ use crate::dice::Dice;
 use crate::oracle::{self, Check, Ledger, Shown, broken, holds};
 use crate::tally::{Counts, Tally};
 
-/// How often each change of each edit was carried out, by (device, number of the operation).
-type Done = BTreeMap<(usize, u64), u32>;
+/// How often each change of each edit was carried out, by (device, number of the operation, how often it was decided).
+type Done = BTreeMap<(usize, u64, u32), u32>;
 
 /// Changes with every transaction and every restore.
 pub type Moment = (Uuid, u64);
@@ -36,6 +36,8 @@ pub struct Server {
     pub engine: Engine,
     done: Done,
     kept: Vec<(Engine, Done)>,
+    /// It was put back to an older state, once at the least.
+    restored: bool,
     /// Nobody answers until then.
     pub down_until_ms: u64,
     stamps: i64,
@@ -50,6 +52,7 @@ impl Server {
             engine: Engine::new(epoch, cast::world()),
             done: Done::new(),
             kept: Vec::new(),
+            restored: false,
             down_until_ms: 0,
             stamps: 0,
             ids: Vec::new(),
@@ -96,7 +99,7 @@ impl Server {
         let before: u32 = self.done.values().sum();
         let undone = before - done.values().sum::<u32>();
         (0..undone).for_each(|_| self.counts.add(Tally::LostToRestore));
-        self.done = done;
+        (self.done, self.restored) = (done, true);
         true
     }
 
@@ -210,7 +213,7 @@ impl Server {
         holds(request.uid == uid || results.is_empty(), "edits are taken from their author alone", || {
             format!("device {device}: {results:?}")
         })?;
-        self.watch(device, &taken.ops, &results, &before)?;
+        self.watch(device, &taken.ops, &results, &before, ledger)?;
         if !commit.keys.is_empty() {
             self.rules_hold()?;
         }
@@ -253,6 +256,7 @@ impl Server {
         ops: &[OpWire],
         results: &[OpResult],
         before: &BTreeMap<Uuid, flyos::domain::Fields>,
+        ledger: &Ledger,
     ) -> Check {
         const ANSWERS: &str = "each edit gets its answer, in order";
         holds(ops.len() == results.len(), ANSWERS, || format!("{} for {}", results.len(), ops.len()))?;
@@ -269,9 +273,19 @@ impl Server {
             }
             let behind = rows.contains(&(op.t, &op.pk)) || op.deps.iter().any(|id| failed.contains(id));
             holds(!behind, "nothing gets in past what it builds on", || format!("{op:?} in {results:?}"))?;
-            let times = self.done.entry((device, op.seq)).or_default();
-            *times += 1;
-            holds(*times == 1, "an edit is carried out once", || format!("device {device}: {op:?}"))?;
+            if !ledger.is_wanted(device, op) {
+                // A restore made the server forget that it had answered this for good.
+                holds(self.restored, "what was answered for good is not carried out", || {
+                    format!("device {device}: {op:?}")
+                })?;
+                continue;
+            }
+            let wish = ledger.decisions(device, op);
+            *self.done.entry((device, op.seq, wish)).or_default() += 1;
+            // A server that was put back may have carried out what a person was asked about, and decided.
+            let since = if self.restored { wish } else { 0 };
+            let times: u32 = (since..=wish).filter_map(|wish| self.done.get(&(device, op.seq, wish))).sum();
+            holds(times == 1, "an edit is carried out once", || format!("device {device}: {op:?}"))?;
             if let Some(before) = before.get(&op.id) {
                 oracle::overwrote(op, before)?;
             }

@@ -114,11 +114,9 @@ impl Counts {
         self.0.iter_mut().zip(&other.0).for_each(|(mine, more)| *mine += more);
     }
 
-    /// Those that were met less often than so.
-    /// What was met more seldom than that; what is not played at all (restores, decisions) is none of it.
+    /// What was met more seldom than that.
     pub fn below(&self, least: u64) -> Vec<&'static str> {
-        let played = |text: &str| !UNPLAYED.contains(&text);
-        let seldom = TEXTS.iter().zip(&self.0).filter(|(text, count)| **count < least && played(text));
+        let seldom = TEXTS.iter().zip(&self.0).filter(|(_, count)| **count < least);
         seldom.map(|(text, _)| *text).collect()
     }
 
@@ -130,11 +128,3 @@ impl Counts {
         table
     }
 }
-
-/// Not played now: see `faults::RESTORES` and `Device::settle_card`.
-const UNPLAYED: [&str; 4] = [
-    "resync: epoch",
-    "fault: server restored to an older state",
-    "fault: taken edits that a restore undid",
-    "decided: an edit was sent again as a person said",
-];

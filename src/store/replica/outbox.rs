@@ -57,14 +57,15 @@ impl Replica {
     pub fn enter(&mut self, first: u64, entries: &[Entry]) {
         // A new edit lies on top of what is there, and that one is frozen or got in changes nothing that can be
         // seen; all else may change what lies below, so the overlay is made anew.
-        let light = entries
-            .iter()
-            .all(|entry| matches!(entry, Entry::Edit(_) | Entry::Sent { .. } | Entry::Ack { .. }));
+        let light = entries.iter().all(|entry| {
+            matches!(entry, Entry::Edit(_) | Entry::Sent { .. } | Entry::Ack { .. } | Entry::Clock { .. })
+        });
         if !light {
             self.take_off();
         }
         for (seq, entry) in (first..).zip(entries) {
             self.note(seq, entry);
+            self.meta.seen = self.meta.seen.max(entry.clock());
             if light && matches!(entry, Entry::Edit(_)) && !crate::bugs::bug("light_edit_not_laid") {
                 self.lay_on_top(seq);
             }
@@ -129,6 +130,7 @@ impl Replica {
                 }
             }
             Entry::Discarded { edit: _ } if crate::bugs::bug("discard_undone") => {}
+            Entry::Clock { .. } => {}
             Entry::Settled { edit } => self.leave(*edit),
             Entry::Discarded { edit } => drop(self.outbox.remove(edit)),
         }

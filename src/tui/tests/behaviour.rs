@@ -2,7 +2,8 @@
 
 use crate::domain::{Intent, Key, Kind, Role, Stamp};
 use crate::service::{
-    Action, Answer, Decision, ErrorKind, Event, Holder, InUse, Query, ServiceError, Traffic, Verb, VerbState,
+    Action, Answer, Decision, ErrorKind, Event, Holder, InUse, Link, Query, ServiceError, Traffic, Verb,
+    VerbState,
 };
 use crate::tui::app::{Msg, Why};
 use crate::tui::decode::Input;
@@ -55,6 +56,20 @@ fn a_late_answer_about_another_row_is_passed_over() {
     let answer = bench.fake.answer(&Query::Show { key: another.clone() });
     bench.tell(Msg::Answer(Why::Detail(another), Ok(answer)));
     assert_eq!(bench.app.detail.shown, shown);
+}
+
+#[test]
+fn when_the_lease_ends_nothing_of_a_row_stays_open() {
+    let mut bench = bench();
+    bench.keys("e");
+    assert!(matches!(bench.app.popups.last(), Some(Popup::Form(_))));
+    bench.fake.rows.clear();
+    bench.fake.status.link = Link::Locked { days: 15 };
+    bench.tell(Msg::Service(Event::Data));
+    bench.tell(Msg::Service(Event::Status));
+    assert!(bench.app.popups.is_empty());
+    let text = bench.text();
+    assert!(text.contains("LOCKED: no contact for 15 days") && !text.contains("drone-0"), "{text}");
 }
 
 #[test]

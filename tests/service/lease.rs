@@ -1,0 +1,121 @@
+//! The lease: without a word of the server for too long nothing can be read, whatever the clock is set to, and nothing is
+//! lost.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use super::*;
+use flyos::domain::Stamp;
+use flyos::session::Clock;
+
+const DAY: i64 = 24 * 3600 * 1_000_000;
+
+/// A wall clock that can be set, so many days from what it is.
+#[derive(Clone, Default)]
+struct Days(Arc<AtomicI64>);
+
+impl Days {
+    fn set(&self, days: i64) {
+        self.0.store(days, Ordering::SeqCst);
+    }
+
+    fn clock(&self) -> Clock {
+        let days = Arc::clone(&self.0);
+        Clock::from_fn(move || Stamp(Clock::system().now().0 + days.load(Ordering::SeqCst) * DAY))
+    }
+}
+
+fn start(home: &Path, server: &Server, days: &Days) -> Person {
+    Person::by_clock(home, server, 2_000, days.clock())
+}
+
+/// Signs in, and gives what was found on opening.
+fn found(person: &Person) -> Option<flyos::service::ServiceError> {
+    person.service.sign_in(&person.service.ctx(Front::Test), "p", EAST, PASSWORD.into());
+    loop {
+        match person.events.recv_timeout(Duration::from_secs(30)).expect("an end of the sign-in") {
+            Event::SignedIn { trouble, .. } => return trouble,
+            Event::SignInFailed(error) => unreachable!("{error:?}"),
+            _ => {}
+        }
+    }
+}
+
+const EAST: &str = "east@flyos.mil";
+
+fn drones(person: &Person) -> usize {
+    person.labels(Kind::Drone, "").len()
+}
+
+#[track_caller]
+fn is_locked(person: &Person, days: i64) {
+    let status = person.service.status();
+    assert_eq!(status.link, Link::Locked { days });
+    assert_eq!(status.waiting, 1, "what waits is told");
+    assert_eq!(drones(person), 0);
+    let ctx = person.service.ctx(Front::Test);
+    assert_eq!(person.service.show(&ctx, &Key::drone("drone-001")), None);
+    assert_eq!(person.service.outbox(&ctx), []);
+    assert_eq!(person.service.export(&ctx, &[]), "");
+    let refused = person.set(Key::drone("drone-001"), "status", "STANDBY").unwrap_err();
+    assert!(refused.message.contains("no contact with the server"), "{refused:?}");
+}
+
+#[test]
+fn without_a_word_of_the_server_it_locks_and_its_answer_opens_it() {
+    let (server, home, days) = (Server::start(), home(), Days::default());
+    let person = start(home.path(), &server, &days).synced(EAST);
+    let all = drones(&person);
+    assert!(all > 0);
+    server.line(false);
+    person.set(Key::drone("drone-001"), "status", "OFFLINE").unwrap();
+    days.set(13);
+    assert_eq!(drones(&person), all);
+    days.set(15);
+    is_locked(&person, 15);
+    drop(person);
+
+    // At the next start as well; the clock, set back, was seen.
+    let person = start(home.path(), &server, &days);
+    let trouble = found(&person).expect("words");
+    assert!(trouble.message.contains("15 days"), "{trouble:?}");
+    assert!(
+        trouble.hints.iter().any(|hint| hint.contains("15 days later")),
+        "the clock is named: {trouble:?}"
+    );
+    is_locked(&person, 15);
+    drop(person);
+    days.set(1);
+    let person = start(home.path(), &server, &days);
+    assert!(found(&person).is_some());
+    is_locked(&person, 15);
+
+    server.line(true);
+    person.service.run(&person.service.ctx(Front::Test), Action::SyncNow).unwrap();
+    person.up_to_date();
+    assert_eq!(drones(&person), all);
+    assert_eq!(person.field(&Key::drone("drone-001"), "status").as_deref(), Some("OFFLINE"), "it was sent");
+    drop(person);
+    assert_eq!(found(&start(home.path(), &server, &days)), None);
+}
+
+#[test]
+fn a_wrong_clock_does_not_lock_who_is_online() {
+    let (server, home, days) = (Server::start(), home(), Days::default());
+    days.set(400);
+    let person = start(home.path(), &server, &days).synced(EAST);
+    let all = drones(&person);
+    assert!(all > 0);
+    server.line(false);
+    days.set(410);
+    assert_eq!(drones(&person), all, "ten days by the same clock");
+    days.set(415);
+    assert!(matches!(person.service.status().link, Link::Locked { days: 15 }));
+    // A clock that is set right later is not held against anybody who has a line.
+    server.line(true);
+    days.set(0);
+    person.service.run(&person.service.ctx(Front::Test), Action::SyncNow).unwrap();
+    person.up_to_date();
+    assert_eq!(drones(&person), all);
+}
