@@ -2,8 +2,8 @@
 //!
 //! Whoever holds the account's lock listens on the socket beside it. A command asks its query or hands in its
 //! action there, and both are carried out as the console's own: the same policy, the same journal, the rights of
-//! who is signed in. No password is asked for that: the socket lets in the same user of the machine alone, who
-//! could as well type into the console.
+//! who is signed in. No password is asked for that: the socket lets in the same user of the machine alone, and a
+//! process of that user can do to this one what it likes without any socket.
 //!
 //! A second console asks `Whois`, tells the person, and says `Yield` if they want to take over. Then the first
 //! stops syncing, finishes what it is saving, shuts the store and lets go of the lock, and only after that answers

@@ -208,10 +208,10 @@ mod tests {
         let mode = std::fs::metadata(place.0.path().join(NAME)).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let mut caller = Line::call(place.0.path()).await.expect("connected");
-        let mut called = listener.accept().await.expect("ours");
+        let mut answering = listener.accept().await.expect("ours");
         caller.say(&vec!["whois"]).await.expect("said");
-        assert_eq!(called.hear::<Message>(MESSAGE_TIME_MAX).await.expect("heard"), ["whois"]);
-        called.say(&vec!["me\nand you"]).await.expect("said");
+        assert_eq!(answering.hear::<Message>(MESSAGE_TIME_MAX).await.expect("heard"), ["whois"]);
+        answering.say(&vec!["me\nand you"]).await.expect("said");
         assert_eq!(caller.hear::<Message>(MESSAGE_TIME_MAX).await.expect("heard"), ["me\nand you"]);
     }
 
@@ -235,8 +235,15 @@ mod tests {
 
     #[tokio::test]
     async fn no_more_is_read_than_the_bound() {
-        let endless = vec![b' '; MESSAGE_BYTES_MAX + 4096];
-        assert!(matches!(heard(&endless).await, Err(LineError::TooLong)));
+        let place = Place::new();
+        let (mut line, mut stream, _listener) = place.pair().await;
+        // It stays on the line, so that only the bound can end the reading.
+        let writer = tokio::spawn(async move {
+            stream.write_all(&vec![b' '; MESSAGE_BYTES_MAX + 4096]).await.ok();
+            std::future::pending::<()>().await;
+        });
+        assert!(matches!(line.hear::<Message>(MESSAGE_TIME_MAX).await, Err(LineError::TooLong)));
+        writer.abort();
         let place = Place::new();
         let (mut line, _stream, _listener) = place.pair().await;
         assert!(matches!(line.say(&"x".repeat(MESSAGE_BYTES_MAX)).await, Err(LineError::TooLong)));
@@ -256,7 +263,7 @@ mod tests {
             }
         };
         let heard = tokio::select! {
-            heard = line.hear::<Message>(SOON) => heard,
+            heard = timeout(SOON * 20, line.hear::<Message>(SOON)) => heard.expect("in time"),
             () = drip => unreachable!("it drips for ever"),
         };
         assert!(matches!(heard, Err(LineError::Silent)));
