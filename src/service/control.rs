@@ -73,8 +73,8 @@ pub struct Whois {
 pub struct InUse {
     /// As it answered, or as it wrote down beside its lock.
     pub holder: Holder,
-    /// `None`: it does not answer.
-    pub whois: Option<Whois>,
+    /// Or why it did not tell, in a sentence.
+    pub whois: Result<Whois, String>,
 }
 
 impl InUse {
@@ -85,14 +85,14 @@ impl InUse {
         let opened = format!("Opened {}", ago(holder.since, now));
         let at = format!("By the console on {}{process}.", holder.place());
         let (how, then) = match &self.whois {
-            Some(whois) => (
+            Ok(whois) => (
                 format!("{opened}, {}. {}", idle(whois.last_key, now), unsent(whois.unsent)),
                 "If you take over, it finishes what it is saving, says where the session went, and ends. Saved edits \
                  come along; what is typed in an open form there does not.",
             ),
-            None => (
-                format!("{opened}. It does not answer now, so it hangs or is suspended."),
-                "If you take over, it is asked to leave; if it stays deaf, its process is told to end, and killed if \
+            Err(why) => (
+                format!("{opened}. {why}"),
+                "If you take over, it is asked to leave; if it does not, its process is told to end, and killed if \
                  need be. Saved edits come along: they are on the disk.",
             ),
         };
@@ -221,14 +221,14 @@ pub(super) async fn call(folder: &Path, request: &Request, patience: Duration) -
     line.hear(patience).await
 }
 
-/// Who has it open, if they answer.
-pub(super) async fn whois(folder: &Path) -> Option<Whois> {
+/// Who has it open; where they do not tell, why, in a sentence.
+pub(super) async fn whois(folder: &Path) -> Result<Whois, String> {
     match call(folder, &Request::Whois, MESSAGE_TIME_MAX).await {
-        Ok(Reply::Whois(whois)) => Some(Whois { holder: whois.holder.plain(), ..whois }),
-        Ok(_) => None,
-        Err(error) => {
-            tracing::info!(%error, "the console that has the account open does not answer");
-            None
+        Ok(Reply::Whois(whois)) => Ok(Whois { holder: whois.holder.plain(), ..whois }),
+        Err(LineError::Version { .. }) => Err("It is of another version and tells no more.".to_owned()),
+        answer => {
+            tracing::info!(?answer, "the console that has the account open does not answer");
+            Err("It does not answer now, so it hangs or is suspended.".to_owned())
         }
     }
 }

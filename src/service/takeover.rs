@@ -33,10 +33,11 @@ pub(super) struct Pending {
     pub(super) credentials: Credentials,
 }
 
-/// Asks who has it; `None` where nobody answers and nothing was written down.
+/// Asks who has it; `None` where nobody answers and nothing of another process was written down.
 pub(super) async fn ask(folder: &AccountFolder, holder: Option<&Holder>) -> Option<InUse> {
     let whois = control::whois(folder.path()).await;
-    let holder = whois.as_ref().map(|whois| &whois.holder).or(holder)?.clone();
+    let written = holder.filter(|holder| holder.pid != std::process::id());
+    let holder = whois.as_ref().map(|whois| &whois.holder).ok().or(written)?.clone();
     Some(InUse { holder, whois })
 }
 

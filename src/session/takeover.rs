@@ -26,9 +26,10 @@ pub struct Running {
 }
 
 impl Running {
-    /// The process that holds the folder's lock, if it is the one that was told.
+    /// The process that holds the folder's lock, if it is the one that was told, and another than this.
     pub fn find(folder: &AccountFolder, told: &Holder) -> Option<Self> {
-        let pid = i32::try_from(told.pid).ok().and_then(Pid::from_raw)?;
+        let other = i32::try_from(told.pid).ok().filter(|_| told.pid != std::process::id());
+        let pid = other.and_then(Pid::from_raw)?;
         let running = Self { process: pidfd_open(pid, PidfdFlags::empty()).ok()? };
         (holder::holds(&folder.lock_path(), told.pid) && !running.gone_within(Duration::ZERO))
             .then_some(running)
@@ -131,6 +132,9 @@ mod tests {
             "a number that is another process's now"
         );
         assert!(Running::find(&folder, &told(u32::MAX)).is_none());
+        let other_folder = AccountFolder::create_or_open(place.path(), Uuid::from_u128(8)).expect("a folder");
+        let _mine = other_folder.lock().expect("free");
+        assert!(Running::find(&other_folder, &told(std::process::id())).is_none(), "never itself");
         other.kill().expect("it was left alone");
         other.wait().expect("it ended");
         let ended = holder.told();

@@ -1,7 +1,9 @@
 //! Two consoles want one account: the question, both answers, a first one that hangs, one that was killed; and the
 //! command that asks an open console.
 
-use std::path::PathBuf;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use super::common::{Console, FLYOS, PASSWORD, Server, Signal, signal};
@@ -160,6 +162,19 @@ impl Drop for Deaf {
     }
 }
 
+/// As a console of a later day would, to whatever is asked.
+fn answers_in_version_2(path: &Path) {
+    // Left behind by the console before.
+    drop(std::fs::remove_file(path));
+    let listener = UnixListener::bind(path).unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            drop(stream.write_all(b"{\"version\":2,\"message\":{\"new\":\"words\"}}\n"));
+            drop(stream.read(&mut [0; 4096]));
+        }
+    });
+}
+
 #[test]
 fn a_console_that_hears_nothing_is_killed_and_only_the_holder_of_the_lock_is() {
     let field = Field::new();
@@ -181,10 +196,13 @@ fn a_console_that_hears_nothing_is_killed_and_only_the_holder_of_the_lock_is() {
     drop(recycled);
 
     let deaf = Deaf::hold(&field, None);
+    answers_in_version_2(&field.account().join("control.sock"));
     second.send(&format!("{PASSWORD}\r"));
     second.expect(QUESTION);
+    second.expect("It is of another version");
     second.send(YES);
     second.expect(&format!("Process {} was told to end (SIGTERM)", deaf.0.id()));
+    second.expect("speaks version 2 of this language");
     second.expect("did not end and was killed (SIGKILL)");
     second.expect("1 waiting");
     address.delivers(&field, &mut second);

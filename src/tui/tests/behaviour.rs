@@ -371,7 +371,8 @@ fn signing_in_takes_address_and_password() {
 #[test]
 fn to_take_over_is_a_choice_that_stands_on_no() {
     let holder = Holder { pid: 7, since: Stamp(0), tty: None, from: None, host: None };
-    let in_use = || Msg::Service(Event::InUse(Box::new(InUse { holder: holder.clone(), whois: None })));
+    let in_use =
+        || Msg::Service(Event::InUse(Box::new(InUse { holder: holder.clone(), whois: Err(String::new()) })));
     let mut bench = Bench::new(80, 24, Theme::default(), Fake::default());
     for (keys, answers) in
         [("Enter", &[false][..]), ("Esc", &[false, false]), ("Right Enter", &[false, false, true])]

@@ -84,13 +84,14 @@ fn an_account_that_is_open_elsewhere() {
         host: Some("ground-1".to_owned()),
     };
     let last_key = Stamp(NOW.0 - 25 * 60_000_000);
-    let whois = Some(Whois { holder: holder.clone(), last_key, unsent: 2 });
+    let whois = Ok(Whois { holder: holder.clone(), last_key, unsent: 2 });
     let other = InUse { holder, whois };
     sign_in(&crate::tui::testing::setup(), "in_use", |bench| {
         bench.keys("\"secret\" Enter");
         bench.tell(Msg::Service(Event::InUse(Box::new(other.clone()))));
     });
-    let silent = InUse { whois: None, ..other.clone() };
+    let why = "It does not answer now, so it hangs or is suspended.".to_owned();
+    let silent = InUse { whois: Err(why), ..other.clone() };
     sign_in(&crate::tui::testing::setup(), "in_use_silent", |bench| {
         bench.keys("\"secret\" Enter");
         bench.tell(Msg::Service(Event::InUse(Box::new(silent.clone()))));
