@@ -40,6 +40,9 @@ pub const ALL: &[&str] = &[
     "any_pull_settles",
     "taken_is_not_shown",
     "light_edit_not_laid",
+    "restored_is_not_offered",
+    "answer_of_an_old_life",
+    "decided_keeps_ids",
     // The server.
     "exit_lost",
     "window_too_far",

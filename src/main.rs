@@ -43,6 +43,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    if let Err(error) = flyos::vault::process::close_to_others() {
+        program::warn(&format!(
+            "the system does not let this process forbid core dumps ({error}); it goes on."
+        ));
+    }
     let args = Args::parse();
     let result = match args.command {
         None => program::console(&args.screen, args.project, args.email),

@@ -45,6 +45,12 @@ pub struct SandboxArgs {
     rows: usize,
 }
 
+/// Says something beside the work.
+pub fn warn(words: &str) {
+    // Where nobody reads, there is nobody to tell.
+    drop(writeln!(std::io::stderr(), "flyos: {words}"));
+}
+
 /// The console against a real project.
 pub fn console(screen: &Screen, project: Option<String>, email: Option<String>) -> anyhow::Result<()> {
     needs_terminal()?;

@@ -351,6 +351,18 @@ fn a_full_disk_is_told_and_nothing_saved_is_lost() {
 }
 
 #[test]
+fn its_memory_is_never_dumped() {
+    let field = Field::new();
+    let server = Server::start(field.data.path());
+    let mut console = field.console(&server, NARROW);
+    console.wait("the sign-in", |screen| screen.contains("Password"));
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", console.pid())).expect("it runs");
+    let cores = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
+    assert_eq!(cores.split_whitespace().filter(|word| *word == "0").count(), 2, "{cores}");
+    quit(&mut console);
+}
+
+#[test]
 fn idle_is_idle() {
     let field = Field::new();
     let server = Server::start(field.data.path());

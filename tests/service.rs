@@ -13,13 +13,30 @@ mod lease;
 mod settle;
 
 use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use door::{Address, PASSWORD, PATIENCE, Person, home};
-use flyos::domain::{Fields, Intent, Key, Kind};
+use flyos::domain::{Fields, Intent, Key, Kind, Stamp};
 use flyos::sandbox::{Answer, Faults, Options, Sandbox};
-use flyos::service::{Action, EditState, ErrorKind, Event, Front, Link, ListQuery, Traffic};
+use flyos::service::{Action, Clock, EditState, ErrorKind, Event, Front, Link, ListQuery, Traffic};
+
+/// A wall clock that can be set, so many seconds from what it is.
+#[derive(Clone, Default)]
+struct Wall(Arc<AtomicI64>);
+
+impl Wall {
+    fn set(&self, seconds: i64) {
+        self.0.store(seconds, Ordering::SeqCst);
+    }
+
+    fn clock(&self) -> Clock {
+        let ahead = Arc::clone(&self.0);
+        Clock::from_fn(move || Stamp(Clock::system().now().0 + ahead.load(Ordering::SeqCst) * 1_000_000))
+    }
+}
 
 /// Something to do with the server, on its thread.
 type Ask = Box<dyn FnOnce(&Sandbox) + Send>;
@@ -556,4 +573,33 @@ fn damage_that_is_found_is_told() {
     };
     assert!(trouble.message.contains("journal") && !trouble.hints.is_empty(), "{trouble:?}");
     assert_eq!(person.service.status().waiting, 2, "the others are kept");
+}
+
+#[test]
+fn wrong_passwords_are_slowed_here_and_the_right_one_ends_it() {
+    let (server, home, wall) = (Server::start(), home(), Wall::default());
+    let email = "east@flyos.mil";
+    drop(Person::in_sync(home.path(), &server, email));
+    server.line(false);
+    // Each start counts on, so that starting again is no way round it.
+    for tried in 1..=5 {
+        let person = Person::by_clock(home.path(), &server, 2_000, wall.clock());
+        let refused = person.sign_in(email, "wrong").unwrap_err();
+        assert!(refused.message.contains("does not open"), "{tried}: {refused:?}");
+    }
+    let person = Person::by_clock(home.path(), &server, 2_000, wall.clock());
+    for password in ["wrong", PASSWORD] {
+        let refused = person.sign_in(email, password).unwrap_err();
+        assert!(refused.message.contains("Too many wrong passwords") && refused.kind == ErrorKind::SignIn);
+    }
+    wall.set(31);
+    assert!(person.sign_in(email, "wrong").is_err());
+    wall.set(62);
+    let refused = person.sign_in(email, PASSWORD).unwrap_err();
+    assert!(refused.message.contains("looked at in"), "the second wait is a minute: {refused:?}");
+    wall.set(95);
+    assert_eq!(person.sign_in(email, PASSWORD), Ok(true));
+    drop(person);
+    let person = Person::by_clock(home.path(), &server, 2_000, wall.clock());
+    assert!(person.sign_in(email, "wrong").unwrap_err().message.contains("does not open"), "counted anew");
 }

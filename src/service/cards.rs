@@ -1,7 +1,7 @@
 //! Cards: edits that need a person, and what a person makes of them. Nothing of theirs goes without being told to.
 
 use super::cells::value_text;
-use super::{Card, CardField, Decision, Done, ErrorKind, ServiceError, explain, words};
+use super::{Card, CardField, Decision, Done, ErrorKind, ServiceError, Wanted, explain, words};
 use crate::domain::merge::Clash;
 use crate::domain::{Change, Fields, Key, Op, intent, policy, rules};
 use crate::store::replica::decide::{CannotSettle, Settle};
@@ -30,11 +30,31 @@ fn card(replica: &Replica, pending: &Pending) -> Card {
     Card {
         edit: pending.seq,
         fields: clashes,
+        wanted: wanted(replica, pending, &line.key),
         reason: pending.edit.reason.clone(),
         behind: behind.filter(about).count(),
         decisions: decisions(replica, pending),
         line,
     }
+}
+
+/// The columns of the change that is in question, where other values for them can be sent.
+fn wanted(replica: &Replica, pending: &Pending, key: &Key) -> Vec<Wanted> {
+    let (Fate::Conflict { change, .. } | Fate::Rejected { change, .. }) = &pending.fate else {
+        return Vec::new();
+    };
+    let change = pending.edit.changes.get(*change).filter(|change| change.key == *key);
+    let Some(set) = change.and_then(Change::set) else { return Vec::new() };
+    if replica.settle(pending.seq, &Settle::Set(set.clone())).is_err() {
+        return Vec::new();
+    }
+    let text = |name: &str, value| value_text(replica.view(), name, value);
+    let each = set.iter().map(|(name, value)| Wanted {
+        name: name.clone(),
+        value: value.clone(),
+        text: text(name, value),
+    });
+    each.collect()
 }
 
 fn touches(pending: &Pending, key: &Key) -> bool {

@@ -158,6 +158,12 @@ pub(super) fn sign_in(error: &SignInError) -> ServiceError {
             "The password does not open what this machine has of that account, and the server cannot be asked.",
         )
         .hint("Check the password and try again. Nothing was changed."),
+        SignInError::TooManyTries { wait_s } => {
+            let wait = if *wait_s < 60 { format!("{wait_s} s") } else { format!("{} min", (wait_s + 59) / 60) };
+            let message = format!("Too many wrong passwords: the next one is looked at in {wait}.");
+            ServiceError::new(ErrorKind::SignIn, message)
+                .hint("Nothing was changed. A forgotten password can be set anew by headquarters.")
+        }
         SignInError::PasswordChanged => ServiceError::new(
             ErrorKind::SignIn,
             "The server takes this password, but what this machine has is sealed with an older one.",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Fields, Key, Stamp, merge::Clash};
+use crate::domain::{Fields, Key, Stamp, Value, merge::Clash};
 
 /// One edit of the outbox, in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,12 +26,22 @@ pub struct Card {
     pub line: OutboxLine,
     /// Of a conflict, the columns on which others disagree.
     pub fields: Vec<CardField>,
+    /// What it sets, where that can be changed before it is sent again (`Decision::Set`).
+    pub wanted: Vec<Wanted>,
     /// Why it was done, in the person's own words.
     pub reason: Option<String>,
     /// Later edits that wait for the decision.
     pub behind: usize,
     /// What is open; `Set` always is where the row is there.
     pub decisions: Vec<Decision>,
+}
+
+/// One column that an edit sets, as stored and in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    pub name: String,
+    pub value: Value,
+    pub text: String,
 }
 
 /// One column of a conflict, in words and as stored.

@@ -104,6 +104,7 @@ impl Inner {
             email,
             password,
             kdf: self.settings.kdf,
+            now: self.settings.clock.now(),
         };
         session::sign_in(request).await.map(Box::new).map_err(|error| match error {
             SignInError::InUse { folder, holder } => Failure::InUse(folder, holder),

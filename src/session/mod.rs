@@ -22,8 +22,9 @@ use uuid::Uuid;
 pub use clock::Clock;
 pub use keeper::Keeper;
 
+use crate::domain::Stamp;
 use crate::remote::{Client, RemoteError};
-use crate::store::{AccountFile, AccountFolder, AccountLock, Desk, Found, Holder, Store, StoreError};
+use crate::store::{AccountFile, AccountFolder, AccountLock, Desk, Found, Holder, Store, StoreError, Tries};
 use crate::vault::{self, DataKey, KdfParams, Sealer, VaultError};
 
 /// An account that is open here.
@@ -54,6 +55,9 @@ pub enum SignInError {
     /// be asked.
     #[error("the password does not open what this machine has")]
     WrongPassword,
+    /// Too many wrong ones: none is looked at for so many seconds.
+    #[error("too many wrong passwords: wait {wait_s} s")]
+    TooManyTries { wait_s: i64 },
     /// The server takes the password, but what this machine has is sealed with an older one.
     #[error("the password was changed elsewhere")]
     PasswordChanged,
@@ -70,6 +74,8 @@ pub struct Request<'a> {
     pub email: &'a str,
     pub password: &'a SecretString,
     pub kdf: KdfParams,
+    /// What the clock says.
+    pub now: Stamp,
 }
 
 /// Signs in. Blocking work (key derivation, opening files) runs on a thread of its own.
@@ -89,8 +95,8 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 }
 
 async fn unlock(request: Request<'_>, folder: AccountFolder) -> Result<Open, SignInError> {
-    let password = request.password.clone();
-    let opened = blocking(move || open_known(folder, &password)).await?;
+    let (password, now) = (request.password.clone(), request.now);
+    let opened = blocking(move || open_known(folder, &password, now)).await?;
     let (folder, desk, found, uid, device, refresh) = match opened {
         Err(SignInError::WrongPassword) => {
             // Wrong here: either mistyped, or changed on the server meanwhile. Only the server can tell.
@@ -124,12 +130,42 @@ async fn unlock(request: Request<'_>, folder: AccountFolder) -> Result<Open, Sig
 
 type Known = (AccountFolder, Arc<Desk>, Found, Uuid, Uuid, Option<SecretString>);
 
-fn open_known(folder: AccountFolder, password: &SecretString) -> Result<Known, SignInError> {
-    let account =
-        folder.read()?.ok_or_else(|| StoreError::Corrupt { what: "account.toml is gone".to_owned() })?;
-    let key = unwrap(&account, password)?;
+fn open_known(folder: AccountFolder, password: &SecretString, now: Stamp) -> Result<Known, SignInError> {
+    let (account, key) = prove(&folder, password, now)?;
     let lock = lock(&folder)?;
     open_store(folder, lock, &key, &account)
+}
+
+/// Whether it is the account's owner; wrong passwords are counted. Without the lock: where another console has it, both
+/// may write the file at the same moment, and what gets lost then is a count, or a refresh token for which the
+/// password stands in.
+fn prove(
+    folder: &AccountFolder,
+    password: &SecretString,
+    now: Stamp,
+) -> Result<(AccountFile, DataKey), SignInError> {
+    let read =
+        || folder.read()?.ok_or_else(|| StoreError::Corrupt { what: "account.toml is gone".to_owned() });
+    let account = read()?;
+    if let Some(wait_s) = account.tries.wait_s(now) {
+        return Err(SignInError::TooManyTries { wait_s });
+    }
+    let key = unwrap(&account, password);
+    // Read again: the derivation of the key took its time.
+    let mut account = read()?;
+    let before = account.tries.clone();
+    match &key {
+        Ok(_) => account.tries = Tries::default(),
+        Err(SignInError::WrongPassword) => account.tries.failed(now),
+        Err(_) => {}
+    }
+    if account.tries != before
+        && let Err(error) = folder.write(&account)
+    {
+        // A full disk is no reason to keep out who has the right password.
+        tracing::warn!(%error, "the count of wrong passwords could not be written");
+    }
+    Ok((account, key?))
 }
 
 fn lock(folder: &AccountFolder) -> Result<AccountLock, SignInError> {

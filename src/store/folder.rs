@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use super::disk::{self, DIR_MODE, FILE_MODE};
 use super::error::{READING, StoreError};
 use super::holder::Holder;
+use super::tries::Tries;
 use crate::vault::{Purpose, Sealer, Wrap, random, text};
 
 /// The format of `account.toml`.
@@ -58,6 +59,9 @@ pub struct AccountFile {
     /// The refresh token, sealed.
     #[serde(with = "text::maybe", default, skip_serializing_if = "Option::is_none")]
     session: Option<Vec<u8>>,
+    /// Wrong passwords since the last right one.
+    #[serde(default, skip_serializing_if = "Tries::none")]
+    pub tries: Tries,
     /// The ways to the data key.
     #[serde(default)]
     pub wraps: Vec<Wrap>,
@@ -243,6 +247,7 @@ impl AccountFile {
             tag: tag(&salt, url, email),
             salt,
             session: None,
+            tries: Tries::default(),
             wraps: Vec::new(),
             rest: toml::Table::new(),
         })

@@ -22,6 +22,7 @@ pub mod journal;
 pub mod local;
 pub mod replica;
 pub mod row;
+mod tries;
 
 pub use books::{Books, Log, Rows};
 pub use cache::{Batch, Cache, CachedRow, Meta, Who};
@@ -33,3 +34,4 @@ pub use holder::Holder;
 pub use journal::{Damage, Journal, Opened};
 pub use local::{Found, Store};
 pub use replica::Replica;
+pub use tries::Tries;

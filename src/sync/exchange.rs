@@ -278,7 +278,8 @@ impl Exchange {
             PushReply::Results { results, .. } => results,
         };
         let mut verdicts = translate::verdicts(&push.pendings, &results);
-        if push.life.is_some() && books.read().meta().epoch != push.life {
+        let over = push.life.is_some() && books.read().meta().epoch != push.life;
+        if over && !crate::bugs::bug("answer_of_an_old_life") {
             // A late answer of a life that is over: what it took, the restored server does not know. They go again.
             verdicts.entries.retain(|entry| !matches!(entry, Entry::Ack { .. }));
         }

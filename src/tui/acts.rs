@@ -8,7 +8,7 @@ use super::screens::detail;
 use super::screens::sign_in::AddProject;
 use super::texts;
 use crate::domain::{Fields, Intent, Key, Kind};
-use crate::service::{Action, Choice, Query, Verb, columns};
+use crate::service::{Action, Choice, Decision, Query, Verb, columns};
 
 /// Lines that a page moves in help, where the height is not at hand.
 const PAGE: isize = 10;
@@ -348,23 +348,15 @@ impl App {
         Vec::new()
     }
 
-    /// Takes the topmost popup away, unanswered or answered with no.
-    fn put_away(&mut self) -> Effects {
-        match self.popups.pop() {
-            Some(Popup::Confirm(confirm)) if confirm.goal == confirm::Goal::TakeOver => {
-                self.sign_in.settle();
-                self.sign_in.notice = Some(texts::LEFT_ALONE.to_owned());
-                vec![Effect::TakeOver(false)]
-            }
-            _ => Vec::new(),
-        }
-    }
-
     /// Enter on a form: opens the field's list, goes on, or saves.
     fn form_accept(&mut self, save: bool) -> Effects {
         let Some(Popup::Form(form)) = self.popups.last_mut() else { return Vec::new() };
         if save || form.on_save() {
             let Some((intent, reason)) = form.accept() else { return Vec::new() };
+            if let Some(edit) = form.mends {
+                let fields = form.set();
+                return self.settle(edit, Decision::Set { fields });
+            }
             let seen = form.seen();
             let effect = self.submit_edit(intent, reason, seen);
             if let Some(Popup::Form(form)) = self.popups.last_mut() {

@@ -60,6 +60,18 @@ impl App {
         Vec::new()
     }
 
+    /// Takes the topmost popup away, unanswered or answered with no.
+    pub(super) fn put_away(&mut self) -> Effects {
+        match self.popups.pop() {
+            Some(Popup::Confirm(confirm)) if confirm.goal == confirm::Goal::TakeOver => {
+                self.sign_in.settle();
+                self.sign_in.notice = Some(texts::LEFT_ALONE.to_owned());
+                vec![Effect::TakeOver(false)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Nothing of a session stays on the screen, nor in its memory.
     fn forget_session(&mut self) {
         self.signed_in = false;
@@ -218,7 +230,11 @@ impl App {
 
     /// A new row is the selected one, so that the next key is meant for it.
     fn select_created(&mut self, form: &Form) {
-        if form.subject().is_some() || self.detail.focused || self.list().kind != form.kind {
+        if form.subject().is_some()
+            || form.mends.is_some()
+            || self.detail.focused
+            || self.list().kind != form.kind
+        {
             return;
         }
         let list = self.list_mut();

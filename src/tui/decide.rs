@@ -5,7 +5,7 @@
 
 use super::app::{App, Effect, Effects, Why};
 use super::popups::picker::Goal;
-use super::popups::{Confirm, Picker, Popup, confirm};
+use super::popups::{Confirm, Form, Picker, Popup, confirm};
 use super::screens::detail;
 use super::texts;
 use crate::domain::{Fields, Key};
@@ -65,6 +65,10 @@ impl App {
             let at = choices.len().saturating_sub(1);
             choices.insert(at, choice("columns", "Choose column by column", ""));
         }
+        if !card.wanted.is_empty() {
+            let at = choices.len().saturating_sub(1);
+            choices.insert(at, choice("change", "Change it and send it again", ""));
+        }
         let title = format!("{}: {}", card.line.label, detail::state_word(&card.line.state));
         let picker = Picker::new(title, choices, Goal::Decide(Box::new(card.clone()))).about(about);
         self.popups.push(Popup::Picker(picker));
@@ -86,6 +90,11 @@ impl App {
             Some("theirs") => Decision::Theirs,
             Some("again") => Decision::CreateAgain,
             Some("discard") => Decision::Discard,
+            Some("change") => {
+                self.popups.pop();
+                self.popups.push(Popup::Form(Form::mend(card)));
+                return Vec::new();
+            }
             _ => {
                 self.popups.pop();
                 self.open_column(card, Fields::new());
@@ -122,11 +131,15 @@ impl App {
         self.settle(card.edit, Decision::Set { fields: chosen })
     }
 
-    fn settle(&mut self, edit: u64, decision: Decision) -> Effects {
+    pub(super) fn settle(&mut self, edit: u64, decision: Decision) -> Effects {
         let effect = self.submit(Action::Settle { edit, decision });
-        if let Some(Popup::Picker(picker)) = self.popups.last_mut() {
-            picker.saving = Some(self.submitted);
-            picker.error = None;
+        match self.popups.last_mut() {
+            Some(Popup::Picker(picker)) => {
+                picker.saving = Some(self.submitted);
+                picker.error = None;
+            }
+            Some(Popup::Form(form)) => form.saving = Some(self.submitted),
+            _ => {}
         }
         vec![effect]
     }

@@ -19,7 +19,7 @@ use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, merge::Clash};
 use crate::service::{
     Account, Action, Answer, Card, CardField, Choice, Decision, Detail, DetailLine, Done, EditState,
     ErrorKind, Event, Link, ListPage, ListQuery, Mark, OutboxLine, ProjectView, Query, Related, RowView,
-    RunView, ServiceError, Setup, Status, TrainingHint, Verb, VerbState,
+    RunView, ServiceError, Setup, Status, TrainingHint, Verb, VerbState, Wanted,
 };
 
 /// Sat 21 Nov 2026, 13:30 UTC.
@@ -394,6 +394,9 @@ pub fn card() -> Card {
             field("model", "Model", "FlyOS_MQ5", "FlyOS_MQ7", "FlyOS_MQ9"),
             field("status", "Status", "ACTIVE", "STANDBY", "OFFLINE"),
         ],
+        wanted: [("model", "FlyOS_MQ7"), ("status", "STANDBY")]
+            .map(|(name, text)| Wanted { name: name.to_owned(), value: value(text), text: text.to_owned() })
+            .into(),
         reason: value("left engine"),
         behind: 1,
         decisions: vec![Decision::Mine, Decision::Theirs, Decision::Discard],

@@ -8,6 +8,7 @@
 //! This room knows bytes and purposes. It must not know of files, rows, or who is signed in.
 
 pub mod key;
+pub mod process;
 pub mod sealer;
 pub mod text;
 pub mod wrap;

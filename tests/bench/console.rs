@@ -9,6 +9,7 @@ mod common;
 
 mod door;
 mod machine;
+mod person;
 mod pty;
 mod pure;
 mod report;
@@ -19,7 +20,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 
 use common::Server;
-use pty::Place;
+use person::{Person, Place};
 use report::Column;
 
 /// The number of rows that is measured unless told otherwise; it takes two minutes, 100,000 take three.
@@ -87,11 +88,11 @@ fn measure(rows: usize) -> anyhow::Result<Column> {
     screen::idle(&mut column, &mut console, true)?;
     told("edits on the screen");
     screen::edits(&mut column, &mut console)?;
-    let person = door::Person::in_sync(place)?;
+    let person = Person::in_sync(place)?;
     screen::from_others(&mut column, &mut console, &person)?;
     console.quit()?;
     told("edits at the door");
-    let other = door::Person::in_sync(Place { home: other_home.path(), ..place })?;
+    let other = Person::in_sync(Place { home: other_home.path(), ..place })?;
     door::delivered(&mut column, &person, &other)?;
     drop(other);
     door::reads(&mut column, &person)?;

@@ -1,23 +1,14 @@
 //! What is measured at the door: the service in this process, the training server in its own.
 
 use std::path::Path;
-use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
-use flyos::domain::{Fields, Intent, Key, Kind};
-use flyos::service::{
-    Action, Clock, Config, Event, Folders, Front, Link, ListQuery, ProjectConfig, Service, Settings,
-};
-use flyos::sync::engine::Rhythm;
-use flyos::vault::KdfParams;
+use flyos::domain::{Key, Kind};
+use flyos::service::Link;
 
-use crate::common::{PASSWORD, PATIENCE};
-use crate::pty::Place;
+use crate::person::{Person, Place};
 use crate::report::{Column, Samples, Target, Unit, float};
 
-/// Headquarters sees every row.
-pub const EMAIL: &str = "main@flyos.mil";
 /// The rows of a window at 80x24, about.
 const WINDOW: usize = 18;
 const LOAD_RUNS: usize = 3;
@@ -29,120 +20,6 @@ const CONFIRMED: usize = 50;
 const PUSHED: usize = 1_000;
 /// Between edits of one kind, so that each is an edit of its own and not one of a burst.
 const PAUSE: Duration = Duration::from_millis(100);
-/// The longest between two looks, where no event tells.
-const LOOK: Duration = Duration::from_millis(20);
-
-/// A console without a screen.
-pub struct Person {
-    pub service: Service,
-    events: Receiver<Event>,
-}
-
-impl Person {
-    /// Opens the door; the key derivation is the cheapest, since it is measured by itself.
-    fn at(place: Place<'_>) -> anyhow::Result<Self> {
-        let (url, key) = (place.url.to_owned(), place.key.to_owned());
-        let project = ProjectConfig { url, key, accounts: Vec::new() };
-        let service = Service::open(Settings {
-            folders: Folders::under(place.home),
-            config: Config { projects: [("p".to_owned(), project)].into(), ..Config::default() },
-            problem: None,
-            training: None,
-            clock: Clock::system(),
-            rhythm: Rhythm::default(),
-            kdf: KdfParams::cheap(),
-        })?;
-        let (sink, events) = channel();
-        service.subscribe(move |event| drop(sink.send(event)));
-        Ok(Self { service, events })
-    }
-
-    /// Signs in; gives how long that took.
-    fn sign_in(&self) -> anyhow::Result<Duration> {
-        let begun = Instant::now();
-        self.service.sign_in(&self.service.ctx(Front::Test), "p", EMAIL, PASSWORD.into());
-        loop {
-            match self.events.recv_timeout(PATIENCE).context("no end of the sign-in")? {
-                Event::SignedIn { .. } => return Ok(begun.elapsed()),
-                Event::SignInFailed(error) => bail!("the sign-in failed: {}", error.message),
-                Event::InUse(other) => bail!("the sign-in failed: {}", other.refusal().message),
-                _ => {}
-            }
-        }
-    }
-
-    /// Signed in, with all rows.
-    pub fn in_sync(place: Place<'_>) -> anyhow::Result<Self> {
-        let person = Self::at(place)?;
-        person.sign_in()?;
-        person.up_to_date()?;
-        Ok(person)
-    }
-
-    /// Signed in with what this machine has.
-    fn known(place: Place<'_>) -> anyhow::Result<Self> {
-        let person = Self::at(place)?;
-        person.sign_in()?;
-        Ok(person)
-    }
-
-    fn up_to_date(&self) -> anyhow::Result<Instant> {
-        self.wait("up to date", |service| {
-            let status = service.status();
-            status.link == Link::Online && status.waiting == 0 && status.as_of.is_some()
-        })
-    }
-
-    /// The time when something holds, looked at with every event.
-    pub fn wait(&self, what: &str, holds: impl Fn(&Service) -> bool) -> anyhow::Result<Instant> {
-        let end = Instant::now() + PATIENCE;
-        while !holds(&self.service) {
-            anyhow::ensure!(Instant::now() < end, "not in time: {what}; {:?}", self.service.status());
-            drop(self.events.recv_timeout(LOOK));
-        }
-        Ok(Instant::now())
-    }
-
-    pub fn status_of(&self, drone: &Key) -> Option<String> {
-        self.service.show(&self.ctx(), drone)?.fields.get("status").cloned().flatten()
-    }
-
-    fn ctx(&self) -> flyos::service::OpCtx {
-        self.service.ctx(Front::Test)
-    }
-
-    /// Sets a drone to another status than it has; gives the new one, once it is on disk.
-    pub fn change(&self, drone: &Key) -> anyhow::Result<String> {
-        let other = if self.status_of(drone).as_deref() == Some("STANDBY") { "ACTIVE" } else { "STANDBY" };
-        let set = Fields::from([("status".to_owned(), Some(other.to_owned()))]);
-        let intent = Intent::Update { key: drone.clone(), set };
-        let result =
-            self.service.run(&self.ctx(), Action::Edit { intent, reason: None, seen: Fields::new() });
-        result.map_err(|error| anyhow::anyhow!("the edit was refused: {}", error.message))?;
-        Ok(other.to_owned())
-    }
-
-    fn query(kind: Kind, filter: &str, offset: usize, limit: usize) -> ListQuery {
-        let sort = flyos::service::columns(kind).first().copied().unwrap_or("id").to_owned();
-        ListQuery { kind, filter: filter.to_owned(), sort, descending: false, offset, limit }
-    }
-
-    fn drones(&self, count: usize) -> Vec<Key> {
-        let page = self.service.list(&self.ctx(), &Self::query(Kind::Drone, "", 0, count));
-        page.rows.into_iter().map(|row| row.key).collect()
-    }
-
-    fn rows(&self) -> usize {
-        let total = |kind: &Kind| self.service.list(&self.ctx(), &Self::query(*kind, "", 0, 1)).total;
-        Kind::ALL.iter().map(total).sum()
-    }
-}
-
-impl Drop for Person {
-    fn drop(&mut self) {
-        self.service.close();
-    }
-}
 
 /// First loads, each into an empty home.
 pub fn load(column: &mut Column, place: Place<'_>) -> anyhow::Result<()> {

@@ -47,6 +47,7 @@ struct Thread {
 }
 
 /// What the threads of a process have used so far, by thread.
+#[derive(Default)]
 pub struct Usage(BTreeMap<String, Thread>);
 
 /// What was used between two looks. A thread that ended in between is left out.

@@ -4,7 +4,6 @@
 //! and looking cost the measurement nothing.
 
 use std::io::{Read as _, Write as _};
-use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use anyhow::{Context as _, bail};
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 use crate::common::{FLYOS, PATIENCE};
+use crate::person::Place;
 
 /// The size that every figure of the screen is for, in columns and rows.
 const SIZE: (u16, u16) = (80, 24);
@@ -19,14 +19,6 @@ const SIZE: (u16, u16) = (80, 24);
 const PIECE_BYTES_MAX: usize = 1 << 16;
 /// Nothing for so long: the screen is settled.
 const SETTLED: Duration = Duration::from_millis(150);
-
-/// Where the program finds its home and its server.
-#[derive(Clone, Copy)]
-pub struct Place<'a> {
-    pub home: &'a Path,
-    pub url: &'a str,
-    pub key: &'a str,
-}
 
 /// What came while nothing was sent.
 #[derive(Clone, Copy, Default)]

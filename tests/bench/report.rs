@@ -96,7 +96,8 @@ pub fn table(columns: &[Column]) -> String {
     let lines = columns.first().map_or(0, |column| column.figures.len());
     for line in 0..lines {
         let cells: Vec<_> = columns.iter().filter_map(|column| column.figures.get(line)).collect();
-        let mut promises: Vec<&str> = cells.iter().map(|cell| cell.2.as_str()).collect();
+        let promises = cells.iter().map(|cell| cell.2.as_str());
+        let mut promises: Vec<&str> = promises.filter(|promise| !promise.is_empty()).collect();
         promises.dedup();
         let verdicts: Vec<bool> = cells.iter().filter_map(|cell| cell.3).collect();
         let met = match (verdicts.is_empty(), verdicts.iter().all(|met| *met)) {

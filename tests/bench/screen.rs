@@ -5,9 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 use flyos::domain::Key;
 
 use crate::common::PASSWORD;
-use crate::door::{EMAIL, Person};
 use crate::machine;
-use crate::pty::{Place, Screen, line_of};
+use crate::person::{EMAIL, Person, Place};
+use crate::pty::{Screen, line_of};
 use crate::report::{Column, Samples, Target, Unit, float, ms};
 
 const RUNS: usize = 7;

@@ -1,33 +1,18 @@
 //! The lease: without a word of the server for too long nothing can be read, whatever the clock is set to, and nothing is
 //! lost.
 
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use super::*;
-use flyos::domain::Stamp;
-use flyos::session::Clock;
+use std::path::Path;
 
-const DAY: i64 = 24 * 3600 * 1_000_000;
+const EAST: &str = "east@flyos.mil";
 
-/// A wall clock that can be set, so many days from what it is.
-#[derive(Clone, Default)]
-struct Days(Arc<AtomicI64>);
-
-impl Days {
-    fn set(&self, days: i64) {
-        self.0.store(days, Ordering::SeqCst);
-    }
-
-    fn clock(&self) -> Clock {
-        let days = Arc::clone(&self.0);
-        Clock::from_fn(move || Stamp(Clock::system().now().0 + days.load(Ordering::SeqCst) * DAY))
-    }
+/// Sets the clock so many days from what it is.
+fn set(wall: &Wall, days: i64) {
+    wall.set(days * 24 * 3600);
 }
 
-fn start(home: &Path, server: &Server, days: &Days) -> Person {
-    Person::by_clock(home, server, 2_000, days.clock())
+fn start(home: &Path, server: &Server, wall: &Wall) -> Person {
+    Person::by_clock(home, server, 2_000, wall.clock())
 }
 
 /// Signs in, and gives what was found on opening.
@@ -41,8 +26,6 @@ fn found(person: &Person) -> Option<flyos::service::ServiceError> {
         }
     }
 }
-
-const EAST: &str = "east@flyos.mil";
 
 fn drones(person: &Person) -> usize {
     person.labels(Kind::Drone, "").len()
@@ -64,20 +47,20 @@ fn is_locked(person: &Person, days: i64) {
 
 #[test]
 fn without_a_word_of_the_server_it_locks_and_its_answer_opens_it() {
-    let (server, home, days) = (Server::start(), home(), Days::default());
-    let person = start(home.path(), &server, &days).synced(EAST);
+    let (server, home, wall) = (Server::start(), home(), Wall::default());
+    let person = start(home.path(), &server, &wall).synced(EAST);
     let all = drones(&person);
     assert!(all > 0);
     server.line(false);
     person.set(Key::drone("drone-001"), "status", "OFFLINE").unwrap();
-    days.set(13);
+    set(&wall, 13);
     assert_eq!(drones(&person), all);
-    days.set(15);
+    set(&wall, 15);
     is_locked(&person, 15);
     drop(person);
 
     // At the next start as well; the clock, set back, was seen.
-    let person = start(home.path(), &server, &days);
+    let person = start(home.path(), &server, &wall);
     let trouble = found(&person).expect("words");
     assert!(trouble.message.contains("15 days"), "{trouble:?}");
     assert!(
@@ -86,8 +69,8 @@ fn without_a_word_of_the_server_it_locks_and_its_answer_opens_it() {
     );
     is_locked(&person, 15);
     drop(person);
-    days.set(1);
-    let person = start(home.path(), &server, &days);
+    set(&wall, 1);
+    let person = start(home.path(), &server, &wall);
     assert!(found(&person).is_some());
     is_locked(&person, 15);
 
@@ -97,24 +80,24 @@ fn without_a_word_of_the_server_it_locks_and_its_answer_opens_it() {
     assert_eq!(drones(&person), all);
     assert_eq!(person.field(&Key::drone("drone-001"), "status").as_deref(), Some("OFFLINE"), "it was sent");
     drop(person);
-    assert_eq!(found(&start(home.path(), &server, &days)), None);
+    assert_eq!(found(&start(home.path(), &server, &wall)), None);
 }
 
 #[test]
 fn a_wrong_clock_does_not_lock_who_is_online() {
-    let (server, home, days) = (Server::start(), home(), Days::default());
-    days.set(400);
-    let person = start(home.path(), &server, &days).synced(EAST);
+    let (server, home, wall) = (Server::start(), home(), Wall::default());
+    set(&wall, 400);
+    let person = start(home.path(), &server, &wall).synced(EAST);
     let all = drones(&person);
     assert!(all > 0);
     server.line(false);
-    days.set(410);
+    set(&wall, 410);
     assert_eq!(drones(&person), all, "ten days by the same clock");
-    days.set(415);
+    set(&wall, 415);
     assert!(matches!(person.service.status().link, Link::Locked { days: 15 }));
     // A clock that is set right later is not held against anybody who has a line.
     server.line(true);
-    days.set(0);
+    set(&wall, 0);
     person.service.run(&person.service.ctx(Front::Test), Action::SyncNow).unwrap();
     person.up_to_date();
     assert_eq!(drones(&person), all);

@@ -133,6 +133,13 @@ fn a_refusal_is_mended_and_sent_again_and_a_row_that_went_is_made_once_more() {
         matches!(&all[0].line.state, EditState::Refused { field: Some(field), .. } if field == "username")
     );
     assert_eq!(all[1].line.state, EditState::Gone);
+    let wanted: Vec<&str> = all[0].wanted.iter().map(|wanted| wanted.name.as_str()).collect();
+    assert_eq!(
+        wanted,
+        ["email", "full_name", "region_id", "role", "status", "username"],
+        "all of it can be changed first"
+    );
+    assert_eq!(all[1].wanted, [], "the row is not there");
     let bad = Decision::Set { fields: [("username".to_owned(), Some("x".to_owned()))].into() };
     assert!(
         run(&two.other, Action::Settle { edit: all[0].edit, decision: bad }).is_err(),

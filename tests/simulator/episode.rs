@@ -16,7 +16,7 @@ use flyos::sync::engine::{Effect, Event, Stop, Trouble};
 
 use crate::device::{Device, Flight};
 use crate::dice::Dice;
-use crate::net::{Answer, Way};
+use crate::net::{Answer, Way, Work};
 use crate::oracle::{Broken, Check, Ledger, broken, holds};
 use crate::server::Server;
 use crate::tally::{Counts, Tally};
@@ -33,6 +33,7 @@ pub enum What {
     Tell { device: usize, life: u32, event: Event },
     PullArrives { device: usize, life: u32, flight: u64, request: Rc<PullRequest>, mute: bool },
     PushArrives { device: usize, life: u32, flight: u64, request: Rc<PushRequest>, mute: bool },
+    Done { device: usize, life: u32, flight: u64, work: Work, mute: bool },
     Returns { device: usize, life: u32, flight: u64, way: Way, answer: Box<Answer> },
     PatienceEnds { device: usize, life: u32, flight: u64, way: Way },
     Person { device: usize },
@@ -40,6 +41,15 @@ pub enum What {
     Fault,
     Line { device: usize },
     SignIn { device: usize, life: u32 },
+}
+
+impl What {
+    fn is_on_the_wire(&self) -> bool {
+        matches!(
+            self,
+            Self::PullArrives { .. } | Self::PushArrives { .. } | Self::Done { .. } | Self::Returns { .. }
+        )
+    }
 }
 
 /// How rough an episode is; each a "one in".
@@ -146,8 +156,7 @@ impl Episode {
     // ---- the queue ----
 
     pub fn later(&mut self, after_ms: u64, what: What) {
-        let wire = matches!(what, What::PullArrives { .. } | What::PushArrives { .. } | What::Returns { .. });
-        self.on_the_wire += usize::from(wire);
+        self.on_the_wire += usize::from(what.is_on_the_wire());
         let place = self.free.pop().unwrap_or_else(|| {
             self.waiting.push(None);
             self.waiting.len() - 1
@@ -211,9 +220,7 @@ impl Episode {
         self.now_ms = at_ms;
         let Some(what) = self.waiting[place].take() else { return Ok(()) };
         self.free.push(place);
-        if matches!(what, What::PullArrives { .. } | What::PushArrives { .. } | What::Returns { .. }) {
-            self.on_the_wire -= 1;
-        }
+        self.on_the_wire -= usize::from(what.is_on_the_wire());
         self.happens(what)
     }
 
@@ -248,6 +255,9 @@ impl Episode {
             What::PushArrives { device, life, flight, request, mute } => {
                 self.step(4, device);
                 self.push_arrives((device, life, flight), &request, mute)?;
+            }
+            What::Done { device, life, flight, work, mute } => {
+                self.done((device, life, flight), work, mute)?;
             }
             What::Returns { device, life, flight, way, answer } => {
                 if self.is_awaited(device, life, flight, way) {

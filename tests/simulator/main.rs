@@ -15,6 +15,7 @@ mod rest;
 mod run;
 mod server;
 mod tally;
+mod watch;
 
 #[test]
 fn a_seed_replays_to_the_letter() {

@@ -16,7 +16,7 @@ use crate::cast;
 use crate::device::Device;
 use crate::episode::{Episode, What};
 use crate::oracle::{Check, Shown, broken, holds};
-use crate::server::{History, Moment};
+use crate::server::{History, Moment, Pulling, Pushing, TAKES_MS};
 use crate::tally::Tally;
 
 /// How long a device waits for an answer, in ms.
@@ -39,6 +39,13 @@ pub enum Answer {
     Push(PushReply, History),
     Trouble(Trouble),
     TooSlow,
+}
+
+/// What the server is doing.
+#[derive(Debug)]
+pub enum Work {
+    Pull(Box<Pulling>),
+    Push(Box<Pushing>),
 }
 
 /// Device, its life, and the flight.
@@ -189,11 +196,8 @@ impl Episode {
         }
         let uid = self.bearer(of.0);
         let request = self.through_json(request.clone())?;
-        let (reply, shown) = self.server.pull(uid, &request, self.now_ms, &mut self.dice)?;
-        let reply = self.through_json(reply)?;
-        let moment = (self.server.moment(), self.server.history());
-        self.send_back(of, Way::Pull, Answer::Pull(reply, shown, moment), mute);
-        Ok(())
+        let work = self.server.begin_pull(uid, request, self.now_ms);
+        self.carry_out(of, Work::Pull(Box::new(work)), mute)
     }
 
     pub fn push_arrives(&mut self, of: Of, request: &PushRequest, mute: bool) -> Check {
@@ -203,17 +207,42 @@ impl Episode {
         }
         let uid = self.bearer(of.0);
         let request = self.through_json(request.clone())?;
-        let faults = !self.calm;
-        let (ledger, dice) = (&mut self.ledger, &mut self.dice);
-        let (reply, commit) = self.server.push((of.0, uid), &request, self.now_ms, ledger, dice, faults)?;
-        if let Some(commit) = commit.filter(|commit| !commit.keys.is_empty()) {
-            self.nudge(&commit);
+        let work = self.server.begin_push((of.0, uid), request, self.now_ms, &mut self.dice, !self.calm);
+        self.carry_out(of, Work::Push(Box::new(work)), mute)
+    }
+
+    /// Some servers take their time, and do other things beside it.
+    fn carry_out(&mut self, (device, life, flight): Of, work: Work, mute: bool) -> Check {
+        if let Some((from, to)) = TAKES_MS {
+            let after = self.dice.between(from, to);
+            self.later(after, What::Done { device, life, flight, work, mute });
+            return Ok(());
         }
-        let answer = match reply {
-            Some(reply) => Answer::Push(self.through_json(reply)?, self.server.history()),
-            None => Answer::Trouble(Trouble::Stop(Stop::SignInAgain)),
+        self.done((device, life, flight), work, mute)
+    }
+
+    /// The server is through with it.
+    pub fn done(&mut self, of: Of, work: Work, mute: bool) -> Check {
+        let way = match &work {
+            Work::Pull(_) => Way::Pull,
+            Work::Push(_) => Way::Push,
         };
-        self.send_back(of, Way::Push, answer, mute);
+        let answer = match work {
+            Work::Pull(mut work) => self.server.end_pull(&mut work, &mut self.dice)?,
+            Work::Push(work) => {
+                let (answer, commit) = self.server.end_push(*work, &mut self.ledger, &mut self.dice)?;
+                if let Some(commit) = commit {
+                    self.nudge(&commit);
+                }
+                answer
+            }
+        };
+        let answer = match answer {
+            Answer::Pull(reply, shown, moment) => Answer::Pull(self.through_json(reply)?, shown, moment),
+            Answer::Push(reply, history) => Answer::Push(self.through_json(reply)?, history),
+            other => other,
+        };
+        self.send_back(of, way, answer, mute);
         Ok(())
     }
 

@@ -72,7 +72,7 @@ impl Episode {
         {
             self.nudge(&commit);
         }
-        let (kind, wish) = cast::reform(&mut self.dice, self.server.engine.world());
+        let (kind, wish) = cast::reform(&mut self.dice, self.server.look().world());
         if let Some(commit) = self.server.reform(&wish, self.now_ms)? {
             self.counts.add(kind);
             self.say(|_| format!("administrator: {wish:?}"));

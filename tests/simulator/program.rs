@@ -13,6 +13,7 @@ mod rest;
 mod run;
 mod server;
 mod tally;
+mod watch;
 
 use std::fmt::Write as _;
 use std::io::Write as _;

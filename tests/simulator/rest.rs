@@ -1,12 +1,11 @@
 //! Quiet points: all faults end, everything must come to rest by itself, and everybody must agree.
 
-use flyos::domain::rules;
 use flyos::store::replica::Fate;
 use flyos::sync::engine::Event;
 
 use crate::device::Device;
 use crate::episode::Episode;
-use crate::oracle::{self, Check, broken, holds};
+use crate::oracle::{self, Check, broken};
 use crate::server::Moment;
 use crate::tally::Tally;
 
@@ -56,7 +55,10 @@ impl Episode {
     fn wait_for_rest(&mut self) -> Check {
         let end = self.now_ms + REST_MS_MAX;
         loop {
-            let rest = self.on_the_wire == 0 && self.devices.iter().all(|it| self.is_at_rest(it));
+            let rest = self.on_the_wire == 0 && {
+                self.server.look();
+                self.devices.iter().all(|it| self.is_at_rest(it))
+            };
             if rest || self.is_over() {
                 return Ok(());
             }
@@ -83,6 +85,7 @@ impl Episode {
             return Ok(());
         }
         self.counts.add(Tally::Quiet);
+        self.server.at_rest(&self.devices)?;
         for device in 0..self.devices.len() {
             let it = &mut self.devices[device];
             it.rebuild()?;
@@ -94,9 +97,7 @@ impl Episode {
                 self.counts.add(Tally::Emptied);
             }
         }
-        let world = self.server.engine.world();
-        let wrong = rules::broken(world);
-        holds(wrong.is_empty(), "the rules of the rows hold", || format!("{wrong:?}"))
+        Ok(())
     }
 }
 

@@ -4,22 +4,26 @@
 //! leave answers out. Beside each push it checks what only the server can see: that an edit was carried out once in the
 //! history that stands, that nothing was overwritten unseen, and that every rule holds.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
-use flyos::domain::{Change, Intent, Key, Reason, Stamp, intent, rules};
+use flyos::domain::{Change, Intent, Key, Stamp, intent, rules};
 use flyos::remote::wire::{
     Must, MustReply, OpKind, OpResult, OpWire, Outcome, PullReply, PullRequest, PushReply, PushRequest,
 };
 use flyos::sandbox::engine::{Caller, Commit, Engine, Fault, NewAccount};
+use flyos::sync::engine::{Stop, Trouble};
 use uuid::Uuid;
 
 use crate::cast;
+use crate::device::Device;
 use crate::dice::Dice;
+use crate::net::Answer;
 use crate::oracle::{self, Check, Ledger, Shown, broken, holds};
 use crate::tally::{Counts, Tally};
+use crate::watch::{Done, count, each_once, in_order, put_off};
 
-/// How often each change of each edit was carried out, by (device, number of the operation, how often it was decided).
-type Done = BTreeMap<(usize, u64, u32), u32>;
+/// How long a request is being carried out, in simulated ms: it is done as it arrives.
+pub const TAKES_MS: Option<(u64, u64)> = None;
 
 /// Changes with every transaction and every restore.
 pub type Moment = (Uuid, u64);
@@ -31,6 +35,27 @@ pub type History = (Uuid, u64);
 const KEPT_MAX: usize = 6;
 /// Ids that may turn up a second time.
 const IDS_MAX: usize = 40;
+
+/// A pull that has arrived.
+#[derive(Debug)]
+pub struct Pulling {
+    uid: Uuid,
+    request: PullRequest,
+    now: Stamp,
+}
+
+/// A push that has arrived.
+#[derive(Debug)]
+pub struct Pushing {
+    device: usize,
+    uid: Uuid,
+    request: PushRequest,
+    /// What of it is carried out, and the answers of the rest.
+    taken: PushRequest,
+    put_off: Vec<OpResult>,
+    now: Stamp,
+    faults: bool,
+}
 
 pub struct Server {
     pub engine: Engine,
@@ -72,6 +97,17 @@ impl Server {
 
     pub fn moment(&self) -> Moment {
         (self.engine.epoch(), self.engine.next_xid())
+    }
+
+    /// What is true now.
+    pub fn look(&mut self) -> &Engine {
+        &self.engine
+    }
+
+    /// At a quiet point: every rule holds.
+    pub fn at_rest(&mut self, _devices: &[Device]) -> Check {
+        let wrong = rules::broken(self.engine.world());
+        holds(wrong.is_empty(), "the rules of the rows hold", || format!("{wrong:?}"))
     }
 
     // ---- what befalls it ----
@@ -141,18 +177,25 @@ impl Server {
 
     // ---- pulls ----
 
-    pub fn pull(
+    pub fn begin_pull(&mut self, uid: Uuid, request: PullRequest, now_ms: u64) -> Pulling {
+        Pulling { uid, request, now: self.now(now_ms) }
+    }
+
+    pub fn end_pull(&mut self, pulling: &mut Pulling, dice: &mut Dice) -> Check<Answer> {
+        let (reply, shown) = self.pull(pulling, dice)?;
+        Ok(Answer::Pull(reply, shown, (self.moment(), self.history())))
+    }
+
+    fn pull(
         &mut self,
-        uid: Uuid,
-        request: &PullRequest,
-        now_ms: u64,
+        Pulling { uid, request, now }: &Pulling,
         dice: &mut Dice,
     ) -> Check<(PullReply, Option<Shown>)> {
-        let caller = match self.caller(uid) {
+        let caller = match self.caller(*uid) {
             Ok(caller) => caller,
             Err(word) => return Ok((PullReply::Must(word), None)),
         };
-        let now = self.now(now_ms);
+        let now = *now;
         if dice.one_in(40)
             && let Some((old, _)) = self.kept.last()
             && old.epoch() == self.engine.epoch()
@@ -188,22 +231,41 @@ impl Server {
 
     // ---- pushes ----
 
-    /// Takes a push of a device. `None`: it came under another account, and no edit was looked at.
-    pub fn push(
+    pub fn begin_push(
         &mut self,
         (device, uid): (usize, Uuid),
-        request: &PushRequest,
+        request: PushRequest,
         now_ms: u64,
-        ledger: &mut Ledger,
         dice: &mut Dice,
         faults: bool,
+    ) -> Pushing {
+        let (taken, put_off) = put_off(&request, dice, faults);
+        Pushing { device, uid, request, taken, put_off, now: self.now(now_ms), faults }
+    }
+
+    pub fn end_push(
+        &mut self,
+        pushing: Pushing,
+        ledger: &mut Ledger,
+        dice: &mut Dice,
+    ) -> Check<(Answer, Option<Commit>)> {
+        let (reply, commit) = self.push(pushing, ledger, dice)?;
+        let reply = reply.map(|reply| Answer::Push(reply, self.history()));
+        let answer = reply.unwrap_or(Answer::Trouble(Trouble::Stop(Stop::SignInAgain)));
+        Ok((answer, commit.filter(|commit| !commit.keys.is_empty())))
+    }
+
+    /// Takes a push of a device. `None`: it came under another account, and no edit was looked at.
+    fn push(
+        &mut self,
+        Pushing { device, uid, request, taken, put_off, now, faults }: Pushing,
+        ledger: &mut Ledger,
+        dice: &mut Dice,
     ) -> Check<(Option<PushReply>, Option<Commit>)> {
         let caller = match self.caller(uid) {
             Ok(caller) => caller,
             Err(word) => return Ok((Some(PushReply::Must(word)), None)),
         };
-        let now = self.now(now_ms);
-        let (taken, put_off) = put_off(request, dice, faults);
         let before = self.before(&taken.ops);
         let (results, commit) = match self.engine.push(&caller, &taken, now) {
             Ok(done) => done,
@@ -222,9 +284,9 @@ impl Server {
         }
         self.ids.extend(&commit.claims);
         self.ids.drain(..self.ids.len().saturating_sub(IDS_MAX));
-        let mut results = in_order(request, results, put_off);
+        let mut results = in_order(&request, results, put_off);
         for result in &results {
-            self.count(result);
+            count(&mut self.counts, result);
         }
         if faults && results.len() > 1 && dice.one_in(25) {
             results.remove(dice.place(results.len()));
@@ -258,35 +320,10 @@ impl Server {
         before: &BTreeMap<Uuid, flyos::domain::Fields>,
         ledger: &Ledger,
     ) -> Check {
-        const ANSWERS: &str = "each edit gets its answer, in order";
-        holds(ops.len() == results.len(), ANSWERS, || format!("{} for {}", results.len(), ops.len()))?;
-        let (mut failed, mut rows) = (HashSet::<Uuid>::new(), HashSet::new());
+        each_once(&mut self.done, device, ops, results, ledger, self.restored)?;
         for (op, result) in ops.iter().zip(results) {
-            holds(op.id == result.id, ANSWERS, || format!("{result:?} for {op:?}"))?;
-            let done = matches!(result.outcome, Outcome::Applied { .. } | Outcome::Merged { .. });
-            if !done && !matches!(result.outcome, Outcome::Noop { .. }) {
-                failed.insert(op.id);
-                rows.insert((op.t, &op.pk));
-            }
-            if !done || result.replayed {
-                continue;
-            }
-            let behind = rows.contains(&(op.t, &op.pk)) || op.deps.iter().any(|id| failed.contains(id));
-            holds(!behind, "nothing gets in past what it builds on", || format!("{op:?} in {results:?}"))?;
-            if !ledger.is_wanted(device, op) {
-                // A restore made the server forget that it had answered this for good.
-                holds(self.restored, "what was answered for good is not carried out", || {
-                    format!("device {device}: {op:?}")
-                })?;
-                continue;
-            }
-            let wish = ledger.decisions(device, op);
-            *self.done.entry((device, op.seq, wish)).or_default() += 1;
-            // A server that was put back may have carried out what a person was asked about, and decided.
-            let since = if self.restored { wish } else { 0 };
-            let times: u32 = (since..=wish).filter_map(|wish| self.done.get(&(device, op.seq, wish))).sum();
-            holds(times == 1, "an edit is carried out once", || format!("device {device}: {op:?}"))?;
-            if let Some(before) = before.get(&op.id) {
+            let taken = matches!(result.outcome, Outcome::Applied { .. } | Outcome::Merged { .. });
+            if let Some(before) = before.get(&op.id).filter(|_| taken && !result.replayed) {
                 oracle::overwrote(op, before)?;
             }
         }
@@ -316,29 +353,6 @@ impl Server {
             format!("{broken:?}")
         })
     }
-
-    fn count(&mut self, result: &OpResult) {
-        if result.replayed {
-            self.counts.add(Tally::Replayed);
-        }
-        self.counts.add(match &result.outcome {
-            Outcome::Applied { .. } => Tally::Applied,
-            Outcome::Merged { .. } => Tally::Merged,
-            Outcome::Noop { .. } => Tally::Noop,
-            Outcome::Conflict { drops, .. } if !drops.is_empty() => Tally::ConflictDrops,
-            Outcome::Conflict { .. } => Tally::ConflictFields,
-            Outcome::Rejected { reason, .. } => match reason {
-                Reason::Forbidden => Tally::Forbidden,
-                Reason::Invalid => Tally::Invalid,
-                Reason::Unique => Tally::Unique,
-                Reason::Reference => Tally::Reference,
-            },
-            Outcome::Gone => Tally::Gone,
-            Outcome::Blocked { .. } => Tally::Blocked,
-            Outcome::Retry { .. } => Tally::Retry,
-            Outcome::IdReused => Tally::IdReused,
-        });
-    }
 }
 
 /// The same state under an epoch, through what a server stores.
@@ -356,45 +370,4 @@ fn read_back(engine: &Engine, epoch: Uuid) -> Engine {
     read.resume_at(engine.next_xid(), engine.min_xid());
     read.link_profiles();
     read
-}
-
-/// Takes some edits out of a push, as if they had met something passing; what builds on them is blocked, as the server
-/// itself would. Gives what is left, and the answers of the others.
-fn put_off(request: &PushRequest, dice: &mut Dice, faults: bool) -> (PushRequest, Vec<OpResult>) {
-    if !faults || !dice.one_in(8) {
-        return (request.clone(), Vec::new());
-    }
-    let mut left = PushRequest { ops: Vec::new(), ..request.clone() };
-    let (mut failed, mut rows) = (HashSet::new(), HashSet::new());
-    let mut answers = Vec::new();
-    let plain = |id, outcome| OpResult { id, replayed: false, outcome };
-    for group in request.ops.chunk_by(|a, b| a.group.is_some() && a.group == b.group) {
-        let behind = group
-            .iter()
-            .any(|op| rows.contains(&(op.t, op.pk.clone())) || op.deps.iter().any(|id| failed.contains(id)));
-        if !behind && !dice.one_in(3) {
-            left.ops.extend_from_slice(group);
-            continue;
-        }
-        for (place, op) in group.iter().enumerate() {
-            failed.insert(op.id);
-            rows.insert((op.t, op.pk.clone()));
-            let outcome = if behind || place > 0 {
-                Outcome::Blocked { op: group[0].id }
-            } else {
-                Outcome::Retry { after_ms: (!dice.one_in(4)).then(|| dice.between(100, 5000)) }
-            };
-            answers.push(plain(op.id, outcome));
-        }
-    }
-    (left, answers)
-}
-
-/// Both kinds of answers in the order of the request.
-fn in_order(request: &PushRequest, taken: Vec<OpResult>, put_off: Vec<OpResult>) -> Vec<OpResult> {
-    let (mut taken, mut put_off) = (taken.into_iter().peekable(), put_off.into_iter().peekable());
-    let next = |op: &OpWire| {
-        if put_off.peek().is_some_and(|result| result.id == op.id) { put_off.next() } else { taken.next() }
-    };
-    request.ops.iter().filter_map(next).collect()
 }

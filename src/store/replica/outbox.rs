@@ -119,9 +119,14 @@ impl Replica {
                 } else if let Some(pending) = self.outbox.get_mut(edit) {
                     pending.edit.changes.clone_from(changes);
                     pending.edit.drops.clone_from(drops);
-                    pending.ids.clear();
+                    let decided = pending.fate.needs_you();
                     pending.fate = Fate::Waiting;
                     pending.again = false;
+                    if decided && crate::bugs::bug("decided_keeps_ids") {
+                        pending.fate = Fate::Sent;
+                    } else {
+                        pending.ids.clear();
+                    }
                 }
             }
             Entry::Offered { edits } => {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::overlay::rows_of;
 use super::{Base, Fate, Pulled, Replica};
 use crate::domain::{Key, Record, scope};
 use crate::store::cache::{CachedRow, Meta};
@@ -44,7 +45,17 @@ impl Replica {
         if page.is_empty() && self.loading.is_none() && self.settled(drained).is_empty() {
             return Taken::default();
         }
-        self.take_off();
+        // A reload may take any row away; else only what the page is about is laid on anew.
+        let part = self.loading.is_none().then(|| {
+            let settled = self.settled(drained);
+            let settled = settled.iter().filter_map(|seq| self.outbox.get(seq)).flat_map(rows_of);
+            let part = self.part(page.iter().map(|pulled| &pulled.key).chain(settled).cloned());
+            self.take_off_part(&part);
+            part
+        });
+        if part.is_none() {
+            self.take_off();
+        }
         let mut writes = Vec::with_capacity(page.len());
         for pulled in page {
             writes.extend(self.take_row(pulled));
@@ -63,7 +74,10 @@ impl Replica {
         }
         self.meta.settled.extend(&settled);
         self.meta.back.retain(|edit| !settled.contains(edit));
-        self.relay();
+        match part {
+            Some(part) => self.relay_part(&part),
+            None => self.relay(),
+        }
         Taken { writes, settled }
     }
 

@@ -3,43 +3,22 @@
 
 use ratatui::layout::Rect;
 
+mod field;
+
+pub use field::{Entry, FormField};
+
+use field::{REASON, cell_of, choices_of};
+
 use super::error_lines;
-use crate::domain::{FieldType, Fields, Intent, Key, Kind, Value, drone, field::is_harmful};
-use crate::service::{Choice, Detail, ServiceError};
+use crate::domain::{FieldType, Fields, Intent, Key, Kind, Value, drone};
+use crate::service::{Card, Choice, Detail, ServiceError};
 use crate::tui::press::{Code, Press};
 use crate::tui::texts;
 use crate::tui::widgets::text_field::TextField;
 use crate::tui::widgets::{Pen, after, centred, line, scroll, wrap};
 
-/// The longest reason, in characters.
-const REASON_CHARS_MAX: usize = 200;
-/// The field that is no column: why the edit is made.
-const REASON: &str = "reason";
 const WIDTH: u16 = 70;
 const TITLE_WIDTH: u16 = 14;
-
-/// What a field holds while it is edited.
-#[derive(Clone, Debug)]
-pub enum Entry {
-    Text(TextField),
-    /// Chosen from a list: what is stored, and how it is called.
-    Choice {
-        value: Value,
-        label: String,
-    },
-}
-
-#[derive(Clone, Debug)]
-pub struct FormField {
-    pub name: &'static str,
-    title: &'static str,
-    hint: &'static str,
-    pub entry: Entry,
-    before: Value,
-    error: Option<String>,
-    /// Why it is not mine to change.
-    locked: Option<String>,
-}
 
 #[derive(Clone, Debug)]
 pub struct Form {
@@ -55,83 +34,8 @@ pub struct Form {
     error: Option<ServiceError>,
     /// What would follow from the values as they are.
     pub consequences: Vec<String>,
-}
-
-impl FormField {
-    fn column(field: &'static crate::domain::Field, before: Value, label: Option<String>) -> Self {
-        let entry = match field.ty {
-            FieldType::Choice(_) | FieldType::Ref(_) => {
-                let label = label.or_else(|| before.clone()).unwrap_or_else(|| "-".to_owned());
-                Entry::Choice { value: before.clone(), label }
-            }
-            _ => Entry::Text(TextField::new(before.as_deref().unwrap_or_default())),
-        };
-        Self {
-            name: field.name,
-            title: field.title,
-            hint: field.hint,
-            entry,
-            before,
-            error: None,
-            locked: None,
-        }
-    }
-
-    fn text(name: &'static str, title: &'static str, hint: &'static str) -> Self {
-        Self {
-            name,
-            title,
-            hint,
-            entry: Entry::Text(TextField::default()),
-            before: None,
-            error: None,
-            locked: None,
-        }
-    }
-
-    fn raw(&self) -> Value {
-        match &self.entry {
-            Entry::Text(field) => Some(field.text().trim().to_owned()).filter(|text| !text.is_empty()),
-            Entry::Choice { value, .. } => value.clone(),
-        }
-    }
-
-    /// The value as it will be stored, or what would be right.
-    fn accept(&self, kind: Kind) -> Result<Value, String> {
-        let raw = self.raw();
-        match (kind, self.name) {
-            (Kind::Drone, "id") => match raw {
-                Some(id) if drone::id_is_sound(&id) => Ok(Some(id)),
-                _ => Err(format!("Id {}.", self.hint)),
-            },
-            (_, REASON) => match &raw {
-                Some(text) if text.chars().count() > REASON_CHARS_MAX || text.chars().any(is_harmful) => {
-                    Err(format!("At most {REASON_CHARS_MAX} characters fit."))
-                }
-                _ => Ok(raw),
-            },
-            _ => kind
-                .field(self.name)
-                .map_or(Ok(raw.clone()), |field| field.accept(&raw).map_err(|refusal| refusal.message)),
-        }
-    }
-
-    fn is_changed(&self) -> bool {
-        self.raw() != self.before
-    }
-}
-
-/// The fixed texts of a column that is one of few.
-fn choices_of(kind: Kind, name: &str) -> Option<&'static [&'static str]> {
-    match kind.field(name)?.ty {
-        FieldType::Choice(texts) => Some(texts),
-        _ => None,
-    }
-}
-
-/// The name of the cell that tells a reference in words.
-fn cell_of(column: &str) -> &str {
-    column.strip_suffix("_id").unwrap_or(column)
+    /// It is no new edit, but one that was not taken, of this number, to be sent again with other values.
+    pub mends: Option<u64>,
 }
 
 impl Form {
@@ -169,6 +73,7 @@ impl Form {
             saving: None,
             error: None,
             consequences: Vec::new(),
+            mends: None,
         }
     }
 
@@ -192,7 +97,35 @@ impl Form {
         fields.push(FormField::text(REASON, "Why", "a reason that history shows, if you like"));
         let title = format!("Edit {}", detail.row.label);
         let (kind, new) = (key.kind, false);
-        Self { kind, key, new, title, fields, at, saving: None, error: None, consequences: Vec::new() }
+        Self {
+            kind,
+            key,
+            new,
+            title,
+            fields,
+            at,
+            saving: None,
+            error: None,
+            consequences: Vec::new(),
+            mends: None,
+        }
+    }
+
+    /// A form for what an edit set that was not taken.
+    pub fn mend(card: &Card) -> Self {
+        let key = card.line.key.clone();
+        let columns = card.wanted.iter().filter_map(|wanted| {
+            let field = key.kind.field(&wanted.name)?;
+            Some(FormField::column(field, wanted.value.clone(), Some(wanted.text.clone())))
+        });
+        let (fields, title) = (columns.collect(), format!("{}: send again", card.line.label));
+        // Judged as a new row is: all of it, since what was wrong may be wrong together.
+        Self { fields, title, mends: Some(card.edit), ..Self::create(key.kind, key) }
+    }
+
+    /// What the columns hold now.
+    pub fn set(&self) -> Fields {
+        self.values(false)
     }
 
     pub fn field(&mut self) -> Option<&mut TextField> {

@@ -315,9 +315,22 @@ fn a_decision_is_one_answer_or_one_for_each_column() {
     assert_eq!(bench.fake.actions.last().cloned(), settled(Decision::Set { fields }));
     let mut bench = start();
     bench.fake.refusal = Some(refusal(Some("username"), "Username x is too short."));
-    bench.keys("! End Down Down Down Enter");
+    bench.keys("! End Down Down Down Down Enter");
     assert_eq!(bench.fake.actions.last().cloned(), settled(Decision::Discard));
     assert!(bench.text().contains("too short"), "a refusal stays beside the answers");
+    // With other values: all that the edit sets, in a form; what is refused again stays beside its field.
+    let mut bench = start();
+    bench.keys("! Down Down Down Enter");
+    assert!(bench.text().contains("drone-004: send again"), "{}", bench.text());
+    bench.fake.refusal = Some(refusal(Some("status"), "Not that one."));
+    bench.keys("Down Right Ctrl+S");
+    let fields = [("model", "FlyOS_MQ7"), ("status", "MAINTENANCE")];
+    let fields = fields.map(|(name, value)| (name.to_owned(), Some(value.to_owned()))).into();
+    assert_eq!(bench.fake.actions.last().cloned(), settled(Decision::Set { fields }));
+    assert!(bench.text().contains("Not that one."));
+    bench.fake.refusal = None;
+    bench.keys("Ctrl+S");
+    assert!(bench.app.popups.is_empty() && bench.text().contains("done"));
     let mut bench = Bench::signed_in(100, 30);
     bench.keys("!");
     assert!(bench.app.popups.is_empty() && bench.text().contains("Nothing needs a decision"));

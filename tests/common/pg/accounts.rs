@@ -4,7 +4,7 @@
 //! restored backup would be, with triggers off, so that they are the training server's to the letter; then
 //! `sync.repair` books them.
 
-use flyos::domain::{Fields, Kind};
+use flyos::domain::{Fields, Kind, World};
 use flyos::sandbox::{Options, Sandbox};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
@@ -43,22 +43,22 @@ impl Database {
     /// `Options::rows` does, 0 for the initial ones alone.
     pub async fn seed(&self, rows: usize) {
         let initial: Json = serde_json::from_str(INITIAL).expect("the initial rows are JSON");
+        let sandbox = Sandbox::start(Options { rows, ..Options::default() }).await.expect("a free port");
+        self.put(&initial["accounts"], &sandbox.with_world(World::clone)).await;
+        sandbox.shutdown().await;
+    }
+
+    /// Puts accounts (`id`, `email`, `created_at`) and rows here, past the rules, and books the rows.
+    pub async fn put(&self, accounts: &Json, world: &World) {
         let owner = self.superuser().await;
         owner
             .batch_execute("set session_replication_role = replica")
             .await
             .expect("the platform's owner may");
-        must(&owner, ACCOUNT, &initial["accounts"]).await;
-        let sandbox = Sandbox::start(Options { rows, ..Options::default() }).await.expect("a free port");
+        must(&owner, ACCOUNT, accounts).await;
         for kind in [Kind::Region, Kind::User, Kind::Drone, Kind::Assignment] {
-            let rows: Vec<Fields> = sandbox.with_world(|world| {
-                world
-                    .keys(kind)
-                    .into_iter()
-                    .filter_map(|key| world.get(&key))
-                    .map(|row| row.fields())
-                    .collect()
-            });
+            let keys = world.keys(kind).into_iter();
+            let rows: Vec<Fields> = keys.filter_map(|key| world.get(&key)).map(|row| row.fields()).collect();
             let Some(first) = rows.first() else { continue };
             let columns = first.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
             let table = format!("public.{}", kind.table());
@@ -73,7 +73,6 @@ impl Database {
             panic!("{}", told(&error, book));
         }
         owner.close().await;
-        sandbox.shutdown().await;
     }
 
     /// A new account with a confirmed e-mail address, without a profile. Its password fits nothing: give it a
