@@ -131,7 +131,9 @@ fn a_stopped_console_is_woken_to_end_and_gives_its_terminal_back() {
     second.expect(&format!("Process {} was told to end (SIGTERM)", first.pid()));
     second.expect("1 waiting");
     second.expect("MAINTENANCE");
-    assert_eq!(first.ended(), 143);
+    // Awake, it finds the polite request as well: either may come first.
+    let code = first.ended();
+    assert!([MOVED, 143].contains(&code), "{code}");
     given_back(&first);
     address.delivers(&field, &mut second);
     quit(&mut second);
