@@ -8,6 +8,7 @@
 //! * `sync`: when to pull and push, and doing it
 //! * `service`: the one door: every action and query of every front
 //! * `tui`: the screens; knows the door and nothing behind it
+//! * `cli`: commands without a screen; they ask the console that is open, by the same door
 //! * `sandbox`: the training server, which speaks the same wire protocol
 //!
 //! One edit's way: key, `tui::keys`, message, `update`, effect, `service`, policy and rules (`domain`), journal
@@ -16,6 +17,7 @@
 
 #[doc(hidden)]
 pub mod bugs;
+pub mod cli;
 pub mod domain;
 pub mod remote;
 pub mod sandbox;

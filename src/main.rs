@@ -32,6 +32,12 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         rows: usize,
     },
+    /// Tell how the open console stands: who is signed in, the line, what waits, what needs you
+    Status {
+        /// As JSON, one line for each open console
+        #[arg(long)]
+        json: bool,
+    },
     /// Run the training server alone, for several consoles or any Supabase client
     Sandbox(program::SandboxArgs),
 }
@@ -46,6 +52,7 @@ fn main() -> ExitCode {
     let result = match args.command {
         None => program::console(&args.screen, args.project, args.email),
         Some(Command::Demo { rows }) => program::demo(&args.screen, rows),
+        Some(Command::Status { json }) => program::status(json),
         Some(Command::Sandbox(sandbox)) => program::sandbox(&sandbox),
     };
     match result {

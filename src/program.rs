@@ -19,7 +19,7 @@ use flyos::service::{
 };
 use flyos::sync::engine::Rhythm;
 use flyos::vault::KdfParams;
-use flyos::{store, tui};
+use flyos::{cli, store, tui};
 
 /// A log that grew beyond this starts anew, in bytes.
 const LOG_BYTES_MAX: u64 = 4 << 20;
@@ -170,7 +170,16 @@ fn run_console(
     };
     let ended = tui::run(service, options);
     last();
-    Ok(ended?)
+    match ended? {
+        Some(words) => Err(ServiceError::new(ErrorKind::Moved, words).into()),
+        None => Ok(()),
+    }
+}
+
+/// How the consoles that are open stand.
+pub fn status(json: bool) -> anyhow::Result<()> {
+    let folders = Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))?;
+    Ok(cli::status(&folders, json, &mut std::io::stdout())?)
 }
 
 fn needs_terminal() -> Result<(), ServiceError> {

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+#[path = "service/beside.rs"]
+mod beside;
 #[path = "common/door.rs"]
 mod door;
 #[path = "service/lease.rs"]
@@ -336,6 +338,10 @@ fn who_cannot_sign_in_is_told_why() {
     // A second console on the same folder is told; the first goes on.
     let second = Person::at(home.path(), &server);
     assert_eq!(second.sign_in("main@flyos.mil", PASSWORD).unwrap_err().kind, ErrorKind::Locked);
+    assert_eq!(
+        person.service.status().account.map(|account| account.email).as_deref(),
+        Some("main@flyos.mil")
+    );
 }
 
 #[test]

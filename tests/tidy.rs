@@ -16,6 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sync", &["domain", "store", "remote", "session"]),
     ("service", &["domain", "vault", "store", "remote", "session", "sync"]),
     ("tui", &["domain", "service", "ratatui"]),
+    ("cli", &["domain", "service"]),
     ("sandbox", &["domain", "remote"]),
 ];
 

@@ -1,5 +1,7 @@
 //! What goes through the door: actions, queries, their answers, and events. Plain serialisable values: the
-//! same one can come from a key, a command line, a socket or a test. A password is never part of one.
+//! same one can come from a key, a command line, a socket or a test. A password is never part of one. An enum whose
+//! variants hold lists or numbers has its name and its content side by side: a list has no place for a name, and
+//! numbers do not survive the detour that JSON takes otherwise where it keeps them to the last digit.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +9,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ServiceError;
+pub use super::control::{InUse, Whois};
 pub use super::line::RunView;
 pub use super::outbox::*;
 use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, Value};
+pub use crate::store::Holder;
 
 /// Which front speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +37,7 @@ pub struct OpCtx {
 
 /// What can be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "action", rename_all = "snake_case")]
+#[serde(tag = "action", content = "of", rename_all = "snake_case")]
 pub enum Action {
     /// An edit, kept offline and sent when there is a line. `reason`: up to 200 characters. `seen`: the row's
     /// values, by column, on which the person decided; where it has others by now, nothing is changed.
@@ -87,7 +91,7 @@ pub enum Traffic {
 
 /// What an action came to. For an edit: it is on disk when this is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "done", rename_all = "snake_case")]
+#[serde(tag = "done", content = "of", rename_all = "snake_case")]
 pub enum Done {
     /// Saved on this machine; `summary` says what, in words. `edits` is 0 when all was already so.
     Saved {
@@ -121,7 +125,7 @@ pub enum Done {
 
 /// What can be asked. Answered from memory, at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "query", rename_all = "snake_case")]
+#[serde(tag = "query", content = "of", rename_all = "snake_case")]
 pub enum Query {
     List(ListQuery),
     Show {
@@ -156,7 +160,7 @@ pub enum Query {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "answer", rename_all = "snake_case")]
+#[serde(tag = "answer", content = "of", rename_all = "snake_case")]
 pub enum Answer {
     List(ListPage),
     Show(Option<Box<Detail>>),
@@ -310,7 +314,7 @@ pub struct Account {
 
 /// How the line to the server stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "link", rename_all = "snake_case")]
+#[serde(tag = "link", content = "of", rename_all = "snake_case")]
 pub enum Link {
     SignedOut,
     Connecting,
@@ -376,6 +380,17 @@ pub enum Event {
     Done {
         op: Uuid,
         result: Result<Done, ServiceError>,
+    },
+    /// The account is open in another console: `Service::take_over` or `Service::let_be` is the answer.
+    InUse(Box<InUse>),
+    /// What a takeover came to so far, in words.
+    TakingOver(String),
+    /// Another console has taken over: the session has ended here, and the front is to leave.
+    Moved {
+        to: Holder,
+        at: Stamp,
+        /// Edits that went along unsent.
+        waiting: usize,
     },
     /// Somebody signed in (`offline`: with what this machine has), or could not.
     SignedIn {

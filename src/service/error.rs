@@ -24,6 +24,10 @@ pub enum ErrorKind {
     Storage,
     /// Another process has this account open.
     Locked,
+    /// The session went on in another console.
+    Moved,
+    /// No console is open to ask.
+    NotOpen,
 }
 
 impl ErrorKind {
@@ -39,6 +43,8 @@ impl ErrorKind {
             Self::Server => 8,
             Self::Storage => 9,
             Self::Locked => 10,
+            Self::Moved => 11,
+            Self::NotOpen => 12,
         }
     }
 }

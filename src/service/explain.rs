@@ -3,7 +3,8 @@
 use super::{ErrorKind, ServiceError};
 use crate::remote::{self, Cause, RemoteError};
 use crate::session::SignInError;
-use crate::store::{Found, StoreError};
+use crate::session::socket::LineError;
+use crate::store::{Found, Holder, StoreError};
 
 pub(super) fn signed_out() -> ServiceError {
     ServiceError::new(ErrorKind::SignIn, "Nobody is signed in, so nothing was changed.")
@@ -61,12 +62,37 @@ pub(super) fn store(error: &StoreError) -> ServiceError {
         if matches!(error, StoreError::Locked { .. }) { ErrorKind::Locked } else { ErrorKind::Storage };
     let told = ServiceError::new(kind, sentence(&error.to_string()));
     match error {
-        StoreError::Locked { .. } => told.hint("Go on in that console, or close it and sign in here again."),
+        StoreError::Locked { .. } => told.hint(GO_ON_THERE),
         StoreError::Full { .. } => told.hint("Make room on that disk. What was saved before is safe."),
         StoreError::ReadOnly { .. } | StoreError::Unsafe { .. } | StoreError::Io { .. } => {
             told.hint("Mend that folder, or set FLYOS_HOME to one that is yours to write.")
         }
         _ => told.hint("Nothing was changed or deleted."),
+    }
+}
+
+const GO_ON_THERE: &str = "Go on in that console, or close it and sign in here again.";
+
+/// Another console has the account, and it is not known which, or it cannot be taken over.
+pub(super) fn in_use(holder: Option<&Holder>) -> ServiceError {
+    let place = holder.map(|holder| format!(" on {}", holder.place())).unwrap_or_default();
+    ServiceError::new(ErrorKind::Locked, format!("Another console{place} has this account open."))
+        .hint(GO_ON_THERE)
+}
+
+/// The line between two processes on this machine.
+pub(super) fn not_understood(error: &LineError) -> ServiceError {
+    let kind = match error {
+        LineError::Nobody => ErrorKind::NotOpen,
+        LineError::Silent | LineError::Ended | LineError::Io(_) => ErrorKind::Locked,
+        _ => ErrorKind::Usage,
+    };
+    let told = ServiceError::new(kind, sentence(&error.to_string()));
+    match error {
+        LineError::Version { .. } => {
+            told.hint("End that console and start it again, so that both are of one version.")
+        }
+        _ => told,
     }
 }
 
@@ -126,6 +152,7 @@ pub(super) fn sign_in(error: &SignInError) -> ServiceError {
     match error {
         SignInError::Remote(error) => remote(error),
         SignInError::Store(error) => store(error),
+        SignInError::InUse { holder, .. } => in_use(holder.as_deref()),
         SignInError::WrongPassword => ServiceError::new(
             ErrorKind::SignIn,
             "The password does not open what this machine has of that account, and the server cannot be asked.",

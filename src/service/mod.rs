@@ -7,10 +7,12 @@
 //! that a pull just changed counts at once.
 
 pub mod api;
+pub mod beside;
 mod bulk;
 mod cards;
 mod cells;
 pub mod config;
+mod control;
 mod detail;
 mod error;
 mod explain;
@@ -20,8 +22,10 @@ pub mod line;
 mod list;
 pub mod outbox;
 mod session;
+mod sign_in;
 mod standing;
 pub mod status;
+mod takeover;
 mod undo;
 mod words;
 
@@ -86,10 +90,27 @@ impl Service {
         self.inner.setup()
     }
 
-    /// Starts signing in; `Event::SignedIn` or `Event::SignInFailed` tells the end.
+    /// Starts signing in; `Event::SignedIn`, `Event::SignInFailed` or `Event::InUse` tells the end.
     pub fn sign_in(&self, ctx: &OpCtx, project: &str, email: &str, password: secrecy::SecretString) {
         tracing::info!(op = %ctx.op, project, "signing in");
         Inner::sign_in(&self.inner, project.to_owned(), email.trim().to_owned(), password);
+    }
+
+    /// After `Event::InUse`: the other console is to leave. `Event::TakingOver` tells each step, and the end is that
+    /// of a sign-in.
+    pub fn take_over(&self, ctx: &OpCtx) {
+        tracing::info!(op = %ctx.op, "taking over");
+        Inner::take_over(&self.inner);
+    }
+
+    /// After `Event::InUse`: the other console is left alone.
+    pub fn let_be(&self, _ctx: &OpCtx) {
+        self.inner.next_attempt();
+    }
+
+    /// Somebody is at the keys: others are told how long nobody was.
+    pub fn touched(&self) {
+        self.inner.touched();
     }
 
     /// Starts an action; `Event::Done` with `ctx.op` tells the end.

@@ -1,22 +1,24 @@
 //! Behind the door: the background runtime, the open session, and how the line stands.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
-use secrecy::SecretString;
 use tokio::sync::{mpsc, oneshot};
 
+use super::control::Control;
 use super::list::Lists;
 use super::standing::State;
+use super::takeover::Pending;
 use super::undo::Past;
 use super::{
     Config, Done, ErrorKind, Event, Folders, ProjectConfig, RunView, ServiceError, Setup, Traffic,
     TrainingHint, explain, line, read, write,
 };
-use crate::remote::{Client, Project, ProjectProblem};
-use crate::session::{self, Clock, Open};
-use crate::store::Desk;
+use crate::remote::{Project, ProjectProblem};
+use crate::session::{Clock, Open};
 use crate::store::replica::Replica;
+use crate::store::{Desk, Holder};
 use crate::sync::engine::{Line, Rhythm};
 use crate::sync::runner::{self, Ask, Mode, Told};
 use crate::vault::KdfParams;
@@ -51,6 +53,10 @@ pub(super) struct Inner {
     pub(super) state: RwLock<State>,
     /// What was done in this session, for undoing it. The desk's thread alone uses it.
     pub(super) past: Mutex<Past>,
+    /// The sign-in that found the account open elsewhere, until the person has decided.
+    pub(super) pending: Mutex<Option<Pending>>,
+    /// When a key was pressed last, in microseconds since 1970.
+    pub(super) last_key: AtomicI64,
     runtime: tokio::runtime::Handle,
     stop: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
 }
@@ -61,6 +67,7 @@ pub(super) struct Session {
     pub(super) email: String,
     open: Open,
     asks: mpsc::Sender<Ask>,
+    control: Option<Control>,
 }
 
 /// Questions to the runner that may wait.
@@ -94,6 +101,8 @@ impl Inner {
             session: RwLock::new(None),
             state: RwLock::new(state),
             past: Mutex::new(Past::default()),
+            pending: Mutex::new(None),
+            last_key: AtomicI64::new(0),
             runtime: handle,
             stop: Mutex::new(Some((stop, thread))),
         }))
@@ -174,64 +183,7 @@ impl Inner {
 
     // ---- the session ----
 
-    pub(super) fn sign_in(this: &Arc<Self>, project: String, email: String, password: SecretString) {
-        let attempt = write(&this.state, |state| {
-            state.attempt += 1;
-            state.attempt
-        });
-        let inner = Arc::clone(this);
-        this.runtime.spawn(async move {
-            inner.end_session();
-            let opened = inner.try_sign_in(&project, &email, &password).await;
-            if read(&inner.state, |state| state.attempt) != attempt {
-                return; // Somebody else tries by now.
-            }
-            match opened {
-                Ok(open) => Self::begin_session(&inner, project, open),
-                Err(error) => inner.emit(Event::SignInFailed(error)),
-            }
-        });
-    }
-
-    async fn try_sign_in(
-        &self,
-        project: &str,
-        email: &str,
-        password: &SecretString,
-    ) -> Result<Open, ServiceError> {
-        let config = read(&self.config, |config| config.projects.get(project).cloned());
-        let config = config.ok_or_else(|| {
-            ServiceError::new(ErrorKind::Configuration, format!("There is no project named {project}."))
-        })?;
-        if email.is_empty() {
-            return Err(ServiceError::new(ErrorKind::Usage, "An e-mail address is needed to sign in."));
-        }
-        let wrong = |problem: ProjectProblem| {
-            let place = if project == super::config::FROM_ENVIRONMENT {
-                "It comes from the environment: SUPABASE_URL and SUPABASE_PUBLISHABLE_KEY.".to_owned()
-            } else {
-                let path = Config::path(&self.settings.folders);
-                format!("The project {project} is described in {}.", path.display())
-            };
-            ServiceError::new(ErrorKind::Configuration, problem.to_string()).hint(place)
-        };
-        let project = Project::new(&config.url, &config.key).map_err(wrong)?;
-        let url = project.url().to_owned();
-        let client =
-            Client::new(project, env!("CARGO_PKG_VERSION")).map_err(|error| explain::remote(&error))?;
-        let request = session::Request {
-            data: &self.settings.folders.data,
-            client,
-            url: &url,
-            email,
-            password,
-            kdf: self.settings.kdf,
-            now: self.settings.clock.now(),
-        };
-        session::sign_in(request).await.map_err(|error| explain::sign_in(&error))
-    }
-
-    fn begin_session(this: &Arc<Self>, project: String, open: Open) {
+    pub(super) fn begin_session(this: &Arc<Self>, project: String, open: Open) {
         for damage in &open.found.damage {
             tracing::warn!(?damage, "the journal was damaged; what is sound was kept");
         }
@@ -252,7 +204,9 @@ impl Inner {
         write(&this.state, State::begin);
         this.lists.forget();
         let email = open.email.clone();
-        write(&this.session, |session| *session = Some(Session { project, email, open, asks }));
+        this.touched();
+        let control = Self::listen(this, open.folder.path(), Holder::here());
+        write(&this.session, |session| *session = Some(Session { project, email, open, asks, control }));
         this.runtime.spawn(runner::run(Arc::new(context), inbox));
         let over = this.lease_at_start();
         this.emit(Event::SignedIn { offline, trouble: found.or(over) });
@@ -261,8 +215,9 @@ impl Inner {
     }
 
     pub(super) fn sign_out(this: &Arc<Self>) {
-        write(&this.state, |state| state.attempt += 1);
-        let Some(session) = write(&this.session, Option::take) else { return };
+        this.next_attempt();
+        let Some(mut session) = write(&this.session, Option::take) else { return };
+        drop(session.control.take());
         let _ = session.asks.try_send(Ask::Stop);
         this.lists.forget();
         let inner = Arc::clone(this);
@@ -276,14 +231,16 @@ impl Inner {
         });
     }
 
-    fn end_session(&self) {
-        if let Some(session) = write(&self.session, Option::take) {
+    pub(super) fn end_session(&self) {
+        if let Some(mut session) = write(&self.session, Option::take) {
+            drop(session.control.take());
             let _ = session.asks.try_send(Ask::Stop);
             session.open.desk.close();
         }
     }
 
     pub(super) fn close(&self) {
+        self.next_attempt();
         self.end_session();
         let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some((stop, thread)) = stop {
@@ -292,6 +249,15 @@ impl Inner {
                 tracing::error!("the background runtime ended badly");
             }
         }
+    }
+
+    pub(super) const fn runtime(&self) -> &tokio::runtime::Handle {
+        &self.runtime
+    }
+
+    /// Somebody is at the keys.
+    pub(super) fn touched(&self) {
+        self.last_key.store(self.settings.clock.now().0, Ordering::Relaxed);
     }
 
     /// Does blocking work off the screen's thread.

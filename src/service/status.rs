@@ -94,6 +94,26 @@ pub fn span(since: Stamp, now: Stamp) -> String {
     }
 }
 
+/// `3 h ago`, `just now`.
+pub fn ago(since: Stamp, now: Stamp) -> String {
+    let minutes = (now.0 - since.0).max(0) / MINUTE_MICROS;
+    match minutes {
+        0 => "just now".to_owned(),
+        1..=59 => format!("{minutes} min ago"),
+        60..=1439 => format!("{} h ago", minutes / 60),
+        _ => format!("{} d ago", minutes / 1440),
+    }
+}
+
+/// How long nobody was at the keys: `idle 25 min`, `in use just now`.
+pub fn idle(last_key: Stamp, now: Stamp) -> String {
+    if now.0 - last_key.0 < MINUTE_MICROS {
+        "in use just now".to_owned()
+    } else {
+        format!("idle {}", span(last_key, now))
+    }
+}
+
 /// An age as lists show it: `now`, `3 min`, `2 h`, then a date: `12 Nov`, `12 Nov 25` of another year.
 pub fn age(at: Stamp, now: Stamp, zone: &jiff::tz::TimeZone) -> String {
     let minutes = (now.0 - at.0) / MINUTE_MICROS;
@@ -247,6 +267,15 @@ mod tests {
         ] {
             assert_eq!(age(at(then), now, &TimeZone::UTC), aged, "{then}");
             assert_eq!(span(at(then), now), spanned, "{then}");
+        }
+        for (then, told, unused) in [
+            ("2026-11-21T15:29:30Z", "just now", "in use just now"),
+            ("2026-11-21T15:05:00Z", "25 min ago", "idle 25 min"),
+            ("2026-11-21T12:10:00Z", "3 h ago", "idle 3 h 20 min"),
+            ("2026-11-18T12:10:00Z", "3 d ago", "idle 3 d 3 h"),
+            ("2026-11-21T15:31:00Z", "just now", "in use just now"),
+        ] {
+            assert_eq!((ago(at(then), now).as_str(), idle(at(then), now).as_str()), (told, unused), "{then}");
         }
         assert_eq!(thousands(1_234_567), "1,234,567");
         assert_eq!(thousands(999), "999");

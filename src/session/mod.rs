@@ -2,10 +2,16 @@
 //!
 //! An account this machine knows is opened by its own key first: the password unwraps it, no network is
 //! asked, and the server's word comes later, in the background. An account it does not know needs the
-//! server once. Either way the folder is locked for the life of the session, and a second console is told.
+//! server once. Either way the folder is locked for the life of the session.
+//!
+//! The password is looked at before the lock: whoever is told that another console has the account, where it
+//! runs, and may take over from it, has shown to be its owner. `socket` is how that console is spoken to,
+//! `takeover` how one that hangs is ended.
 
 pub mod clock;
 pub mod keeper;
+pub mod socket;
+pub mod takeover;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +24,7 @@ pub use keeper::Keeper;
 
 use crate::domain::Stamp;
 use crate::remote::{Client, RemoteError};
-use crate::store::{AccountFile, AccountFolder, AccountLock, Desk, Found, Store, StoreError, Tries};
+use crate::store::{AccountFile, AccountFolder, AccountLock, Desk, Found, Holder, Store, StoreError, Tries};
 use crate::vault::{self, DataKey, KdfParams, Sealer, VaultError};
 
 /// An account that is open here.
@@ -27,6 +33,7 @@ pub struct Open {
     pub email: String,
     pub uid: Uuid,
     pub device: Uuid,
+    pub folder: AccountFolder,
     pub desk: Arc<Desk>,
     pub keeper: Arc<Keeper>,
     pub found: Found,
@@ -41,6 +48,9 @@ pub enum SignInError {
     Remote(#[from] RemoteError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The password is right, and another console has the account open.
+    #[error("another console has the account open")]
+    InUse { folder: AccountFolder, holder: Option<Box<Holder>> },
     /// This machine knows the account under another password, and the server agrees with neither or cannot
     /// be asked.
     #[error("the password does not open what this machine has")]
@@ -87,7 +97,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 async fn unlock(request: Request<'_>, folder: AccountFolder) -> Result<Open, SignInError> {
     let (password, now) = (request.password.clone(), request.now);
     let opened = blocking(move || open_known(folder, &password, now)).await?;
-    let (desk, found, uid, device, refresh) = match opened {
+    let (folder, desk, found, uid, device, refresh) = match opened {
         Err(SignInError::WrongPassword) => {
             // Wrong here: either mistyped, or changed on the server meanwhile. Only the server can tell.
             return Err(match request.client.sign_in(request.email, request.password).await {
@@ -110,6 +120,7 @@ async fn unlock(request: Request<'_>, folder: AccountFolder) -> Result<Open, Sig
         email: request.email.to_owned(),
         uid,
         device,
+        folder,
         desk,
         keeper: Arc::new(keeper),
         found,
@@ -117,16 +128,31 @@ async fn unlock(request: Request<'_>, folder: AccountFolder) -> Result<Open, Sig
     })
 }
 
-type Known = (Arc<Desk>, Found, Uuid, Uuid, Option<SecretString>);
+type Known = (AccountFolder, Arc<Desk>, Found, Uuid, Uuid, Option<SecretString>);
 
 fn open_known(folder: AccountFolder, password: &SecretString, now: Stamp) -> Result<Known, SignInError> {
-    let lock = folder.lock()?;
-    let mut account =
-        folder.read()?.ok_or_else(|| StoreError::Corrupt { what: "account.toml is gone".to_owned() })?;
+    let (account, key) = prove(&folder, password, now)?;
+    let lock = lock(&folder)?;
+    open_store(folder, lock, &key, &account)
+}
+
+/// Whether it is the account's owner; wrong passwords are counted. Without the lock: where another console has it, both
+/// may write the file at the same moment, and what gets lost then is a count, or a refresh token for which the
+/// password stands in.
+fn prove(
+    folder: &AccountFolder,
+    password: &SecretString,
+    now: Stamp,
+) -> Result<(AccountFile, DataKey), SignInError> {
+    let read =
+        || folder.read()?.ok_or_else(|| StoreError::Corrupt { what: "account.toml is gone".to_owned() });
+    let account = read()?;
     if let Some(wait_s) = account.tries.wait_s(now) {
         return Err(SignInError::TooManyTries { wait_s });
     }
     let key = unwrap(&account, password);
+    // Read again: the derivation of the key took its time.
+    let mut account = read()?;
     let before = account.tries.clone();
     match &key {
         Ok(_) => account.tries = Tries::default(),
@@ -139,8 +165,14 @@ fn open_known(folder: AccountFolder, password: &SecretString, now: Stamp) -> Res
         // A full disk is no reason to keep out who has the right password.
         tracing::warn!(%error, "the count of wrong passwords could not be written");
     }
-    let key = key?;
-    open_store(folder, lock, &key, &account)
+    Ok((account, key?))
+}
+
+fn lock(folder: &AccountFolder) -> Result<AccountLock, SignInError> {
+    folder.lock().map_err(|error| match error {
+        StoreError::Locked { holder } => SignInError::InUse { folder: folder.clone(), holder },
+        other => other.into(),
+    })
 }
 
 fn unwrap(account: &AccountFile, password: &SecretString) -> Result<DataKey, SignInError> {
@@ -159,14 +191,14 @@ fn open_store(
     account: &AccountFile,
 ) -> Result<Known, SignInError> {
     let sealer = Sealer::new(key, folder.account().into_bytes());
-    let (store, found) = Store::open(folder, lock, &sealer)?;
+    let (store, found) = Store::open(folder.clone(), lock, &sealer)?;
     let refresh = store.stored_session();
     let desk = Desk::start(store).map_err(|source| StoreError::Io {
         doing: "starting the thread of",
         path: "the store".into(),
         source,
     })?;
-    Ok((Arc::new(desk), found, account.user_id, account.device, refresh))
+    Ok((folder, Arc::new(desk), found, account.user_id, account.device, refresh))
 }
 
 async fn first_time(request: Request<'_>) -> Result<Open, SignInError> {
@@ -174,11 +206,11 @@ async fn first_time(request: Request<'_>) -> Result<Open, SignInError> {
     let (data, url, email) = (request.data.to_owned(), request.url.to_owned(), request.email.to_owned());
     let (password, kdf, user) = (request.password.clone(), request.kdf, reply.user.id);
     let made = blocking(move || make(&data, (&url, &email, user), &password, kdf)).await??;
-    let (desk, found, uid, device, _) = made;
+    let (folder, desk, found, uid, device, _) = made;
     let keeper = Keeper::signed_in(request.client, Arc::clone(&desk), &reply);
     keeper.keep(&reply).await;
     let email = request.email.to_owned();
-    Ok(Open { email, uid, device, desk, keeper: Arc::new(keeper), found, offline: false })
+    Ok(Open { email, uid, device, folder, desk, keeper: Arc::new(keeper), found, offline: false })
 }
 
 /// One folder per project and sign-in account: a cloned project has the same accounts, and its edits must
@@ -198,7 +230,13 @@ fn make(
     kdf: KdfParams,
 ) -> Result<Known, SignInError> {
     let folder = AccountFolder::create_or_open(data, account_id(url, user))?;
-    let lock = folder.lock()?;
+    // The server has taken the password; whether it opens what is here is seen before anybody has to leave.
+    if let Some(account) = folder.read()?
+        && !folder.is_free()
+    {
+        unwrap(&account, password).map_err(|_| SignInError::PasswordChanged)?;
+    }
+    let lock = lock(&folder)?;
     let (account, key) = if let Some(mut account) = folder.read()? {
         let key = unwrap(&account, password).map_err(|_| SignInError::PasswordChanged)?;
         account.readdress(url, email);

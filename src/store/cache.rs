@@ -307,7 +307,7 @@ fn sled_error(dir: &Path, error: sled::Error) -> StoreError {
     match error {
         // Its lock has no kind of its own. Ours comes first, so this is seen only when that was left out.
         sled::Error::Io(error) if error.to_string().contains("could not acquire lock") => {
-            StoreError::Locked { pid: None, since: None }
+            StoreError::Locked { holder: None }
         }
         // These come of reading what is not what was written.
         sled::Error::Io(error) if damaged(&error) => {

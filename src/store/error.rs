@@ -6,14 +6,15 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::holder::Holder;
 use crate::vault::VaultError;
 
 /// Why the store could not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Another process has the account open. `pid` and `since` are what it wrote down, as a hint.
-    #[error("this account is in use by another console{}", holder(*pid, since.as_deref()))]
-    Locked { pid: Option<u32>, since: Option<String> },
+    /// Another process has the account open. `holder` is what it wrote down, as a hint.
+    #[error("this account is in use by another console{}", told(holder.as_deref()))]
+    Locked { holder: Option<Box<Holder>> },
     #[error("the disk has no room left for {}; nothing of this was saved", path.display())]
     Full { path: PathBuf },
     #[error("{} cannot be written to; nothing of this was saved", path.display())]
@@ -38,12 +39,10 @@ pub enum StoreError {
     Io { doing: &'static str, path: PathBuf, source: io::Error },
 }
 
-fn holder(pid: Option<u32>, since: Option<&str>) -> String {
-    match (pid, since) {
-        (Some(pid), Some(since)) => format!(" (process {pid}, since {since})"),
-        (Some(pid), None) => format!(" (process {pid})"),
-        _ => String::new(),
-    }
+fn told(holder: Option<&Holder>) -> String {
+    holder.map_or_else(String::new, |holder| {
+        format!(" (process {}: {}, since {})", holder.pid, holder.place(), holder.since.text())
+    })
 }
 
 /// The errors of a disk, a quota, or a size limit that is used up (Linux and macOS agree on 27 and 28).
@@ -103,7 +102,7 @@ mod tests {
             told("writing", 28).to_string(),
             "the disk has no room left for /data/journal; nothing of this was saved"
         );
-        let locked = StoreError::Locked { pid: Some(7), since: None };
-        assert_eq!(locked.to_string(), "this account is in use by another console (process 7)");
+        let locked = StoreError::Locked { holder: None };
+        assert_eq!(locked.to_string(), "this account is in use by another console");
     }
 }

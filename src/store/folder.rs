@@ -18,8 +18,8 @@ use zeroize::Zeroizing;
 
 use super::disk::{self, DIR_MODE, FILE_MODE};
 use super::error::{READING, StoreError};
+use super::holder::Holder;
 use super::tries::Tries;
-use crate::domain::Stamp;
 use crate::vault::{Purpose, Sealer, Wrap, random, text};
 
 /// The format of `account.toml`.
@@ -27,7 +27,7 @@ const VERSION: u32 = 1;
 /// `account.toml` is some 1 KiB; a larger file is not ours.
 const ACCOUNT_BYTES_MAX: u64 = 64 << 10;
 /// Bytes of the lock file that are read for its hint.
-const LOCK_BYTES_MAX: u64 = 256;
+const LOCK_BYTES_MAX: u64 = 1024;
 /// What a sealed refresh token is bound to, besides the account.
 const SESSION_AAD: &[u8] = b"refresh token";
 
@@ -92,28 +92,31 @@ impl AccountFolder {
         Ok(folder)
     }
 
-    /// The folder of whom `email` names at the project `url`, if this machine has one. Folders whose file
-    /// cannot be read are passed over: they cannot be this one's to open either.
-    pub fn find(root: &Path, url: &str, email: &str) -> Result<Option<Self>, StoreError> {
+    /// The accounts that this machine has, as they lie there: nothing is made, mended or locked.
+    pub fn all(root: &Path) -> Result<Vec<Self>, StoreError> {
         let accounts = root.join("accounts");
         let entries = match fs::read_dir(&accounts) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(StoreError::from_io(READING, &accounts, error)),
         };
+        let mut found = Vec::new();
         for entry in entries {
-            let entry = entry.map_err(StoreError::io(READING, &accounts))?;
-            let Some(account) = entry.file_name().to_str().and_then(|name| Uuid::try_parse(name).ok()) else {
-                continue;
-            };
-            let folder = Self { path: accounts.join(account.to_string()), account };
-            if let Ok(Some(file)) = folder.read()
-                && file.is_for(url, email)
-            {
-                return Self::create_or_open(root, account).map(Some);
+            let name = entry.map_err(StoreError::io(READING, &accounts))?.file_name();
+            if let Some(account) = name.to_str().and_then(|name| Uuid::try_parse(name).ok()) {
+                found.push(Self { path: accounts.join(account.to_string()), account });
             }
         }
-        Ok(None)
+        Ok(found)
+    }
+
+    /// The folder of whom `email` names at the project `url`, if this machine has one. Folders whose file
+    /// cannot be read are passed over: they cannot be this one's to open either.
+    pub fn find(root: &Path, url: &str, email: &str) -> Result<Option<Self>, StoreError> {
+        let is_theirs =
+            |folder: &Self| folder.read().ok().flatten().is_some_and(|file| file.is_for(url, email));
+        let found = Self::all(root)?.into_iter().find(is_theirs);
+        found.map(|folder| Self::create_or_open(root, folder.account)).transpose()
     }
 
     /// The sign-in's uuid.
@@ -143,7 +146,7 @@ impl AccountFolder {
 
     /// Our own files, as an older version or a copy may have left them.
     fn close_files(&self) -> Result<(), StoreError> {
-        for path in [self.account_path(), self.path.join("lock")] {
+        for path in [self.account_path(), self.lock_path()] {
             match fs::symlink_metadata(&path) {
                 Ok(found) if found.is_file() => disk::set_mode(&path, found.mode(), FILE_MODE)?,
                 Ok(_) => return Err(StoreError::Unsafe { path, why: "it is not a plain file".to_owned() }),
@@ -153,23 +156,40 @@ impl AccountFolder {
         Ok(())
     }
 
-    /// Takes the lock, or says who has it. Before anything else in the folder is touched.
+    pub fn lock_path(&self) -> PathBuf {
+        self.path.join("lock")
+    }
+
+    /// Takes the lock, or says who has it. Before anything else in the folder is changed.
     pub fn lock(&self) -> Result<AccountLock, StoreError> {
-        let path = self.path.join("lock");
-        let opened = disk::options().read(true).write(true).create(true).truncate(false).open(&path);
-        let mut file = opened.map_err(StoreError::io("opening", &path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(holder(&file)),
-            Err(TryLockError::Error(error)) => return Err(StoreError::from_io("locking", &path, error)),
-        }
-        let now = Stamp(jiff::Timestamp::now().as_microsecond());
-        let text = format!("{}\n{}\n", std::process::id(), now.text());
+        let mut file = self.hold()?;
+        let text = serde_json::to_string(&Holder::here()).unwrap_or_default();
         // A hint for people: that it cannot be written (a full disk) is no reason not to hold the lock.
         let hint =
             file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes()));
         drop(hint);
         Ok(AccountLock { _file: file })
+    }
+
+    /// Could the lock be had now?
+    pub fn is_free(&self) -> bool {
+        self.hold().is_ok()
+    }
+
+    fn hold(&self) -> Result<File, StoreError> {
+        let path = self.lock_path();
+        let opened = disk::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = opened.map_err(StoreError::io("opening", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Locked { holder: holder(&file) }),
+            Err(TryLockError::Error(error)) => Err(StoreError::from_io("locking", &path, error)),
+        }
+    }
+
+    /// Who had the lock last, as they wrote it down.
+    pub fn holder(&self) -> Option<Holder> {
+        holder(&disk::options().read(true).open(self.lock_path()).ok()?).map(|holder| *holder)
     }
 
     /// Reads `account.toml`; `None` where there is none yet.
@@ -201,14 +221,11 @@ fn prepare_root(root: &Path) -> Result<(), StoreError> {
 }
 
 /// What the holder of the lock wrote into it.
-fn holder(file: &File) -> StoreError {
+fn holder(file: &File) -> Option<Box<Holder>> {
     let mut text = String::new();
     // Without its hint the answer is still that it is locked.
-    drop(file.take(LOCK_BYTES_MAX).read_to_string(&mut text));
-    let mut lines = text.lines();
-    let pid = lines.next().and_then(|line| line.parse().ok());
-    let since = lines.next().and_then(Stamp::parse).map(Stamp::text);
-    StoreError::Locked { pid, since }
+    file.take(LOCK_BYTES_MAX).read_to_string(&mut text).ok()?;
+    Holder::parse(&text).map(Box::new)
 }
 
 /// A tag for (project, address) that needs the salt to be tried.

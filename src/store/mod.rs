@@ -4,7 +4,7 @@
 //! * `cache`: what the server said, in sled, rebuildable at any time;
 //! * `replica`: both in memory, as one view; all reading goes through it;
 //! * `books`: the three in step; `local`: on disk, for one account; `desk`: the thread that owns them;
-//! * `folder`: where it lies, who may read it, and that one process has it.
+//! * `folder`: where it lies, who may read it, and that one process has it; `holder`: which one.
 //!
 //! Journal and cache are sealed. All of it but the replica blocks: one thread owns it, never a task of the
 //! runtime. The store judges nothing: what may be edited is for the service, what is sent is for sync.
@@ -17,6 +17,7 @@ pub mod entry;
 pub mod error;
 pub mod folder;
 mod frame;
+pub mod holder;
 pub mod journal;
 pub mod local;
 pub mod replica;
@@ -29,6 +30,7 @@ pub use desk::Desk;
 pub use entry::{Edit, Entry, Seen};
 pub use error::StoreError;
 pub use folder::{AccountFile, AccountFolder, AccountLock, private_umask};
+pub use holder::Holder;
 pub use journal::{Damage, Journal, Opened};
 pub use local::{Found, Store};
 pub use replica::Replica;

@@ -332,9 +332,7 @@ impl App {
         };
         let size = self.size;
         match (self.popups.last_mut(), act) {
-            (Some(_), Act::Leave) => {
-                self.popups.pop();
-            }
+            (Some(_), Act::Leave) => return self.put_away(),
             (Some(popup), Act::Accept | Act::Save) if popup.saving().is_some() => {}
             (Some(Popup::Form(_)), Act::Accept | Act::Save) => return self.form_accept(act == Act::Save),
             (Some(Popup::Picker(_)), Act::Accept) => return self.picker_accept(),
@@ -450,13 +448,14 @@ impl App {
         let Some(Popup::Confirm(confirm)) = self.popups.last() else { return Vec::new() };
         if !confirm.is_yes() {
             // With a name to type, Enter before it is typed does nothing; else it was the answer "no".
-            if confirm.typed.is_none() {
-                self.popups.pop();
-            }
-            return Vec::new();
+            return if confirm.typed.is_none() { self.put_away() } else { Vec::new() };
         }
         let action = match confirm.goal.clone() {
             confirm::Goal::Quit => return vec![Effect::Quit],
+            confirm::Goal::TakeOver => {
+                self.popups.pop();
+                return vec![Effect::TakeOver(true)];
+            }
             confirm::Goal::SignOut => Action::SignOut,
             confirm::Goal::LoadInitial => Action::LoadInitial,
             confirm::Goal::Delete(key) => {

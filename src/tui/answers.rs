@@ -6,8 +6,8 @@ use super::screens::list::Next;
 use super::texts;
 use crate::domain::{Key, Kind};
 use crate::service::{
-    Action, Answer, Choice, Detail, Done, ErrorKind, Event, Link, ListPage, Query, ServiceError, Status,
-    VerbState,
+    Action, Answer, Choice, Detail, Done, ErrorKind, Event, InUse, Link, ListPage, Query, ServiceError,
+    Status, VerbState,
 };
 
 impl App {
@@ -19,18 +19,25 @@ impl App {
                 Vec::new()
             }
             Event::Status => vec![Effect::Ask(Why::Status, Query::Status)],
-            // Told as `Msg::Done`, under the number the screen gave it.
-            Event::Done { .. } => Vec::new(),
+            // Told as `Msg::Done`, under the number the screen gave it; and the loop ends when the session moves.
+            Event::Done { .. } | Event::Moved { .. } => Vec::new(),
             Event::SignedIn { offline, trouble } => {
+                let taken = !self.sign_in.steps.is_empty();
                 self.sign_in.settle();
                 self.signed_in = true;
                 let told = trouble.map(|trouble| Popup::Message(Message::new("Found on opening", trouble)));
                 self.popups.extend(told);
-                self.toast = Some(texts::signed_in(offline).to_owned());
+                let words = if taken { texts::TAKEN_OVER } else { texts::signed_in(offline) };
+                self.toast = Some(words.to_owned());
                 self.refresh()
             }
             Event::SignInFailed(error) => {
                 self.sign_in.failed(error);
+                Vec::new()
+            }
+            Event::InUse(other) => self.ask_to_take_over(&other),
+            Event::TakingOver(step) => {
+                self.sign_in.steps.push(step);
                 Vec::new()
             }
             Event::SignedOut { why } => {
@@ -38,6 +45,30 @@ impl App {
                 self.sign_in.notice = why;
                 vec![Effect::Setup, Effect::Ask(Why::Status, Query::Status)]
             }
+        }
+    }
+
+    /// The account is open in another console: the answer that stands is no.
+    fn ask_to_take_over(&mut self, other: &InUse) -> Effects {
+        // Who stopped waiting for the sign-in is not asked.
+        if self.sign_in.waiting.is_none() {
+            return vec![Effect::TakeOver(false)];
+        }
+        let (title, goal) = (texts::IN_USE.to_owned(), confirm::Goal::TakeOver);
+        let confirm = Confirm::new(title, other.lines(self.now), ["Leave it", "Take over"], goal);
+        self.popups.push(Popup::Confirm(confirm));
+        Vec::new()
+    }
+
+    /// Takes the topmost popup away, unanswered or answered with no.
+    pub(super) fn put_away(&mut self) -> Effects {
+        match self.popups.pop() {
+            Some(Popup::Confirm(confirm)) if confirm.goal == confirm::Goal::TakeOver => {
+                self.sign_in.settle();
+                self.sign_in.notice = Some(texts::LEFT_ALONE.to_owned());
+                vec![Effect::TakeOver(false)]
+            }
+            _ => Vec::new(),
         }
     }
 

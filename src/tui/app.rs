@@ -86,6 +86,8 @@ pub enum Effect {
         email: String,
         password: SecretString,
     },
+    /// Takes over from the console that has the account open, or leaves it alone.
+    TakeOver(bool),
     Submit(u64, Action),
     Suspend,
     Quit,

@@ -39,6 +39,8 @@ impl Runner {
             Effect::SignIn { project, email, password } => {
                 self.service.sign_in(&ctx, &project, &email, password);
             }
+            Effect::TakeOver(true) => self.service.take_over(&ctx),
+            Effect::TakeOver(false) => self.service.let_be(&ctx),
             Effect::Submit(submission, action) => {
                 self.submissions.insert(ctx.op, submission);
                 self.service.submit(&ctx, action);
@@ -47,6 +49,11 @@ impl Runner {
             Effect::Quit => return Err(Request::Quit),
         }
         Ok(None)
+    }
+
+    /// Somebody is at the keys.
+    pub fn touched(&self) {
+        self.service.touched();
     }
 
     /// An event as a message: the end of an action goes by the number the screen gave it. What other fronts

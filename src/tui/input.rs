@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::Happening;
 use super::decode::Decoder;
-use super::signals::{Shutdown, leave_process};
+use super::signals::{DEATH_BY_SIGNAL, Shutdown, leave_process};
 
 /// How long a sequence may be interrupted on its way, on a slow line, before a lone escape is the Esc key.
 const SEQUENCE_GAP: Timespec = Timespec { tv_sec: 0, tv_nsec: 30_000_000 };
@@ -20,7 +20,7 @@ const READ_BYTES: usize = 4096;
 pub fn watch(tty: OwnedFd, out: Sender<Happening>, shutdown: Shutdown) -> io::Result<()> {
     std::thread::Builder::new().name("keyboard".to_owned()).spawn(move || {
         if let End::TerminalGone = read_all(&tty, &out) {
-            leave_process(signal_hook::consts::SIGHUP, &shutdown);
+            leave_process(DEATH_BY_SIGNAL + signal_hook::consts::SIGHUP, None, &shutdown);
         }
     })?;
     Ok(())

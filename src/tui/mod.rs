@@ -39,7 +39,8 @@ use std::time::{Duration, Instant};
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
 
-use crate::service::{Event, Service};
+use crate::domain::Stamp;
+use crate::service::{ErrorKind, Event, Holder, Service, status};
 use app::{App, Effect, Msg};
 use backend::Frugal;
 use decode::Input;
@@ -83,12 +84,13 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// How many happenings are taken in before a frame, so that a flood cannot keep the screen from changing.
 const BATCH_MAX: usize = 1024;
 
-/// Shows the console until somebody leaves it. The terminal is given back whatever happens.
-pub fn run(service: Service, options: Options) -> Result<(), TuiError> {
+/// Shows the console until somebody leaves it, or another console takes over: then this tells where the session
+/// went. The terminal is given back whatever happens.
+pub fn run(service: Service, options: Options) -> Result<Option<String>, TuiError> {
     let tty = Tty::find().map_err(TuiError::NoTerminal)?;
     let (sender, receiver) = mpsc::channel();
     let shutdown: signals::Shutdown = Arc::from(options.shutdown);
-    let pending = subscribe(&service, sender.clone());
+    let pending = subscribe(&service, sender.clone(), Arc::clone(&shutdown));
     signals::watch(sender.clone(), Arc::clone(&shutdown))?;
     terminal::hook_panics();
     tty.enter()?;
@@ -106,6 +108,7 @@ pub fn run(service: Service, options: Options) -> Result<(), TuiError> {
         terminal: Terminal::new(backend)?,
         tty,
         pending,
+        moved: None,
         dirty: true,
         urgent: true,
         stale: false,
@@ -114,10 +117,14 @@ pub fn run(service: Service, options: Options) -> Result<(), TuiError> {
     screen.start()?;
     let end = screen.go_on(&receiver);
     screen.tty.leave();
-    if let Some(line) = texts::waiting(screen.app.status.waiting) {
+    let moved = screen.moved.take();
+    if moved.is_none()
+        && let Some(line) = texts::waiting(screen.app.status.waiting)
+    {
         screen.tty.say(&line);
     }
-    end
+    // A loop that failed because the line is gone has still moved.
+    if moved.is_some() { Ok(moved) } else { end.map(|()| None) }
 }
 
 /// Which events are on their way to the loop already: a second of them would tell nothing.
@@ -129,13 +136,18 @@ struct Pending {
 
 /// Sends events into the loop. Data and status are sent once until they are taken, so that the channel holds
 /// no more than there are keys pressed and actions started.
-fn subscribe(service: &Service, sender: Sender<Happening>) -> Arc<Pending> {
+fn subscribe(service: &Service, sender: Sender<Happening>, shutdown: signals::Shutdown) -> Arc<Pending> {
     let pending = Arc::new(Pending::default());
     let flags = Arc::clone(&pending);
     service.subscribe(move |event| {
         let told = match &event {
             Event::Data => flags.data.swap(true, Ordering::SeqCst),
             Event::Status => flags.status.swap(true, Ordering::SeqCst),
+            Event::Moved { to, at, waiting } => {
+                let words = moved(to, *at, *waiting);
+                signals::leave_soon(ErrorKind::Moved.exit_code(), words, Arc::clone(&shutdown));
+                false
+            }
             _ => false,
         };
         if !told {
@@ -146,6 +158,10 @@ fn subscribe(service: &Service, sender: Sender<Happening>) -> Arc<Pending> {
     pending
 }
 
+fn moved(to: &Holder, at: Stamp, waiting: usize) -> String {
+    texts::moved(&status::at_text(at, at, &TimeZone::system()), &to.place(), waiting)
+}
+
 /// The loop's own things.
 struct Screen {
     app: App,
@@ -154,6 +170,8 @@ struct Screen {
     terminal: Terminal<Frugal<File>>,
     tty: Tty,
     pending: Arc<Pending>,
+    /// Where the session went.
+    moved: Option<String>,
     /// Something happened since the last frame; `urgent`: by a person; `stale`: rows changed. What is shown
     /// is asked for again once a frame, however often rows change.
     dirty: bool,
@@ -215,6 +233,7 @@ impl Screen {
         match happening {
             Happening::Input(input) => {
                 self.urgent = true;
+                self.runner.touched();
                 return self.tell(Msg::Input(input));
             }
             Happening::Service(event) => {
@@ -224,6 +243,10 @@ impl Screen {
                         return Ok(false);
                     }
                     Event::Status => self.pending.status.store(false, Ordering::SeqCst),
+                    Event::Moved { to, at, waiting } => {
+                        self.moved = Some(moved(to, *at, *waiting));
+                        return Ok(true);
+                    }
                     _ => self.urgent = true,
                 }
                 self.tell(Msg::Time(self.clock.now()))?;

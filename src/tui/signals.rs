@@ -18,7 +18,20 @@ pub type Shutdown = Arc<dyn Fn() + Send + Sync>;
 /// How long the store may take to shut: saved edits are on disk already, so nothing is lost beyond it.
 const SHUTDOWN_TIME_MAX: Duration = Duration::from_millis(350);
 /// Shells tell a death by signal as 128 and its number.
-const DEATH_BY_SIGNAL: i32 = 128;
+pub const DEATH_BY_SIGNAL: i32 = 128;
+/// How long the loop may take to leave when the session has moved; a line that is gone may keep it for ever.
+const LEAVE_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// The session has moved to another console: whatever the loop does, the process ends soon, with that code.
+pub fn leave_soon(code: u8, words: String, shutdown: Shutdown) {
+    let watchdog = move || {
+        std::thread::sleep(LEAVE_TIME_MAX);
+        leave_process(code.into(), Some(&words), &shutdown);
+    };
+    if let Err(error) = std::thread::Builder::new().name("leave".to_owned()).spawn(watchdog) {
+        tracing::warn!(%error, "nobody watches that the console leaves");
+    }
+}
 
 /// Starts to watch.
 pub fn watch(out: Sender<Happening>, shutdown: Shutdown) -> io::Result<()> {
@@ -29,7 +42,7 @@ pub fn watch(out: Sender<Happening>, shutdown: Shutdown) -> io::Result<()> {
                 SIGTSTP => out.send(Happening::Suspend),
                 SIGCONT => out.send(Happening::Continued),
                 SIGWINCH => out.send(Happening::Resized),
-                _ => leave_process(signal, &shutdown),
+                _ => leave_process(DEATH_BY_SIGNAL + signal, None, &shutdown),
             };
             // A loop that is gone takes nothing any more; the requests to end are still to be answered.
             told.ok();
@@ -38,9 +51,9 @@ pub fn watch(out: Sender<Happening>, shutdown: Shutdown) -> io::Result<()> {
     Ok(())
 }
 
-/// Ends the process as if by that signal.
-pub fn leave_process(signal: i32, shutdown: &Shutdown) -> ! {
-    terminal::leave_at_once();
+/// Ends the process with that code, whatever else it does, and with a last line where there is one to say.
+pub fn leave_process(code: i32, words: Option<&str>, shutdown: &Shutdown) -> ! {
+    terminal::leave_at_once(words);
     let (done, wait) = mpsc::channel();
     let shutdown = Arc::clone(shutdown);
     let started = std::thread::Builder::new().name("shutdown".to_owned()).spawn(move || {
@@ -51,5 +64,5 @@ pub fn leave_process(signal: i32, shutdown: &Shutdown) -> ! {
         let _ = wait.recv_timeout(SHUTDOWN_TIME_MAX);
     }
     // Not the ordinary exit: handlers at exit could wait for the line that is gone.
-    signal_hook::low_level::exit(DEATH_BY_SIGNAL + signal)
+    signal_hook::low_level::exit(code)
 }

@@ -18,6 +18,9 @@ pub const TEARDOWN: &[u8] = b"\x1b[?2026l\x1b[m\x1b[?2004l\x1b[?25h\x1b[?1049l";
 
 /// Is the terminal ours? Whoever sets this to false gives it back.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+/// Was it given back for good? Then nobody takes it again: a suspended console that is told to end is woken for it,
+/// and must not come back first.
+static LEFT: AtomicBool = AtomicBool::new(false);
 /// The line settings as they were.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
@@ -48,6 +51,9 @@ impl Tty {
 
     /// Takes the terminal; also after it was given back for a while.
     pub fn enter(&self) -> io::Result<()> {
+        if LEFT.load(Ordering::SeqCst) {
+            return Ok(());
+        }
         let before = tcgetattr(&self.input)?;
         let mut raw = before.clone();
         raw.make_raw();
@@ -57,7 +63,13 @@ impl Tty {
             *kept = Some(before);
         }
         tcsetattr(&self.input, OptionalActions::Now, &raw)?;
-        (&self.output).write_all(SETUP)
+        (&self.output).write_all(SETUP)?;
+        if LEFT.load(Ordering::SeqCst) {
+            // It was given back meanwhile, perhaps before these last bytes.
+            TAKEN.store(true, Ordering::SeqCst);
+            self.leave();
+        }
+        Ok(())
     }
 
     /// Gives the terminal back.
@@ -103,8 +115,9 @@ pub fn is_taken() -> bool {
 }
 
 /// Gives the terminal back from any thread, without ever waiting: for signals and panics. Opened anew so
-/// that not to wait is said of this one opening and not of the shell's.
-pub fn leave_at_once() {
+/// that not to wait is said of this one opening and not of the shell's. `words`: a line for the shell's screen.
+pub fn leave_at_once(words: Option<&str>) {
+    LEFT.store(true, Ordering::SeqCst);
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return;
     }
@@ -112,6 +125,9 @@ pub fn leave_at_once() {
     if let Ok(tty) = rustix::fs::open("/dev/tty", flags, rustix::fs::Mode::empty()) {
         let _ = rustix::io::write(&tty, TEARDOWN);
         restore_settings(&tty);
+        if let Some(words) = words {
+            let _ = rustix::io::write(&tty, format!("{words}\n").as_bytes());
+        }
     }
 }
 
@@ -124,7 +140,7 @@ pub fn hook_panics() {
         if !is_taken() {
             previous(info);
         } else if std::thread::current().id() == screen {
-            leave_at_once();
+            leave_at_once(None);
             previous(info);
         } else {
             tracing::error!("a background thread panicked: {info}");

@@ -428,13 +428,15 @@ pub struct Bench {
     pub fake: Fake,
     pub left: bool,
     pub signed_in_as: Vec<(String, String)>,
+    /// The answers to whether to take over.
+    pub taken_over: Vec<bool>,
 }
 
 impl Bench {
     pub fn new(width: u16, height: u16, theme: Theme, fake: Fake) -> Self {
         let ids = Box::new(|| Uuid::from_u128(0x9999));
         let app = App::new(theme, TimeZone::UTC, fake.status.clone(), ids);
-        let mut bench = Self { app, fake, left: false, signed_in_as: Vec::new() };
+        let mut bench = Self { app, fake, left: false, signed_in_as: Vec::new(), taken_over: Vec::new() };
         bench.tell(Msg::Time(NOW));
         bench.tell(Msg::Resized(width, height));
         bench.tell(Msg::Setup(bench.fake.setup.clone()));
@@ -500,6 +502,10 @@ impl Bench {
                     (None, Action::TrainingLine { up }) => Ok(Done::Line { up }),
                 };
                 Some(Msg::Done(submission, result))
+            }
+            Effect::TakeOver(yes) => {
+                self.taken_over.push(yes);
+                None
             }
             Effect::Suspend => None,
             Effect::Quit => {

@@ -19,6 +19,20 @@ pub const LINE_UP: &str = "The line is back.";
 pub const LINE_DOWN: &str = "The line is gone. Work on: edits are kept and sent when it is back.";
 pub const STOPPED_WAITING: &str = "No longer waiting. If the answer comes all the same, you are signed in.";
 
+pub const IN_USE: &str = "This account is open already";
+pub const LEFT_ALONE: &str = "The other console was left alone.";
+pub const TAKEN_OVER: &str = "Taken over. The bottom line says what waits to be sent.";
+
+/// Where the session went, and what of the edits that wait; the last words of a console that was taken over from.
+pub fn moved(time: &str, place: &str, edits: usize) -> String {
+    let along = match edits {
+        0 => "Everything that was saved here is there.".to_owned(),
+        1 => "1 edit waits; it is saved and went along.".to_owned(),
+        _ => format!("{edits} edits wait; they are saved and went along."),
+    };
+    format!("At {time} the console on {place} took this session over. {along}")
+}
+
 pub fn signing_in(email: &str) -> String {
     format!("Signing in {email} … Esc stops waiting.")
 }

@@ -64,6 +64,7 @@ impl Person {
             match self.events.recv_timeout(PATIENCE).context("no end of the sign-in")? {
                 Event::SignedIn { .. } => return Ok(begun.elapsed()),
                 Event::SignInFailed(error) => bail!("the sign-in failed: {}", error.message),
+                Event::InUse(other) => bail!("the sign-in failed: {}", other.refusal().message),
                 _ => {}
             }
         }

@@ -69,6 +69,7 @@ impl Person {
             match self.events.recv_timeout(PATIENCE).expect("an end of the sign-in") {
                 Event::SignedIn { offline, .. } => return Ok(offline),
                 Event::SignInFailed(error) => return Err(error),
+                Event::InUse(other) => return Err(other.refusal()),
                 _ => {}
             }
         }

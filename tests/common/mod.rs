@@ -48,11 +48,16 @@ pub struct Start<'a> {
 
 impl Console {
     pub fn start(start: &Start<'_>) -> Self {
+        Self::start_program(FLYOS, start)
+    }
+
+    /// Another program that ends up showing the console, such as `ssh`.
+    pub fn start_program(program: &str, start: &Start<'_>) -> Self {
         let (cols, rows) = start.size;
         let pty = native_pty_system()
             .openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 })
             .expect("a pty can be opened");
-        let mut command = CommandBuilder::new(FLYOS);
+        let mut command = CommandBuilder::new(program);
         command.args(start.args);
         command.env_clear();
         command.cwd("/");
@@ -168,6 +173,11 @@ impl Console {
         self.screen.lock().unwrap().parser.screen_mut().set_size(rows, cols);
         let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
         self.master.as_ref().expect("the pty is open").resize(size).expect("a pty can be resized");
+    }
+
+    /// Everything it wrote on the ordinary screen, whatever the width broke.
+    pub fn last_words(&self) -> String {
+        self.text().replace('\n', "")
     }
 
     pub fn kill(&mut self) {

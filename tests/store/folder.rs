@@ -158,9 +158,11 @@ fn a_second_console_is_told_who_has_it() {
     let mut process = child("folder::child_holds_the_lock", place.path());
     Said::of(&mut process).next("holding it").unwrap();
     let told = folder.lock().unwrap_err();
-    let StoreError::Locked { pid, since } = &told else { unreachable!("{told:?}") };
-    assert_eq!(*pid, Some(process.id()));
-    assert!(since.is_some());
+    let StoreError::Locked { holder: Some(holder) } = &told else { unreachable!("{told:?}") };
+    assert_eq!(holder.pid, process.id());
+    assert!(flyos::store::holder::holds(&folder.lock_path(), holder.pid), "the system says the same");
+    assert_eq!(folder.holder().as_ref(), Some(&**holder), "read without the lock");
+    assert!(!folder.is_free());
     assert!(told.to_string().contains(&process.id().to_string()), "{told}");
     // Killed, it lets go of it.
     process.kill().unwrap();

@@ -17,6 +17,8 @@ pub enum Goal {
     Quit,
     SignOut,
     LoadInitial,
+    /// From the console that has the account open.
+    TakeOver,
 }
 
 #[derive(Clone, Debug)]

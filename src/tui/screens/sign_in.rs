@@ -27,6 +27,8 @@ pub struct SignIn {
     /// The address that is being signed in, while the answer is waited for.
     pub waiting: Option<String>,
     pub error: Option<ServiceError>,
+    /// What a takeover came to so far.
+    pub steps: Vec<String>,
     /// Why the last session ended.
     pub notice: Option<String>,
     /// The form for a new project, while it is open.
@@ -59,6 +61,7 @@ impl Default for SignIn {
             stop: Stop::Email,
             waiting: None,
             error: None,
+            steps: Vec::new(),
             notice: None,
             add: None,
         }
@@ -201,6 +204,7 @@ impl SignIn {
         let password = SecretString::from(self.password.take());
         self.error = None;
         self.notice = None;
+        self.steps.clear();
         self.waiting = Some(email.clone());
         Some((project, email, password))
     }
@@ -217,6 +221,7 @@ impl SignIn {
     pub fn settle(&mut self) {
         self.waiting = None;
         self.error = None;
+        self.steps.clear();
         self.fill_password();
     }
 }
@@ -284,6 +289,9 @@ fn draw_account(pen: &mut Pen, area: Rect, email: &str, who: &str, selected: boo
 fn notes(screen: &SignIn) -> Vec<(String, bool)> {
     let mut notes: Vec<(String, bool)> = Vec::new();
     let mut say = |text: &str, loud| notes.extend(wrap(text, WIDTH).into_iter().map(|line| (line, loud)));
+    for step in &screen.steps {
+        say(step, false);
+    }
     if let Some(email) = &screen.waiting {
         say(&texts::signing_in(email), false);
     } else if let Some(error) = &screen.error {

@@ -1,8 +1,9 @@
 //! What keys do: messages in, state and actions out.
 
-use crate::domain::{Intent, Key, Kind, Role};
+use crate::domain::{Intent, Key, Kind, Role, Stamp};
 use crate::service::{
-    Action, Answer, Decision, ErrorKind, Event, Link, Query, ServiceError, Traffic, Verb, VerbState,
+    Action, Answer, Decision, ErrorKind, Event, Holder, InUse, Link, Query, ServiceError, Traffic, Verb,
+    VerbState,
 };
 use crate::tui::app::{Msg, Why};
 use crate::tui::decode::Input;
@@ -378,6 +379,33 @@ fn signing_in_takes_address_and_password() {
     bench.tell(Msg::Service(Event::SignedOut { why: Some("Your session ended.".to_owned()) }));
     assert!(bench.text().contains("Your session ended."));
     assert!(bench.app.list().page.is_none(), "nothing of the session is left");
+}
+
+#[test]
+fn to_take_over_is_a_choice_that_stands_on_no() {
+    let holder = Holder { pid: 7, since: Stamp(0), tty: None, from: None, host: None };
+    let in_use =
+        || Msg::Service(Event::InUse(Box::new(InUse { holder: holder.clone(), whois: Err(String::new()) })));
+    let mut bench = Bench::new(80, 24, Theme::default(), Fake::default());
+    for (keys, answers) in
+        [("Enter", &[false][..]), ("Esc", &[false, false]), ("Right Enter", &[false, false, true])]
+    {
+        bench.keys("\"secret\" Enter");
+        bench.tell(in_use());
+        bench.keys(keys);
+        assert_eq!(bench.taken_over, answers, "{keys}");
+        assert_eq!(bench.app.sign_in.waiting.is_some(), answers.ends_with(&[true]));
+    }
+    bench.tell(Msg::Service(Event::TakingOver("Asking it".to_owned())));
+    assert!(bench.text().contains("Asking it"));
+    bench.tell(Msg::Service(Event::SignedIn { offline: true, trouble: None }));
+    assert!(bench.text().contains("Taken over."));
+
+    // Who stopped waiting is not asked, and the password is not kept for it.
+    let mut bench = Bench::new(80, 24, Theme::default(), Fake::default());
+    bench.keys("\"secret\" Enter Esc");
+    bench.tell(in_use());
+    assert_eq!((bench.app.popups.len(), bench.taken_over), (0, vec![false]));
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! The pictures: what a person sees after some keys. Read them when they change.
 
-use crate::domain::Role;
-use crate::service::{Card, ErrorKind, Event, ServiceError, Setup};
+use crate::domain::{Role, Stamp};
+use crate::service::{Card, ErrorKind, Event, Holder, InUse, ServiceError, Setup, Whois};
 use crate::tui::app::Msg;
-use crate::tui::testing::{Bench, Fake, card, refusal, training_setup};
+use crate::tui::testing::{Bench, Fake, NOW, card, refusal, training_setup};
 use crate::tui::theme::Theme;
 
 const SIZES: [(u16, u16); 2] = [(100, 30), (80, 24)];
@@ -71,6 +71,42 @@ fn sign_in_failed() {
         let error = ServiceError::new(ErrorKind::SignIn, "The password of east@flyos.mil is wrong.")
             .hint("Type it again; after several wrong ones the server makes you wait.");
         bench.tell(Msg::Service(Event::SignInFailed(error)));
+    });
+}
+
+#[test]
+fn an_account_that_is_open_elsewhere() {
+    let holder = Holder {
+        pid: 4711,
+        since: Stamp(NOW.0 - 3 * 3_600_000_000),
+        tty: Some("pts/3".to_owned()),
+        from: Some("10.20.0.7".to_owned()),
+        host: Some("ground-1".to_owned()),
+    };
+    let last_key = Stamp(NOW.0 - 25 * 60_000_000);
+    let whois = Ok(Whois { holder: holder.clone(), last_key, unsent: 2 });
+    let other = InUse { holder, whois };
+    sign_in(&crate::tui::testing::setup(), "in_use", |bench| {
+        bench.keys("\"secret\" Enter");
+        bench.tell(Msg::Service(Event::InUse(Box::new(other.clone()))));
+    });
+    let why = "It does not answer now, so it hangs or is suspended.".to_owned();
+    let silent = InUse { whois: Err(why), ..other.clone() };
+    sign_in(&crate::tui::testing::setup(), "in_use_silent", |bench| {
+        bench.keys("\"secret\" Enter");
+        bench.tell(Msg::Service(Event::InUse(Box::new(silent.clone()))));
+        bench.keys("Right");
+    });
+    sign_in(&crate::tui::testing::setup(), "taking_over", |bench| {
+        bench.keys("\"secret\" Enter");
+        bench.tell(Msg::Service(Event::InUse(Box::new(silent.clone()))));
+        bench.keys("Right Enter");
+        for step in [
+            "Asking the console on pts/3 on ground-1, over SSH from 10.20.0.7 to leave …",
+            "It does not let go.",
+        ] {
+            bench.tell(Msg::Service(Event::TakingOver(step.to_owned())));
+        }
     });
 }
 

@@ -17,16 +17,17 @@ const READY: &[u8] = b"ready";
 #[test]
 #[ignore = "it is the program that the other tests of this file start"]
 fn the_program() {
-    if std::env::var_os("FLYOS_TEST_HANG").is_none() {
-        return;
-    }
+    let Some(how) = std::env::var_os("FLYOS_TEST_HANG") else { return };
     let tty = Tty::find().expect("a terminal");
     let (sender, _deaf) = mpsc::channel();
     let never: signals::Shutdown = Arc::new(|| std::thread::sleep(Duration::from_secs(60)));
     signals::watch(sender.clone(), Arc::clone(&never)).expect("watched");
     tty.enter().expect("taken");
-    input::watch(tty.input().expect("its input"), sender, never).expect("read");
+    input::watch(tty.input().expect("its input"), sender, Arc::clone(&never)).expect("read");
     tty.output().expect("its output").write_all(READY).expect("written");
+    if how == "moved" {
+        signals::leave_soon(11, "it went there".to_owned(), never);
+    }
     std::thread::sleep(Duration::from_secs(60));
 }
 
@@ -39,11 +40,11 @@ struct Program {
     written: Vec<u8>,
 }
 
-fn start() -> Program {
+fn start(how: &str) -> Program {
     let pair = native_pty_system().openpty(PtySize::default()).expect("a pty");
     let mut command = CommandBuilder::new(std::env::current_exe().expect("this program"));
     command.args(["--ignored", "--exact", "tui::tests::ways_out::the_program", "--nocapture"]);
-    command.env("FLYOS_TEST_HANG", "1");
+    command.env("FLYOS_TEST_HANG", how);
     let child = pair.slave.spawn_command(command).expect("started");
     let mut reader = pair.master.try_clone_reader().expect("its output");
     let (sender, seen) = mpsc::channel();
@@ -93,11 +94,21 @@ impl Program {
 fn a_signal_ends_it_and_gives_the_terminal_back() {
     use rustix::process::Signal;
     for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130), (Signal::QUIT, 131)] {
-        let mut program = start();
+        let mut program = start("until told");
         program.signal(signal);
         let (time, ended) = program.end();
         assert!(time < TIME_MAX, "{signal:?} took {time:?}");
         assert_eq!(ended, code, "{signal:?}");
         program.wait_for(TEARDOWN);
     }
+}
+
+#[test]
+fn a_session_that_moved_ends_it_though_the_loop_hangs() {
+    let mut program = start("moved");
+    let (time, ended) = program.end();
+    assert!(time < TIME_MAX + Duration::from_secs(1), "it took {time:?}");
+    assert_eq!(ended, 11);
+    program.wait_for(TEARDOWN);
+    program.wait_for(b"it went there");
 }

@@ -1,0 +1,89 @@
+//! `flyos status`: how the open console stands, in the words of its own state line, or as JSON for scripts.
+
+use std::io::{self, Write};
+
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use crate::domain::Stamp;
+use crate::service::beside::{self, Console};
+use crate::service::{ErrorKind, Folders, Holder, ServiceError, Status, status as words};
+
+/// Prints how each open console stands; an error where there is none, or one that does not answer.
+pub fn status(folders: &Folders, json: bool, out: &mut impl Write) -> Result<(), ServiceError> {
+    let found = beside::consoles(folders)?;
+    if found.open.is_empty() && found.silent.is_empty() {
+        return Err(beside::none_open());
+    }
+    let now = Stamp(jiff::Timestamp::now().as_microsecond());
+    for (nth, console) in found.open.iter().enumerate() {
+        let status = console.status()?;
+        let printed = if json {
+            writeln!(out, "{}", as_json(console, &status, now))
+        } else {
+            let gap = if nth > 0 { "\n" } else { "" };
+            write!(out, "{gap}{}", as_text(console, &status, now))
+        };
+        printed.map_err(|error| not_printed(&error))?;
+    }
+    out.flush().map_err(|error| not_printed(&error))?;
+    found.silent.first().map_or(Ok(()), |holder| Err(silent(holder, now)))
+}
+
+fn as_text(console: &Console, status: &Status, now: Stamp) -> String {
+    let whois = &console.whois;
+    let who = status.account.as_ref().map_or_else(
+        || "nobody".to_owned(),
+        |account| {
+            let role = account.role.map_or("role not known yet", |role| role.as_str());
+            let region = account.region.as_ref().map(|region| format!(", {region}")).unwrap_or_default();
+            format!("{} ({role}{region}), project {}", account.email, account.project)
+        },
+    );
+    let since = words::at_text(whois.holder.since, now, &TimeZone::system());
+    format!(
+        "Signed in   {who}\nState       {}\nWaiting     {}\nNeeds you   {}\nOpen        since {since} ({}), {}\nConsole     {} (process {})\n",
+        words::line(status, now, &TimeZone::system()),
+        status.waiting,
+        status.needs_you,
+        words::ago(whois.holder.since, now),
+        words::idle(whois.last_key, now),
+        whois.holder.place(),
+        whois.holder.pid,
+    )
+}
+
+fn as_json(console: &Console, status: &Status, now: Stamp) -> serde_json::Value {
+    let (whois, account) = (&console.whois, status.account.as_ref());
+    json!({
+        "email": account.map(|account| &account.email),
+        "project": account.map(|account| &account.project),
+        "role": account.and_then(|account| account.role),
+        "region": account.and_then(|account| account.region.as_ref()),
+        "state": words::line(status, now, &TimeZone::system()),
+        "link": status.link,
+        "as_of": status.as_of,
+        "waiting": status.waiting,
+        "sending": status.sending,
+        "needs_you": status.needs_you,
+        "not_saved": status.not_saved,
+        "since": whois.holder.since,
+        "last_key": whois.last_key,
+        "console": whois.holder,
+    })
+}
+
+fn silent(holder: &Holder, now: Stamp) -> ServiceError {
+    let message = format!(
+        "The console on {} (process {}), opened {}, has an account open and does not answer.",
+        holder.place(),
+        holder.pid,
+        words::ago(holder.since, now)
+    );
+    ServiceError::new(ErrorKind::Locked, message)
+        .hint("It hangs or is suspended. To go on with its account, start flyos, sign in, and take over.")
+}
+
+fn not_printed(error: &io::Error) -> ServiceError {
+    ServiceError::new(ErrorKind::Storage, format!("The answer could not be printed: {error}."))
+}

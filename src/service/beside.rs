@@ -1,0 +1,100 @@
+//! For commands: the consoles that are open on this machine, asked from beside.
+//!
+//! A command has no session of its own and needs no password: it asks the console that has one, over its socket,
+//! and what it hands in there is done as if typed there. Without an open console there is nobody to ask.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::control::{self, Reply, Request};
+use super::{Action, Answer, Done, ErrorKind, Folders, Query, ServiceError, Status, Whois, explain};
+use crate::session::socket::LineError;
+use crate::store::{AccountFolder, Holder};
+
+/// How long a console may take to answer a command; saving on a slow disk is the longest.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// An open console.
+#[derive(Clone, Debug)]
+pub struct Console {
+    folder: AccountFolder,
+    pub whois: Whois,
+}
+
+/// The consoles that are open, those that answer; and those that do not.
+#[derive(Clone, Debug, Default)]
+pub struct Consoles {
+    pub open: Vec<Console>,
+    pub silent: Vec<Holder>,
+}
+
+/// Looks for all of them.
+pub fn consoles(folders: &Folders) -> Result<Consoles, ServiceError> {
+    let mut found = Consoles::default();
+    for folder in AccountFolder::all(&folders.data).map_err(|error| explain::store(&error))? {
+        match ask(folder.path(), &Request::Whois) {
+            Ok(Reply::Whois(whois)) => {
+                let whois = Whois { holder: whois.holder.plain(), ..whois };
+                found.open.push(Console { folder, whois });
+            }
+            Ok(Reply::Refused(error)) => return Err(error),
+            Ok(_) => return Err(explain::not_understood(&LineError::Garbage)),
+            Err(LineError::Nobody) => {}
+            Err(error @ LineError::Version { .. }) => return Err(explain::not_understood(&error)),
+            Err(_) => found.silent.extend(folder.holder()),
+        }
+    }
+    Ok(found)
+}
+
+impl Console {
+    pub fn status(&self) -> Result<Status, ServiceError> {
+        match self.query(Query::Status)? {
+            Answer::Status(status) => Ok(*status),
+            _ => Err(explain::not_understood(&LineError::Garbage)),
+        }
+    }
+
+    pub fn query(&self, query: Query) -> Result<Answer, ServiceError> {
+        match ask(self.folder.path(), &Request::Ask(query))
+            .map_err(|error| explain::not_understood(&error))?
+        {
+            Reply::Answer(answer) => Ok(answer),
+            other => Err(refused(other)),
+        }
+    }
+
+    /// Hands an action in; back when it is done, for an edit: on disk.
+    pub fn act(&self, action: Action) -> Result<Done, ServiceError> {
+        match ask(self.folder.path(), &Request::Act(action))
+            .map_err(|error| explain::not_understood(&error))?
+        {
+            Reply::Done(done) => Ok(done),
+            other => Err(refused(other)),
+        }
+    }
+}
+
+fn refused(reply: Reply) -> ServiceError {
+    match reply {
+        Reply::Refused(error) => error,
+        _ => explain::not_understood(&LineError::Garbage),
+    }
+}
+
+/// One request, on a runtime of its own: commands have no other.
+fn ask(folder: &Path, request: &Request) -> Result<Reply, LineError> {
+    let patience = match request {
+        Request::Whois => crate::session::socket::MESSAGE_TIME_MAX,
+        _ => ANSWER_TIME_MAX,
+    };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LineError::Io)?;
+    runtime.block_on(control::call(folder, request, patience))
+}
+
+/// Nobody to ask.
+pub fn none_open() -> ServiceError {
+    ServiceError::new(ErrorKind::NotOpen, "No console is open for this user on this machine.")
+        .hint("Start flyos in another terminal and sign in; this command asks that console.")
+}

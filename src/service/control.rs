@@ -1,0 +1,234 @@
+//! The door seen from outside: what another process of the same person may ask the console that has an account open.
+//!
+//! Whoever holds the account's lock listens on the socket beside it. A command asks its query or hands in its
+//! action there, and both are carried out as the console's own: the same policy, the same journal, the rights of
+//! who is signed in. No password is asked for that: the socket lets in the same user of the machine alone, and a
+//! process of that user can do to this one what it likes without any socket.
+//!
+//! A second console asks `Whois`, tells the person, and says `Yield` if they want to take over. Then the first
+//! stops syncing, finishes what it is saving, shuts the store and lets go of the lock, and only after that answers
+//! and tells its front (`Event::Moved`): when the answer is there, everything is on disk and the account free,
+//! whatever the front's terminal does.
+//!
+//! One request and one answer a connection.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::AbortHandle;
+
+use super::session::Inner;
+use super::status::{ago, idle};
+use super::{Action, Answer, Done, Event, Front, Query, Service, ServiceError, explain};
+use crate::domain::Stamp;
+use crate::session::socket::{self, Line, LineError, Listener, MESSAGE_TIME_MAX};
+use crate::store::Holder;
+
+/// Processes that are answered at the same time; more wait.
+const CALLERS_MAX: usize = 8;
+/// After a failure of the system (too many open files), how long until it is tried again.
+const REST: Duration = Duration::from_secs(1);
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Request {
+    /// Who has the account open?
+    Whois,
+    /// Leave: the session goes on there.
+    Yield {
+        to: Holder,
+    },
+    Ask(Query),
+    Act(Action),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Reply {
+    Whois(Whois),
+    /// The store is shut and the lock free.
+    Yielded,
+    Answer(Answer),
+    Done(Done),
+    Refused(ServiceError),
+}
+
+/// The console that has an account open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whois {
+    pub holder: Holder,
+    /// When a key was pressed there last.
+    pub last_key: Stamp,
+    /// Edits that are saved there and not sent yet.
+    pub unsent: usize,
+}
+
+/// What a second console knows of the first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InUse {
+    /// As it answered, or as it wrote down beside its lock.
+    pub holder: Holder,
+    /// Or why it did not tell, in a sentence.
+    pub whois: Result<Whois, String>,
+}
+
+impl InUse {
+    /// Where it runs, since when, how long nobody typed there and what waits, in sentences.
+    pub fn lines(&self, now: Stamp) -> Vec<String> {
+        let holder = &self.holder;
+        let process = holder.tty.as_ref().map(|_| format!(" (process {})", holder.pid)).unwrap_or_default();
+        let opened = format!("Opened {}", ago(holder.since, now));
+        let at = format!("By the console on {}{process}.", holder.place());
+        let (how, then) = match &self.whois {
+            Ok(whois) => (
+                format!("{opened}, {}. {}", idle(whois.last_key, now), unsent(whois.unsent)),
+                "If you take over, it finishes what it is saving, says where the session went, and ends. Saved edits \
+                 come along; what is typed in an open form there does not.",
+            ),
+            Err(why) => (
+                format!("{opened}. {why}"),
+                "If you take over, it is asked to leave; if it does not, its process is told to end, and killed if \
+                 need be. Saved edits come along: they are on the disk.",
+            ),
+        };
+        vec![at, how, then.to_owned()]
+    }
+
+    /// The same for who is not asked.
+    pub fn refusal(&self) -> ServiceError {
+        explain::in_use(Some(&self.holder))
+    }
+}
+
+fn unsent(edits: usize) -> String {
+    match edits {
+        0 => "No edit is unsent.".to_owned(),
+        1 => "1 edit is unsent.".to_owned(),
+        _ => format!("{edits} edits are unsent."),
+    }
+}
+
+// ---- the side that is asked ----
+
+/// The socket of an open session. To be dropped before the lock is let go of.
+pub(super) struct Control {
+    task: AbortHandle,
+    folder: PathBuf,
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        if let Err(error) = socket::take_away(&self.folder) {
+            tracing::warn!(%error, "the socket's name stays behind; the next console replaces it");
+        }
+        self.task.abort();
+    }
+}
+
+impl Inner {
+    /// Begins to answer. A folder that takes no socket is no reason not to work: then a second console is told that
+    /// this one does not answer.
+    pub(super) fn listen(this: &Arc<Self>, folder: &Path, holder: Holder) -> Option<Control> {
+        let listener = match Listener::bind(folder) {
+            Ok(listener) => listener,
+            Err(error) => {
+                tracing::warn!(%error, "there is no socket for other processes");
+                return None;
+            }
+        };
+        let inner = Arc::clone(this);
+        let task = this.runtime().spawn(async move {
+            let callers = Arc::new(Semaphore::new(CALLERS_MAX));
+            loop {
+                let Ok(place) = Arc::clone(&callers).acquire_owned().await else { return };
+                match listener.accept().await {
+                    Ok(line) => {
+                        let (inner, holder) = (Arc::clone(&inner), holder.clone());
+                        // Not of this task: it answers a takeover, which ends this task.
+                        inner.runtime().clone().spawn(async move {
+                            answer(&inner, line, holder).await;
+                            drop(place);
+                        });
+                    }
+                    Err(LineError::Io(error)) => {
+                        tracing::warn!(%error, "the socket for other processes");
+                        tokio::time::sleep(REST).await;
+                    }
+                    Err(error) => tracing::warn!(%error, "a caller was turned away"),
+                }
+            }
+        });
+        Some(Control { task: task.abort_handle(), folder: folder.to_owned() })
+    }
+}
+
+async fn answer(inner: &Arc<Inner>, mut line: Line, holder: Holder) {
+    let request = match line.hear(MESSAGE_TIME_MAX).await {
+        Ok(request) => request,
+        Err(LineError::Silent | LineError::Ended | LineError::Io(_)) => return,
+        Err(error) => return reply(&mut line, &Reply::Refused(explain::not_understood(&error))).await,
+    };
+    match request {
+        Request::Whois => {
+            let last_key = Stamp(inner.last_key.load(Ordering::Relaxed));
+            let unsent = inner.status().waiting;
+            reply(&mut line, &Reply::Whois(Whois { holder, last_key, unsent })).await;
+        }
+        Request::Yield { to } => {
+            let to = to.plain();
+            tracing::info!(to = to.place(), "the session moves");
+            let (leaving, waiting) = (Arc::clone(inner), inner.status().waiting);
+            drop(tokio::task::spawn_blocking(move || leaving.end_session()).await);
+            reply(&mut line, &Reply::Yielded).await;
+            inner.emit(Event::Moved { to, at: inner.settings.clock.now(), waiting });
+        }
+        Request::Ask(query) => {
+            let service = Service { inner: Arc::clone(inner) };
+            let answer = service.ask(&service.ctx(Front::Cli), &query);
+            reply(&mut line, &answer.map_or_else(Reply::Refused, Reply::Answer)).await;
+        }
+        Request::Act(action) => {
+            let service = Service { inner: Arc::clone(inner) };
+            let (done, wait) = oneshot::channel();
+            service.start(&service.ctx(Front::Cli), action, move |result| drop(done.send(result)));
+            let result = wait.await.unwrap_or_else(|_| Err(explain::store_shut()));
+            reply(&mut line, &result.map_or_else(Reply::Refused, Reply::Done)).await;
+        }
+    }
+}
+
+async fn reply(line: &mut Line, reply: &Reply) {
+    let said = match line.say(reply).await {
+        Err(error @ LineError::TooLong) => line.say(&Reply::Refused(explain::not_understood(&error))).await,
+        said => said,
+    };
+    if let Err(error) = said {
+        tracing::info!(%error, "an answer did not arrive");
+    }
+}
+
+// ---- the side that asks ----
+
+/// Asks the console that has that folder open.
+pub(super) async fn call(folder: &Path, request: &Request, patience: Duration) -> Result<Reply, LineError> {
+    let mut line = Line::call(folder).await?;
+    line.say(request).await?;
+    line.hear(patience).await
+}
+
+/// Who has it open; where they do not tell, why, in a sentence.
+pub(super) async fn whois(folder: &Path) -> Result<Whois, String> {
+    match call(folder, &Request::Whois, MESSAGE_TIME_MAX).await {
+        Ok(Reply::Whois(whois)) => Ok(Whois { holder: whois.holder.plain(), ..whois }),
+        Err(LineError::Version { .. }) => Err("It is of another version and tells no more.".to_owned()),
+        answer => {
+            tracing::info!(?answer, "the console that has the account open does not answer");
+            Err("It does not answer now, so it hangs or is suspended.".to_owned())
+        }
+    }
+}
