@@ -48,7 +48,12 @@ pub struct Config {
     /// Before the next attempt, by how many failed in a row; the last goes on. Each is the upper end of a
     /// random time.
     pub backoff: [Duration; 4],
+    /// At most this long between tries where somebody answers each time and lets no socket through, as some proxies do.
+    pub seldom: Duration,
 }
+
+/// Answers in a row that let no socket through, until it is tried seldom.
+const REFUSALS_MAX: u32 = 5;
 
 impl Config {
     pub fn new(project: Project, version: &str) -> Self {
@@ -59,6 +64,7 @@ impl Config {
             connect: Duration::from_secs(10),
             join: Duration::from_secs(10),
             backoff: [1, 2, 5, 10].map(Duration::from_secs),
+            seldom: Duration::from_secs(300),
         }
     }
 }
@@ -131,7 +137,7 @@ struct Task<E> {
 
 impl<E: Fn(SocketEvent) + Send> Task<E> {
     async fn keep_going(&mut self) -> Result<(), Stopped> {
-        let mut failures = 0;
+        let (mut failures, mut refusals) = (0, 0);
         loop {
             while self.channels.is_empty() {
                 // A connection without channels is closed by the server after a while: none is made.
@@ -139,9 +145,16 @@ impl<E: Fn(SocketEvent) + Send> Task<E> {
             }
             let why = self.connected().await?;
             failures = if self.up { 0 } else { failures + 1 };
+            // Without a line it is tried often: that costs nothing, and finds the line when it is back.
+            refusals = if self.up || why.status.is_none() { 0 } else { refusals + 1 };
             let patience = why.retry_after.unwrap_or_default();
             self.down(why);
-            self.pause(patience.max(jittered(&self.config.backoff, failures))).await?;
+            let delay = if refusals > REFUSALS_MAX {
+                self.config.seldom / 2 + share(self.config.seldom / 2)
+            } else {
+                jittered(&self.config.backoff, failures)
+            };
+            self.pause(patience.max(delay)).await?;
         }
     }
 
@@ -297,6 +310,11 @@ async fn wait_until(at: Option<Instant>) {
 fn jittered(backoff: &[Duration; 4], failures: usize) -> Duration {
     let last = backoff.len() - 1;
     let most = backoff[failures.saturating_sub(1).min(last)];
+    share(most)
+}
+
+/// A random share of a time.
+fn share(most: Duration) -> Duration {
     // Without randomness the whole delay serves as well.
     let share = getrandom::u32().unwrap_or(u32::MAX);
     most.mul_f64(f64::from(share) / f64::from(u32::MAX))

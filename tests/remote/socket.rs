@@ -14,7 +14,7 @@ use flyos::remote::{Cause, ErrorKind, Project, RemoteError};
 use secrecy::SecretString;
 use serde_json::{Value as Json, json};
 use tokio::sync::{broadcast, mpsc};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::server::{Canned, KEY, Server};
 
@@ -349,6 +349,22 @@ async fn a_refused_handshake_is_read() {
     server.set(Canned::raw(200, &[("content-type", "text/html")], b"<html>portal</html>".to_vec()));
     assert_eq!(run.down().await, Cause::NotJson);
     assert!(server.seen().iter().all(|seen| seen.header("user-agent") == Some("flyos/1.2.3")));
+}
+
+#[tokio::test]
+async fn where_no_socket_gets_through_it_is_tried_seldom() {
+    let server = Server::start(Canned::raw(403, &[], b"no sockets here".to_vec())).await;
+    let mut run = run(config(server.address), &["sync:all"]);
+    run.down().await;
+    let tries = async || {
+        let before = server.seen().len();
+        sleep(Duration::from_millis(400)).await;
+        (before, server.seen().len())
+    };
+    while server.seen().len() < 6 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(tries().await, (6, 6), "five tries and one more");
 }
 
 #[tokio::test]
