@@ -1,5 +1,14 @@
 //! Signing in and out: the endpoints of the sign-in server. A token reply must be stored before its access token is used,
 //! since the refresh token that was sent is spent.
+//!
+//! `factors` is the second factor, `password` how a password is set anew, `check` whether a pass is the project's own.
+
+pub(super) mod check;
+mod factors;
+mod password;
+
+pub use factors::ISSUER;
+pub use password::CodeFor;
 
 use std::collections::BTreeMap;
 
