@@ -9,8 +9,12 @@ mod beside;
 mod door;
 #[path = "service/lease.rs"]
 mod lease;
+#[path = "service/own.rs"]
+mod own;
 #[path = "service/settle.rs"]
 mod settle;
+#[path = "common/totp.rs"]
+mod totp;
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -23,6 +23,8 @@ pub(super) struct State {
     pub(super) history: History,
     /// Counts sign-ins, so that a late answer of an earlier one is known as such.
     pub(super) attempt: u64,
+    /// How many edits were unsent when that was noted beside the account.
+    pub(super) unsent_noted: Option<usize>,
 }
 
 impl State {
@@ -38,6 +40,7 @@ impl State {
             lease: Lease::default(),
             history: History::default(),
             attempt: 0,
+            unsent_noted: None,
         }
     }
 
@@ -48,6 +51,7 @@ impl State {
         self.traffic = Traffic::Normal;
         self.history = History::default();
         self.lease = Lease::default();
+        self.unsent_noted = None;
     }
 
     pub(super) fn line_changed(&mut self, line: Line, now: Stamp, as_of: Option<Stamp>) {
@@ -78,6 +82,8 @@ impl State {
                 Link::ServerFault { next_try_s: u64::try_from(wait).unwrap_or(0) }
             }
             Line::Stopped(Stop::SignInAgain) => Link::SignInAgain,
+            Line::Stopped(Stop::SecondFactor) => Link::SecondFactor,
+            Line::Stopped(Stop::Blocked) => Link::Blocked,
             Line::Stopped(Stop::Inactive) => Link::Inactive,
             Line::Stopped(Stop::NoProfile) => Link::NoProfile,
             Line::Stopped(Stop::Configuration { why }) => Link::CannotSync { why: why.clone() },

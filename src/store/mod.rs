@@ -9,6 +9,7 @@
 //! Journal and cache are sealed. All of it but the replica blocks: one thread owns it, never a task of the
 //! runtime. The store judges nothing: what may be edited is for the service, what is sent is for sync.
 
+mod aside;
 pub mod books;
 pub mod cache;
 pub mod desk;
