@@ -1,7 +1,9 @@
 //! The own sign-in as a person has it: a second factor from the picture to the code, a password changed, and the other
 //! machines that hear of both later.
 
-use super::common::{Console, PASSWORD, Server};
+use std::time::{Duration, Instant};
+
+use super::common::{Console, PASSWORD, Server, http_get};
 use super::{Field, NARROW, in_sync, quit, set_status};
 use crate::totp;
 
@@ -137,4 +139,35 @@ fn a_second_factor_and_another_password_from_machine_to_machine() {
 fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
     entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+/// When that account came in by its password last, as the sign-in server has it.
+fn last_by_password(server: &Server) -> String {
+    let path = "/auth/v1/admin/users?page=1&per_page=50";
+    let users = http_get(&server.address(), path, &server.service_role_key)["users"].clone();
+    let user = users.as_array().unwrap().iter().find(|user| user["email"] == OPERATOR).unwrap().clone();
+    user["last_sign_in_at"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_session_outlives_kills_while_it_is_renewed() {
+    let field = Field::new();
+    let server = Server::start(field.data.path());
+    let mut console = in_sync(field.console(&server, NARROW), OPERATOR);
+    let first = last_by_password(&server);
+    let begun = Instant::now();
+    let mut round = 0;
+    // Longer than the ten seconds for which the server takes an old token again.
+    while begun.elapsed() < Duration::from_secs(13) {
+        // Each pass so far is told to be over: one renewal now, and another after the restart.
+        server.faults(r#"{"answer": "expired_token"}"#);
+        console.send("r");
+        std::thread::sleep(Duration::from_millis(round % 12 * 3));
+        console.kill();
+        server.faults("{}");
+        console = in_sync(field.console(&server, NARROW), OPERATOR);
+        assert_eq!(last_by_password(&server), first, "round {round}: the session that was kept was good");
+        round += 1;
+    }
+    quit(&mut console);
 }
