@@ -236,6 +236,7 @@ impl Inner {
         let control = Self::listen(this, open.folder.path(), Holder::here());
         write(&this.session, |session| *session = Some(Session { project, email, open, asks, control }));
         this.runtime.spawn(runner::run(Arc::new(context), inbox));
+        this.note_standing();
         this.note_unsent();
         let over = this.lease_at_start();
         this.emit(Event::SignedIn { offline, trouble: found.or(over) });
@@ -372,6 +373,7 @@ impl Inner {
     fn told(&self, told: Told) {
         match told {
             Told::Data => {
+                self.note_standing();
                 self.note_unsent();
                 self.emit(Event::Data);
             }

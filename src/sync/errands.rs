@@ -122,6 +122,14 @@ pub(super) async fn pull(context: &Context) -> Event {
         }
         Err(trouble) => {
             run.end(0, 0, Some(&trouble));
+            if trouble == Trouble::Stop(Stop::Blocked) {
+                // Who is barred may do no more here than who is INACTIVE: their sessions ended, so no page tells.
+                let shut = context.exchange(|_, store, _| Ok(store.books.shut())).await;
+                if let Ok(Err(error)) = shut {
+                    tracing::warn!(%error, "that the account is barred could not be written down");
+                }
+                (context.tell)(Told::Data);
+            }
             Event::PullFailed(trouble)
         }
     }

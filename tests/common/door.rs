@@ -139,6 +139,19 @@ impl Person {
             .collect()
     }
 
+    /// The key of the first row that a filter leaves.
+    pub fn key(&self, kind: Kind, filter: &str) -> String {
+        let query = ListQuery {
+            kind,
+            filter: filter.to_owned(),
+            sort: if kind == Kind::Region { "name" } else { "username" }.to_owned(),
+            descending: false,
+            offset: 0,
+            limit: 1,
+        };
+        self.service.list(&self.service.ctx(Front::Test), &query).rows[0].key.pk.clone()
+    }
+
     pub fn field(&self, key: &Key, field: &str) -> Option<String> {
         self.service.show(&self.service.ctx(Front::Test), key)?.fields.get(field).cloned().flatten()
     }

@@ -189,6 +189,56 @@ fn changed_elsewhere(server: &Server) -> (tempfile::TempDir, Key) {
 }
 
 #[test]
+fn a_console_that_opened_by_the_old_password_is_told_to_sign_in_again() {
+    let server = Server::start();
+    let (there, drone) = changed_elsewhere(&server);
+    let away = Person::at(there.path(), &server);
+    assert_eq!(away.sign_in(WHO, PASSWORD), Ok(true));
+    away.wait("told", |service| service.status().link == Link::SignInAgain);
+    assert_eq!(away.field(&drone, "status").as_deref(), Some("MAINTENANCE"));
+    assert_eq!(away.service.status().waiting, 1);
+}
+
+fn told(person: &Person) -> String {
+    loop {
+        if let Event::Told(words) = person.events.recv_timeout(PATIENCE).expect("told") {
+            return words;
+        }
+    }
+}
+
+#[test]
+fn what_headquarters_did_meanwhile_is_met_in_words() {
+    let server = Server::start();
+    let (homes, hq_home) = ([home(), home()], home());
+    let hq = Person::in_sync(hq_home.path(), &server, "main@flyos.mil");
+    let me = |name: &str| Key { kind: Kind::User, pk: hq.key(Kind::User, &format!("username:{name}")) };
+    let away = Person::in_sync(homes[0].path(), &server, "operator2@flyos.mil");
+    let moved = Person::in_sync(homes[1].path(), &server, WHO);
+    drop((away, moved));
+    let west = hq.key(Kind::Region, "western");
+    hq.set(me("operator1"), "region_id", &west).unwrap();
+    hq.set(me("operator1"), "role", "REGIONAL_HQ").unwrap();
+    hq.set(me("operator2"), "status", "INACTIVE").unwrap();
+    hq.up_to_date();
+
+    let moved = Person::at(homes[1].path(), &server);
+    moved.sign_in(WHO, PASSWORD).unwrap();
+    let words = told(&moved);
+    assert!(words.contains("Your role is now REGIONAL_HQ."), "{words}");
+    assert!(words.contains("Your region is now Western."), "{words}");
+    // Made INACTIVE while away: the account is barred and its sessions have ended, so there is no page to tell.
+    let away = Person::at(homes[0].path(), &server);
+    assert_eq!(away.sign_in("operator2@flyos.mil", PASSWORD), Ok(true));
+    away.wait("barred", |service| service.status().link == Link::Blocked);
+    let drone = drone(&away);
+    assert_eq!(away.set(drone, "status", "OFFLINE").unwrap_err().kind, ErrorKind::Denied);
+    let fresh = home();
+    let refused = Person::at(fresh.path(), &server).sign_in("operator2@flyos.mil", PASSWORD).unwrap_err();
+    assert!(refused.message.contains("blocked"), "{refused}");
+}
+
+#[test]
 fn the_old_password_is_asked_for_once_where_it_was_changed_elsewhere() {
     let server = Server::start();
     let (there, drone) = changed_elsewhere(&server);
