@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::common::{Console, PASSWORD, Server, http_get};
+use super::common::{Console, PASSWORD, Server, http, http_get};
 use super::{Field, NARROW, in_sync, quit, set_status};
 use crate::totp;
 
@@ -170,4 +170,38 @@ fn a_session_outlives_kills_while_it_is_renewed() {
         round += 1;
     }
     quit(&mut console);
+}
+
+/// Does the server take that password?
+fn holds(server: &Server, password: &str) -> bool {
+    let body = format!(r#"{{"email":"{OPERATOR}","password":"{password}"}}"#);
+    let path = "/auth/v1/token?grant_type=password";
+    http(&server.address(), "POST", path, &server.publishable_key, &body).0 == 200
+}
+
+#[test]
+fn killed_while_the_password_is_changed_it_opens_with_the_one_that_holds() {
+    let field = Field::new();
+    let server = Server::start(field.data.path());
+    let (mut present, mut next) = (PASSWORD, NEW);
+    let mut changed = 0;
+    for round in 0..10 {
+        let mut console = field.console(&server, NARROW);
+        console.sign_in(OPERATOR, present);
+        // Sealed with another one, it would ask.
+        console.expect("ONLINE · up to date");
+        console.send("A");
+        console.expect("Change the password");
+        console.send("\r");
+        console.expect("Present password");
+        console.send(&format!("{present}\r{next}\r{next}\r"));
+        std::thread::sleep(Duration::from_millis(round * 120));
+        console.kill();
+        if holds(&server, next) {
+            std::mem::swap(&mut present, &mut next);
+            changed += 1;
+        }
+        assert!(holds(&server, present));
+    }
+    assert!(changed > 0, "some of them were changed");
 }
