@@ -412,3 +412,17 @@ fn sessions_end_elsewhere_and_everywhere() {
     other.service.run(&other.service.ctx(Front::Test), Action::SyncNow).unwrap();
     other.wait("and there", |service| service.status().link == Link::SignInAgain);
 }
+
+#[test]
+fn signed_out_and_in_again_the_code_is_asked_for() {
+    let server = Server::start();
+    let home = home();
+    let person = Person::in_sync(home.path(), &server, WHO);
+    enrol(&person);
+    let drone = drone(&person);
+    person.set(drone, "status", "STANDBY").unwrap();
+    person.service.run(&person.service.ctx(Front::Test), Action::SignOut).unwrap();
+    while !matches!(person.events.recv_timeout(PATIENCE).expect("signed out"), Event::SignedOut { .. }) {}
+    person.sign_in(WHO, PASSWORD).unwrap();
+    person.wait("the code asked for", |service| service.status().link == Link::SecondFactor);
+}
