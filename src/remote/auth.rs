@@ -95,14 +95,18 @@ impl Client {
         self.json(Call { token: Some(token), ..call }).await
     }
 
-    /// Signs out. A session that is gone, expired or unknown is signed out already.
+    /// Signs out. A session that is gone, expired or unknown is signed out already; of others it can end none.
     pub async fn logout(&self, token: &SecretString, scope: SignOutScope) -> Result<Reply<()>, RemoteError> {
         let path = format!("/auth/v1/logout?scope={}", scope.as_str());
         let call = self.auth(Doing::SigningOut, Method::POST, &path);
         match self.bytes(Call { token: Some(token), ..call }).await {
             Ok(reply) => Ok(reply.map(drop)),
             // A stranger's page says nothing about the session, whatever its status.
-            Err(error) if matches!(error.status, Some(401 | 403 | 404)) && error.cause != Cause::NotJson => {
+            Err(error)
+                if scope == SignOutScope::Local
+                    && matches!(error.status, Some(401 | 403 | 404))
+                    && error.cause != Cause::NotJson =>
+            {
                 Ok(Reply { value: (), bytes_down: 0, bytes_up: 0, server_date: None })
             }
             Err(error) => Err(error),

@@ -390,7 +390,7 @@ pub enum Event {
     Own(Uuid, Result<OwnDone, ServiceError>),
     /// What this machine has is sealed with an older password than the server takes: `Service::open_with_old`,
     /// `set_aside` or `let_be` is the answer. `wrong`: why the old password that was given did not do.
-    PasswordChanged {
+    OlderPassword {
         /// Edits in it that were not sent, where known.
         unsent: Option<usize>,
         wrong: Option<ServiceError>,

@@ -105,14 +105,14 @@ impl Service {
         Inner::own(&self.inner, ctx.op, wish);
     }
 
-    /// After `Event::PasswordChanged`: what this machine has opens with this password, and is sealed with the one of
+    /// After `Event::OlderPassword`: what this machine has opens with this password, and is sealed with the one of
     /// today from then on. The end is that of a sign-in.
     pub fn open_with_old(&self, ctx: &OpCtx, old: secrecy::SecretString) {
         tracing::info!(op = %ctx.op, "opening with an older password");
         Inner::with_old(&self.inner, Old::Password(old));
     }
 
-    /// After `Event::PasswordChanged`: what this machine has is kept aside as it is, and the account begins empty. The
+    /// After `Event::OlderPassword`: what this machine has is kept aside as it is, and the account begins empty. The
     /// end is that of a sign-in.
     pub fn set_aside(&self, ctx: &OpCtx) {
         tracing::info!(op = %ctx.op, "setting the account aside");
@@ -126,7 +126,7 @@ impl Service {
         Inner::take_over(&self.inner);
     }
 
-    /// After `Event::InUse` or `Event::PasswordChanged`: all is left as it is.
+    /// After `Event::InUse` or `Event::OlderPassword`: all is left as it is.
     pub fn let_be(&self, _ctx: &OpCtx) {
         self.inner.next_attempt();
     }

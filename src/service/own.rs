@@ -246,7 +246,6 @@ impl Inner {
             Cause::SecondFactor => in_field(about(&error), field::SECOND),
             _ => about(&error),
         })?;
-        drop(this.redeemed.lock().unwrap_or_else(PoisonError::into_inner).take());
         // The ordinary way in makes a session of its own.
         drop(client.logout(&token, SignOutScope::Local).await);
         let (project, email, password) = (redeem.project, redeem.email, redeem.new);
@@ -281,7 +280,7 @@ impl Inner {
             Some(Redeemed { project, email, reply });
     }
 
-    /// After `Event::PasswordChanged`: what to do with what this machine has.
+    /// After `Event::OlderPassword`: what to do with what this machine has.
     pub(super) fn with_old(this: &Arc<Self>, old: Old) {
         let asked = this.asked.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(credentials) = asked else { return };
@@ -296,7 +295,7 @@ impl Inner {
         wrong: Option<ServiceError>,
     ) {
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(credentials);
-        self.emit(Event::PasswordChanged { unsent, wrong });
+        self.emit(Event::OlderPassword { unsent, wrong });
     }
 
     /// Tells those who are outside how many edits they would leave behind; where it changed.

@@ -49,6 +49,7 @@ impl Inner {
     pub(super) fn next_attempt(&self) -> u64 {
         drop(self.pending.lock().unwrap_or_else(PoisonError::into_inner).take());
         drop(self.asked.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.redeemed.lock().unwrap_or_else(PoisonError::into_inner).take());
         write(&self.state, |state| {
             state.attempt += 1;
             state.attempt

@@ -5,6 +5,8 @@
 //! crash between the two costs nothing. Times are measured by the monotonic clock: a wrong wall clock does
 //! not end a session.
 //!
+//! The code of a second factor replaces both tokens, under the same lock.
+//!
 //! After an offline unlock there may be no usable refresh token; then the password that unlocked is used
 //! once for a fresh session, and wiped.
 

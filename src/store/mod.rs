@@ -4,7 +4,8 @@
 //! * `cache`: what the server said, in sled, rebuildable at any time;
 //! * `replica`: both in memory, as one view; all reading goes through it;
 //! * `books`: the three in step; `local`: on disk, for one account; `desk`: the thread that owns them;
-//! * `folder`: where it lies, who may read it, and that one process has it; `holder`: which one.
+//! * `folder`: where it lies, who may read it, and that one process has it; `holder`: which one; `aside`: a folder that
+//!   does not open.
 //!
 //! Journal and cache are sealed. All of it but the replica blocks: one thread owns it, never a task of the
 //! runtime. The store judges nothing: what may be edited is for the service, what is sent is for sync.

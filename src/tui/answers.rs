@@ -21,7 +21,7 @@ impl App {
             Event::Status => vec![Effect::Ask(Why::Status, Query::Status)],
             // Told as `Msg::Done`, under the number the screen gave it; and the loop ends when the session moves.
             Event::Done { .. } | Event::Own(..) | Event::Moved { .. } => Vec::new(),
-            Event::PasswordChanged { unsent, wrong } => self.ask_for_old(unsent, wrong),
+            Event::OlderPassword { unsent, wrong } => self.ask_for_old(unsent, wrong),
             Event::SignedIn { offline, trouble } => {
                 let taken = !self.sign_in.steps.is_empty();
                 self.sign_in.settle();

@@ -71,7 +71,7 @@ impl Person {
                 Event::SignedIn { offline, .. } => return Ok(offline),
                 Event::SignInFailed(error) => return Err(error),
                 Event::InUse(other) => return Err(other.refusal()),
-                Event::PasswordChanged { unsent, .. } => panic!("sealed with an older one: {unsent:?}"),
+                Event::OlderPassword { unsent, .. } => panic!("sealed with an older one: {unsent:?}"),
                 _ => {}
             }
         }

@@ -47,7 +47,7 @@ fn change(
 fn asked_for_old(person: &Person) -> (Option<usize>, Option<flyos::service::ServiceError>) {
     loop {
         match person.events.recv_timeout(PATIENCE).expect("the question") {
-            Event::PasswordChanged { unsent, wrong } => return (unsent, wrong),
+            Event::OlderPassword { unsent, wrong } => return (unsent, wrong),
             Event::SignedIn { .. } => unreachable!("it does not open"),
             Event::SignInFailed(error) => unreachable!("{error}"),
             _ => {}

@@ -57,9 +57,9 @@ pub struct Ask {
 
 impl Drop for Ask {
     fn drop(&mut self) {
-        for field in self.fields.iter_mut().filter(|field| field.text.masked) {
-            drop(SecretString::from(field.text.take()));
-        }
+        let typed = self.fields.iter_mut().map(|field| field.text.take());
+        // What it says may be the secret of a new factor.
+        typed.chain(self.about.drain(..)).map(SecretString::from).for_each(drop);
     }
 }
 

@@ -196,7 +196,7 @@ fn what_is_sealed_with_an_older_password_is_asked_about() {
     for size in SIZES {
         let mut bench = outside(size);
         let asks =
-            |wrong: Option<ServiceError>| Msg::Service(Event::PasswordChanged { unsent: Some(3), wrong });
+            |wrong: Option<ServiceError>| Msg::Service(Event::OlderPassword { unsent: Some(3), wrong });
         bench.keys("\"secret\" Enter");
         bench.tell(asks(None));
         keep("changed_elsewhere", &bench);
