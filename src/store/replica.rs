@@ -14,6 +14,7 @@
 mod bases;
 pub mod decide;
 mod fold;
+mod news;
 mod outbox;
 mod overlay;
 mod pulls;
@@ -23,6 +24,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
 use self::bases::Bases;
+use self::news::News;
+pub use self::news::Written;
 use self::outbox::HeldUp;
 use super::cache::{CachedRow, Meta, Who};
 use super::entry::{Edit, Entry, Seen};
@@ -124,7 +127,7 @@ pub struct Replica {
     pulls_begun: u64,
     /// The generation being loaded beside the shown one, after a resync.
     loading: Option<BTreeSet<Key>>,
-    revision: u64,
+    news: News,
 }
 
 /// One row of a pull, as the store takes it.
@@ -150,7 +153,26 @@ impl Replica {
 
     /// Grows with every change of what can be seen: answers made at one revision stay good for it.
     pub fn revision(&self) -> u64 {
-        self.revision
+        self.news.revision()
+    }
+
+    /// What of the view was written since a revision; `None` where that is too much, or too long ago.
+    pub fn written_since(&self, revision: u64) -> Option<Written> {
+        self.news.since(revision)
+    }
+
+    /// Writes a row of the view.
+    fn show(&mut self, record: Record) -> Option<Record> {
+        let key = record.key();
+        let before = self.view.put(record);
+        self.news.shown(key.kind, self.view.place_of(&key));
+        before
+    }
+
+    /// Takes a row out of the view.
+    fn hide(&mut self, key: &Key) -> Option<Record> {
+        self.news.hidden(key.kind, self.view.place_of(key));
+        self.view.remove(key)
     }
 
     /// The server's row, where an unsent edit hides it.
@@ -162,14 +184,15 @@ impl Replica {
     }
 
     /// Rows that are not in the view and still somebody's concern: base rows that unsent edits delete, and new
-    /// rows that were refused.
+    /// rows that were refused. Each once.
     pub fn ghosts(&self) -> Vec<Record> {
         let hidden = self.shadow.iter().filter(|(key, _)| !self.view.has(key));
         let hidden = hidden.filter_map(|(_, record)| record.clone());
         let refused = self.outbox.values().filter(|pending| pending.fate.needs_you());
         let refused =
             refused.flat_map(|pending| &pending.edit.changes).filter(|change| !self.view.has(&change.key));
-        hidden.chain(refused.filter_map(new_row)).collect()
+        let mut keys = BTreeSet::new();
+        hidden.chain(refused.filter_map(new_row)).filter(|record| keys.insert(record.key())).collect()
     }
 
     /// A row that went while an edit was about it, as it was last, or one that is there.
@@ -179,9 +202,9 @@ impl Replica {
 
     /// One of `ghosts`.
     pub fn ghost(&self, key: &Key) -> Option<Record> {
-        let refused =
-            || self.edits_of(key).flat_map(|pending| &pending.edit.changes).find(|change| change.key == *key);
-        self.base_row(key).or_else(|| refused().and_then(new_row))
+        let refused = self.edits_of(key).filter(|pending| pending.fate.needs_you());
+        let asked = refused.flat_map(|pending| &pending.edit.changes).filter(|change| change.key == *key);
+        self.base_row(key).or_else(|| asked.filter_map(new_row).last())
     }
 
     /// How many of the server's rows are here.

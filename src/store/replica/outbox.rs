@@ -73,7 +73,7 @@ impl Replica {
         if !light {
             self.relay();
         } else if entries.iter().any(|entry| matches!(entry, Entry::Edit(_))) {
-            self.revision += 1;
+            self.news.turn();
         }
     }
 

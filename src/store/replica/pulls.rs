@@ -101,7 +101,7 @@ impl Replica {
             return None;
         }
         let record = Record::from_fields(&key, &fields)?;
-        self.view.put(record.clone());
+        self.show(record.clone());
         self.base.insert(&key, v, &scopes);
         Some((key, Some(CachedRow { v, scopes, row: record })))
     }
@@ -113,7 +113,7 @@ impl Replica {
     }
 
     fn drop_base(&mut self, key: Key) -> (Key, Option<CachedRow>) {
-        self.view.remove(&key);
+        self.hide(&key);
         self.base.remove(&key);
         (key, None)
     }
