@@ -11,8 +11,10 @@
 //! One set of tables serves both: `view` holds the overlaid rows and `shadow` the base of those alone.
 //! No I/O, no clock: the desk puts this behind a lock, and tests and the simulator use it as it is.
 
+mod bases;
 pub mod decide;
 mod fold;
+mod news;
 mod outbox;
 mod overlay;
 mod pulls;
@@ -21,6 +23,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
 
+use self::bases::Bases;
+use self::news::News;
+pub use self::news::Written;
 use self::outbox::HeldUp;
 use super::cache::{CachedRow, Meta, Who};
 use super::entry::{Edit, Entry, Seen};
@@ -100,13 +105,6 @@ impl Pending {
     }
 }
 
-/// A base row's version and who may see it.
-#[derive(Clone, Debug)]
-struct Base {
-    v: u64,
-    scopes: Vec<String>,
-}
-
 /// Edits that got in and are still known: a server is restored to yesterday, not to last year.
 const HISTORY_MAX: usize = 2000;
 
@@ -115,7 +113,7 @@ const HISTORY_MAX: usize = 2000;
 pub struct Replica {
     view: World,
     shadow: BTreeMap<Key, Option<Record>>,
-    base: HashMap<Key, Base>,
+    base: Bases,
     outbox: BTreeMap<u64, Pending>,
     /// The newest edits that got in and left the outbox: what a restored server may not know.
     history: BTreeMap<u64, Pending>,
@@ -129,7 +127,7 @@ pub struct Replica {
     pulls_begun: u64,
     /// The generation being loaded beside the shown one, after a resync.
     loading: Option<BTreeSet<Key>>,
-    revision: u64,
+    news: News,
 }
 
 /// One row of a pull, as the store takes it.
@@ -155,7 +153,26 @@ impl Replica {
 
     /// Grows with every change of what can be seen: answers made at one revision stay good for it.
     pub fn revision(&self) -> u64 {
-        self.revision
+        self.news.revision()
+    }
+
+    /// What of the view was written since a revision; `None` where that is too much, or too long ago.
+    pub fn written_since(&self, revision: u64) -> Option<Written> {
+        self.news.since(revision)
+    }
+
+    /// Writes a row of the view.
+    fn show(&mut self, record: Record) -> Option<Record> {
+        let key = record.key();
+        let before = self.view.put(record);
+        self.news.shown(key.kind, self.view.place_of(&key));
+        before
+    }
+
+    /// Takes a row out of the view.
+    fn hide(&mut self, key: &Key) -> Option<Record> {
+        self.news.hidden(key.kind, self.view.place_of(key));
+        self.view.remove(key)
     }
 
     /// The server's row, where an unsent edit hides it.
@@ -167,14 +184,15 @@ impl Replica {
     }
 
     /// Rows that are not in the view and still somebody's concern: base rows that unsent edits delete, and new
-    /// rows that were refused.
+    /// rows that were refused. Each once.
     pub fn ghosts(&self) -> Vec<Record> {
         let hidden = self.shadow.iter().filter(|(key, _)| !self.view.has(key));
         let hidden = hidden.filter_map(|(_, record)| record.clone());
         let refused = self.outbox.values().filter(|pending| pending.fate.needs_you());
         let refused =
             refused.flat_map(|pending| &pending.edit.changes).filter(|change| !self.view.has(&change.key));
-        hidden.chain(refused.filter_map(new_row)).collect()
+        let mut keys = BTreeSet::new();
+        hidden.chain(refused.filter_map(new_row)).filter(|record| keys.insert(record.key())).collect()
     }
 
     /// A row that went while an edit was about it, as it was last, or one that is there.
@@ -184,9 +202,9 @@ impl Replica {
 
     /// One of `ghosts`.
     pub fn ghost(&self, key: &Key) -> Option<Record> {
-        let refused =
-            || self.edits_of(key).flat_map(|pending| &pending.edit.changes).find(|change| change.key == *key);
-        self.base_row(key).or_else(|| refused().and_then(new_row))
+        let refused = self.edits_of(key).filter(|pending| pending.fate.needs_you());
+        let asked = refused.flat_map(|pending| &pending.edit.changes).filter(|change| change.key == *key);
+        self.base_row(key).or_else(|| asked.filter_map(new_row).last())
     }
 
     /// How many of the server's rows are here.
@@ -196,12 +214,12 @@ impl Replica {
 
     /// The digest of the server's rows as they are here, to compare with the server's own.
     pub fn digest(&self) -> Digests {
-        digest::digest(&Kind::ALL, self.base.iter().map(|(key, base)| (key, base.v)))
+        digest::digest(&Kind::ALL, self.base.iter().map(|(key, v, _)| (key, v)))
     }
 
     /// Does the server know this row, as far as we do?
     pub fn is_known(&self, key: &Key) -> bool {
-        self.base.contains_key(key)
+        self.base.has(key)
     }
 
     /// Who acts here, by the profile's own row; what the last pull said where the row is not there.
@@ -216,11 +234,9 @@ impl Replica {
     // ---- start ----
 
     /// Takes a base row out of the cache. Before any entry is replayed.
-    pub fn restore(&mut self, key: Key, row: CachedRow) {
-        if let Some(record) = Record::from_fields(&key, &row.row) {
-            self.view.put(record);
-            self.base.insert(key, Base { v: row.v, scopes: row.scopes });
-        }
+    pub fn restore(&mut self, key: &Key, row: CachedRow) {
+        self.base.insert(key, row.v, &row.scopes);
+        self.view.put(row.row);
     }
 
     /// Ends the start: `meta` from the cache, then every entry of the journal, then the overlay.
@@ -239,7 +255,7 @@ impl Replica {
             // empty one shows nothing that could be older.
             if let Entry::Settled { edit } = entry
                 && !settled.contains(edit)
-                && (self.meta.back.contains(edit) || *seq > cached && !self.base.is_empty())
+                && (self.meta.back.contains(edit) || *seq > cached && self.base.len() > 0)
             {
                 self.meta.back.insert(*edit);
                 continue;
@@ -294,12 +310,12 @@ impl Replica {
 
     /// The version of the server's row, where we have it.
     pub fn version(&self, key: &Key) -> Option<u64> {
-        self.base.get(key).map(|base| base.v)
+        self.base.version(key)
     }
 
-    /// Every base row's version and scopes, in no order.
-    pub fn versions(&self) -> impl Iterator<Item = (&Key, u64, &[String])> {
-        self.base.iter().map(|(key, base)| (key, base.v, base.scopes.as_slice()))
+    /// Every base row's version and scopes.
+    pub fn versions(&self) -> impl Iterator<Item = (Key, u64, &[String])> {
+        self.base.iter()
     }
 
     /// Who the account is; unknown before the first pull has told.
@@ -309,9 +325,9 @@ impl Replica {
 
     /// Every base row, as the cache keeps them.
     pub fn base_rows(&self) -> Vec<(Key, Option<CachedRow>)> {
-        let rows = self.base.iter().filter_map(|(key, base)| {
-            let row = self.base_row(key)?.fields();
-            Some((key.clone(), Some(CachedRow { v: base.v, scopes: base.scopes.clone(), row })))
+        let rows = self.base.iter().filter_map(|(key, v, scopes)| {
+            let row = self.base_row(&key)?;
+            Some((key, Some(CachedRow { v, scopes: scopes.to_vec(), row })))
         });
         rows.collect()
     }
