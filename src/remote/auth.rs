@@ -98,12 +98,14 @@ impl Client {
     /// Signs out. A session that is gone, expired or unknown is signed out already; of others it can end none.
     pub async fn logout(&self, token: &SecretString, scope: SignOutScope) -> Result<Reply<()>, RemoteError> {
         let path = format!("/auth/v1/logout?scope={}", scope.as_str());
-        let call = self.auth(Doing::SigningOut, Method::POST, &path);
+        let local = scope == SignOutScope::Local;
+        let doing = if local { Doing::SigningOut } else { Doing::EndingSessions };
+        let call = self.auth(doing, Method::POST, &path);
         match self.bytes(Call { token: Some(token), ..call }).await {
             Ok(reply) => Ok(reply.map(drop)),
             // A stranger's page says nothing about the session, whatever its status.
             Err(error)
-                if scope == SignOutScope::Local
+                if local
                     && matches!(error.status, Some(401 | 403 | 404))
                     && error.cause != Cause::NotJson =>
             {

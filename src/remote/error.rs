@@ -19,6 +19,7 @@ text_enum!(
         Refreshing = "renewing the session",
         ReadingAccount = "reading the account",
         SigningOut = "signing out",
+        EndingSessions = "ending sessions",
         ReadingSettings = "reading the project's settings",
         CheckingHealth = "asking whether the server is up",
         ReadingKeys = "reading the signing keys",

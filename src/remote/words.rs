@@ -42,6 +42,7 @@ const fn by_hand(doing: Doing) -> bool {
         doing,
         D::SigningIn
             | D::Administering
+            | D::EndingSessions
             | D::Enrolling
             | D::GivingCode
             | D::Unenrolling
