@@ -17,7 +17,6 @@ use crate::remote::wire::{AuthFactor, TokenReply};
 use crate::remote::{Cause, Client, CodeFor, ISSUER, RemoteError, SignOutScope};
 use crate::session::own::{Change, ChangeError};
 use crate::session::{Keeper, Old};
-use crate::store::replica::Replica;
 use crate::sync::runner::Ask;
 
 /// What a person wants with the own sign-in.
@@ -298,19 +297,24 @@ impl Inner {
         self.emit(Event::OlderPassword { unsent, wrong });
     }
 
-    /// Tells those who are outside how many edits they would leave behind; where it changed.
+    /// Notes beside the account how many edits are unsent, where that changed: for who cannot open it.
     pub(super) fn note_unsent(&self) {
-        let Some((waiting, _, needs_you)) = self.peek(Replica::counts) else { return };
-        let unsent = waiting + needs_you;
+        let count = |(waiting, _, needs_you): (usize, usize, usize)| waiting + needs_you;
+        let Some(unsent) = self.peek(|replica| count(replica.counts())) else { return };
         if write(&self.state, |state| state.unsent_noted.replace(unsent)) == Some(unsent) {
             return;
         }
-        let Some((folder, _)) = self.folder_and_desk() else { return };
-        self.aside(move || {
+        let Some((folder, desk)) = self.folder_and_desk() else { return };
+        // At the desk, where one note is not overtaken by another.
+        let submitted = desk.submit(move |store| {
+            let unsent = count(store.books.read().counts());
             if let Err(error) = folder.note_unsent(unsent) {
                 tracing::info!(%error, "how much is unsent could not be noted");
             }
         });
+        if submitted.is_err() {
+            tracing::info!("the store is shut: how much is unsent is not noted");
+        }
     }
 }
 
