@@ -196,6 +196,20 @@ impl World {
         self.at(kind, place as usize)
     }
 
+    /// The key of the row at a place.
+    pub fn key_at(&self, kind: Kind, place: u32) -> Option<Key> {
+        let place = place as usize;
+        Some(match kind {
+            Kind::Region => Key::region(self.regions.get(place)?.id),
+            Kind::User => Key::user(self.users.get(place)?.id),
+            Kind::Drone => Key::drone(&self.drones.get(place)?.id),
+            Kind::Assignment => {
+                let row = self.assignments.get(place)?;
+                Key::assignment(row.user_id, &row.drone_id)
+            }
+        })
+    }
+
     /// The order of the keys of two rows.
     pub fn compare(&self, kind: Kind, a: u32, b: u32) -> Ordering {
         let (a, b) = (a as usize, b as usize);

@@ -165,13 +165,18 @@ impl Replica {
     fn show(&mut self, record: Record) -> Option<Record> {
         let key = record.key();
         let before = self.view.put(record);
-        self.news.shown(key.kind, self.view.place_of(&key));
+        if let Some(place) = self.view.place_of(&key) {
+            self.news.shown(key.kind, place);
+            self.base.shown(&key, place);
+        }
         before
     }
 
     /// Takes a row out of the view.
     fn hide(&mut self, key: &Key) -> Option<Record> {
-        self.news.hidden(key.kind, self.view.place_of(key));
+        let place = self.view.place_of(key)?;
+        self.news.hidden(key.kind, place);
+        self.base.hidden(key, place);
         self.view.remove(key)
     }
 
@@ -214,12 +219,12 @@ impl Replica {
 
     /// The digest of the server's rows as they are here, to compare with the server's own.
     pub fn digest(&self) -> Digests {
-        digest::digest(&Kind::ALL, self.base.iter().map(|(key, v, _)| (key, v)))
+        digest::digest(&Kind::ALL, self.base.iter(&self.view).map(|(key, v, _)| (key, v)))
     }
 
     /// Does the server know this row, as far as we do?
     pub fn is_known(&self, key: &Key) -> bool {
-        self.base.has(key)
+        self.version(key).is_some()
     }
 
     /// Who acts here, by the profile's own row; what the last pull said where the row is not there.
@@ -235,8 +240,8 @@ impl Replica {
 
     /// Takes a base row out of the cache. Before any entry is replayed.
     pub fn restore(&mut self, key: &Key, row: CachedRow) {
-        self.base.insert(key, row.v, &row.scopes);
         self.view.put(row.row);
+        self.base.insert(&self.view, key, row.v, &row.scopes);
     }
 
     /// Ends the start: `meta` from the cache, then every entry of the journal, then the overlay.
@@ -310,12 +315,12 @@ impl Replica {
 
     /// The version of the server's row, where we have it.
     pub fn version(&self, key: &Key) -> Option<u64> {
-        self.base.version(key)
+        self.base.version(&self.view, key)
     }
 
     /// Every base row's version and scopes.
     pub fn versions(&self) -> impl Iterator<Item = (Key, u64, &[String])> {
-        self.base.iter()
+        self.base.iter(&self.view)
     }
 
     /// Who the account is; unknown before the first pull has told.
@@ -325,7 +330,7 @@ impl Replica {
 
     /// Every base row, as the cache keeps them.
     pub fn base_rows(&self) -> Vec<(Key, Option<CachedRow>)> {
-        let rows = self.base.iter().filter_map(|(key, v, scopes)| {
+        let rows = self.base.iter(&self.view).filter_map(|(key, v, scopes)| {
             let row = self.base_row(&key)?;
             Some((key, Some(CachedRow { v, scopes: scopes.to_vec(), row })))
         });

@@ -35,18 +35,16 @@ impl News {
     }
 
     /// A row was written at a place.
-    pub(super) fn shown(&mut self, kind: Kind, place: Option<u32>) {
+    pub(super) fn shown(&mut self, kind: Kind, place: u32) {
         if self.open.places.len() <= PLACES_MAX {
-            self.open.places.extend(place.map(|place| (kind, place)));
+            self.open.places.insert((kind, place));
         }
     }
 
     /// The row at a place goes.
-    pub(super) fn hidden(&mut self, kind: Kind, place: Option<u32>) {
+    pub(super) fn hidden(&mut self, kind: Kind, place: u32) {
         self.shown(kind, place);
-        if place.is_some() {
-            self.open.gone.insert(kind);
-        }
+        self.open.gone.insert(kind);
     }
 
     /// What was written until now can be seen.
@@ -80,18 +78,17 @@ mod tests {
     fn what_is_too_much_or_too_old_is_not_told() {
         let mut news = News::default();
         for n in 0..3 {
-            news.shown(Kind::Drone, Some(n));
+            news.shown(Kind::Drone, n);
             news.turn();
         }
-        news.hidden(Kind::User, Some(7));
-        news.hidden(Kind::Region, None);
+        news.hidden(Kind::User, 7);
         news.turn();
         assert_eq!(news.revision(), 4);
         assert_eq!(news.since(4), Some(Written::default()));
         let places = BTreeSet::from([(Kind::Drone, 2), (Kind::User, 7)]);
         assert_eq!(news.since(2), Some(Written { places, gone: BTreeSet::from([Kind::User]) }));
         assert_eq!(news.since(5), None, "that is of another life");
-        (0..=5000).for_each(|n| news.shown(Kind::Drone, Some(n)));
+        (0..=5000).for_each(|n| news.shown(Kind::Drone, n));
         news.turn();
         assert_eq!(news.since(4), None, "too many");
         (0..REVISIONS_MAX).for_each(|_| news.turn());
