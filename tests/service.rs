@@ -7,6 +7,8 @@
 mod beside;
 #[path = "common/door.rs"]
 mod door;
+#[path = "service/held.rs"]
+mod held;
 #[path = "service/lease.rs"]
 mod lease;
 #[path = "service/settle.rs"]

@@ -16,6 +16,7 @@ mod control;
 mod detail;
 mod error;
 mod explain;
+mod held;
 mod initial;
 mod lease;
 pub mod line;
@@ -170,6 +171,14 @@ impl Service {
             Action::Settle { edit, decision } => {
                 self.at_desk(done, move |store, _| cards::settle(store, edit, &decision));
             }
+            Action::SettleHeld { send } => {
+                let inner = Arc::clone(&self.inner);
+                self.at_desk(done, move |store, _| {
+                    let done = held::settle(store, send)?;
+                    inner.ask(Ask::SyncNow)?;
+                    Ok(done)
+                });
+            }
             Action::SyncNow => done(self.inner.ask(Ask::SyncNow).map(|()| Done::SyncAsked)),
             Action::Verify => done(self.inner.ask(Ask::Verify).map(|()| Done::SyncAsked)),
             Action::Reload => done(self.inner.ask(Ask::Reload).map(|()| Done::SyncAsked)),
@@ -212,6 +221,7 @@ impl Service {
         let refused = finish.clone();
         let submitted = desk.submit(move |store| {
             let result = job(store, &mut inner.past.lock().unwrap_or_else(PoisonError::into_inner));
+            inner.note_disk(store);
             inner.edited(&result);
             finish(result);
         });

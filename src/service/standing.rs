@@ -2,7 +2,7 @@
 
 use super::lease::Lease;
 use super::session::Inner;
-use super::{Account, Link, Status, Traffic, cells, initial, read};
+use super::{Account, DiskState, Link, Status, Traffic, cells, initial, read};
 use crate::domain::Stamp;
 use crate::remote::wire::Progress;
 use crate::sync::engine::{Line, Stop};
@@ -16,6 +16,7 @@ pub(super) struct State {
     next_try: Option<Stamp>,
     pub(super) progress: Option<Progress>,
     pub(super) not_saved: Option<String>,
+    pub(super) disk: DiskState,
     pub(super) training_line: Option<bool>,
     pub(super) traffic: Traffic,
     pub(super) lease: Lease,
@@ -33,6 +34,7 @@ impl State {
             next_try: None,
             progress: None,
             not_saved: None,
+            disk: DiskState::default(),
             training_line: training.then_some(true),
             traffic: Traffic::Normal,
             lease: Lease::default(),
@@ -44,7 +46,7 @@ impl State {
     /// A new session knows nothing of the line yet.
     pub(super) fn begin(&mut self) {
         (self.line, self.line_since, self.next_try) = (Line::Unknown, None, None);
-        (self.progress, self.not_saved) = (None, None);
+        (self.progress, self.not_saved, self.disk) = (None, None, DiskState::default());
         self.traffic = Traffic::Normal;
         self.history = History::default();
         self.lease = Lease::default();
@@ -109,6 +111,7 @@ impl Inner {
             traffic: state.traffic,
             bytes: state.history.bytes().total(),
             not_saved: state.not_saved.clone(),
+            disk: state.disk,
             training_line: state.training_line,
         })
     }

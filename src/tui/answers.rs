@@ -75,7 +75,7 @@ impl App {
     /// Nothing of a session stays on the screen, nor in its memory.
     fn forget_session(&mut self) {
         self.signed_in = false;
-        self.offered = false;
+        (self.offered, self.asked) = (false, 0);
         self.lists = super::screens::TABS.map(super::screens::list::List::new);
         self.detail = super::screens::detail::Detail::default();
         self.verbs = Vec::<VerbState>::new();
@@ -103,6 +103,7 @@ impl App {
                     self.detail = super::screens::detail::Detail::default();
                 }
                 self.status = *status;
+                self.ask_about_held();
                 self.offer_initial();
             }
             (Why::Saved(edits, summary), Answer::Status(status)) => {
