@@ -5,6 +5,8 @@
 
 #[path = "service/beside.rs"]
 mod beside;
+#[path = "service/doctor.rs"]
+mod doctor;
 #[path = "common/door.rs"]
 mod door;
 #[path = "service/held.rs"]

@@ -14,6 +14,7 @@ mod cells;
 pub mod config;
 mod control;
 mod detail;
+pub mod doctor;
 mod error;
 mod explain;
 mod held;
