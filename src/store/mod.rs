@@ -27,6 +27,7 @@ pub mod journal;
 pub mod local;
 pub mod look;
 mod minded;
+mod pages;
 mod recovery;
 pub mod replica;
 mod reserve;

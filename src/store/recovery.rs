@@ -26,10 +26,6 @@ use crate::vault::Sealer;
 /// How long opening may bring no further row. A million rows take seconds, but never so long for the next one.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How often, and how long each time, a cache that was just shut is waited for.
-const LETTING_GO_TRIES: u32 = 200;
-const LETTING_GO: Duration = Duration::from_millis(10);
-
 /// A cache was given up in this process.
 static HUNG: AtomicBool = AtomicBool::new(false);
 
@@ -137,7 +133,7 @@ fn watched(dir: &Path, quarantine: &Path, sealer: &Sealer, patience: Duration) -
     let (done, wait) = sync_channel(1);
     let work = {
         let (dir, sealer, rows) = (dir.to_owned(), sealer.clone(), Arc::clone(&rows));
-        move || tell(&done, &dir, || read(&dir, &sealer, &rows))
+        move || tell(&done, &dir, || read(&dir, sealer, &rows))
     };
     let spawned = std::thread::Builder::new().name("cache".to_owned()).spawn(work);
     spawned.map_err(StoreError::io("starting to read", dir))?;
@@ -172,23 +168,11 @@ pub(super) fn hung(dir: &Path, patience: Duration) -> StoreError {
     StoreError::Hung { path: dir.to_owned(), seconds: patience.as_secs() }
 }
 
-/// Opens a cache. Whoever has the account's lock has the cache, so that one is in use means that this process has not
-/// quite let go of it: the library's own threads drop it a moment after its owner has.
-fn open(dir: &Path, sealer: &Sealer) -> Result<Cache, StoreError> {
-    for _ in 0..LETTING_GO_TRIES {
-        match Cache::open(dir, sealer.clone()) {
-            Err(StoreError::Locked { .. }) => std::thread::sleep(LETTING_GO),
-            opened => return opened,
-        }
-    }
-    Cache::open(dir, sealer.clone())
-}
-
-fn read(dir: &Path, sealer: &Sealer, rows: &AtomicU64) -> Result<Loaded, StoreError> {
-    let cache = open(dir, sealer)?;
+fn read(dir: &Path, sealer: Sealer, rows: &AtomicU64) -> Result<Loaded, StoreError> {
+    let cache = Cache::open(dir, sealer)?;
     let mut replica = Replica::default();
     let loaded = cache.load(|key, row| {
-        replica.restore(key, row);
+        replica.restore(&key, row);
         rows.fetch_add(1, Ordering::Relaxed);
     });
     match loaded {
