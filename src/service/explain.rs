@@ -137,10 +137,13 @@ pub(super) fn found(found: &Found) -> Option<ServiceError> {
             "The journal of this account ends at entry {last}, and this machine has known entry {seen}: it was put back \
              from an older copy, or its end was lost."
         );
+        let told = ServiceError::new(ErrorKind::Storage, message)
+            .hint("Edits after that entry which were not sent yet are lost: look through what you did last.");
+        if found.held == 0 {
+            return Some(told);
+        }
         return Some(
-            ServiceError::new(ErrorKind::Storage, message)
-                .hint("Edits after that entry which were not sent yet are lost: look through what you did last.")
-                .hint("Those before it that seem unsent may have been sent already: they are held back until you decide."),
+            told.hint("Those before it that seem unsent may have been sent already: they are held back until you decide."),
         );
     }
     if lost > 0 {

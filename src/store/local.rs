@@ -33,6 +33,8 @@ pub struct Found {
     pub cache_mended: Option<String>,
     /// The journal ends earlier than it once did, by the cache: at the first number instead of the second.
     pub ends_early: Option<(u64, u64)>,
+    /// Edits that are held back for it.
+    pub held: usize,
 }
 
 impl Found {
@@ -116,9 +118,11 @@ impl Store {
             found.missing.push(last + 1..=seen);
             found.ends_early = Some((last, seen));
         }
-        let cache = Minded::start(cache, &cache_dir)?;
+        let cache = Minded::start(cache, &cache_dir, patience)?;
         let books = Books::new(Durable { journal, reserve }, cache, replica);
-        Ok((Self { books, sealer: sealer.clone(), folder, held, _lock: lock }, found))
+        let store = Self { books, sealer: sealer.clone(), folder, held, _lock: lock };
+        found.held = store.held_edits().len();
+        Ok((store, found))
     }
 
     /// Up to which edit none is sent until a person has decided; see `held`.

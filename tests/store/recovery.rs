@@ -37,6 +37,10 @@ fn save(store: &mut Store, numbers: std::ops::RangeInclusive<u64>) {
 
 /// A page of so many drones, and with it what the cache knows of the journal.
 fn pull(store: &mut Store, rows: u64) {
+    try_pull(store, rows).unwrap();
+}
+
+fn try_pull(store: &mut Store, rows: u64) -> Result<(), StoreError> {
     let row = |n: u64| {
         let fields = [
             ("model", Some("FlyOS_MQ5")),
@@ -50,7 +54,7 @@ fn pull(store: &mut Store, rows: u64) {
     };
     let meta = Meta { cursor: Some(serde_json::json!({ "rows": rows })), ..Meta::default() };
     let number = store.books.write().begin_pull();
-    store.books.take_page((0..rows).map(row).collect(), meta, number, true).1.unwrap();
+    store.books.take_page((0..rows).map(row).collect(), meta, number, true).1
 }
 
 fn waiting(store: &Store) -> Vec<u64> {
@@ -143,6 +147,45 @@ fn a_cache_that_hangs_has_an_end_and_the_next_start_has_another() {
     assert_eq!(look::quarantine(&folder(place.path())).0, ["cache"], "put aside");
 }
 
+/// In a process of its own: its cache is slow beyond all patience when it is flushed.
+#[test]
+#[ignore = "run by other tests as a process of its own"]
+fn child_goes_on_without_its_cache() {
+    let Some(place) = place_of_child() else { return };
+    let folder = folder(&place);
+    let lock = folder.lock().unwrap();
+    let (mut store, _) = Store::open_within(folder, lock, &sealer(), Duration::from_millis(500)).unwrap();
+    save(&mut store, 1..=2);
+    let told = try_pull(&mut store, 50).unwrap_err();
+    assert!(matches!(told, StoreError::Hung { .. }), "{told:?}");
+    save(&mut store, 3..=4);
+    let told = try_pull(&mut store, 60).unwrap_err();
+    assert!(matches!(told, StoreError::Hung { .. }), "{told:?}");
+    assert_eq!((store.books.read().rows(), waiting(&store)), (60, vec![1, 2, 3, 4]), "memory has it all");
+    store.close();
+    say("without its cache");
+}
+
+#[test]
+fn a_cache_that_hangs_at_work_is_given_up_and_edits_are_saved_all_the_same() {
+    if !crate::can_trace() {
+        return;
+    }
+    let place = Place::new();
+    open(place.path()).0.close();
+    let db = folder(place.path()).cache_dir().join("db");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qqq", "-o", "/dev/null", "-e", "signal=none", "-e", "trace=sync_file_range", "-e"]);
+    strace.args(["inject=sync_file_range:delay_enter=4000000", "-P"]).arg(&db);
+    strace.arg(std::env::current_exe().unwrap());
+    strace.args(["--exact", "recovery::child_goes_on_without_its_cache", "--ignored", "--nocapture"]);
+    strace.args(["--test-threads=1"]).env("FLYOS_TEST_PLACE", place.path());
+    strace.stdin(Stdio::null()).stdout(Stdio::piped());
+    assert!(came_through(strace.spawn().unwrap(), "without its cache"));
+    let (store, _) = open(place.path());
+    assert_eq!(waiting(&store), [1, 2, 3, 4]);
+}
+
 // ---- a journal from an older copy, or without its end ----
 
 #[test]
@@ -162,7 +205,7 @@ fn a_journal_from_an_older_copy_holds_its_edits_back_until_somebody_decides() {
     copy(&older.path().join("journal"), &folder(place.path()).journal_dir());
 
     let (mut store, found) = open(place.path());
-    assert_eq!(found.ends_early, Some((2, 5)));
+    assert_eq!((found.ends_early, found.held), (Some((2, 5)), 2));
     assert_eq!(found.missing, [3..=5]);
     assert_eq!((store.held_back(), store.held_edits()), (Some(2), vec![1, 2]));
     // What is made now is no old edit, and gets a number that was never given.

@@ -56,6 +56,8 @@ fn one(report: &mut Report, what: &Examination, folder: &AccountFolder) -> Optio
     let is_open = folder.is_held();
     if is_open {
         beside(report, &about, folder);
+    } else {
+        report.sound(&about, "No console has it open.");
     }
     let examined = match look::journal(folder, sealer.as_ref()) {
         Ok(examined) => examined,
