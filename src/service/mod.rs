@@ -12,7 +12,7 @@ mod bulk;
 mod cards;
 mod cells;
 pub mod config;
-mod control;
+pub(crate) mod control;
 mod detail;
 pub mod doctor;
 mod error;

@@ -260,7 +260,8 @@ impl AccountFile {
         })
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, StoreError> {
+    /// Reads it from its bytes.
+    pub fn parse(bytes: &[u8]) -> Result<Self, StoreError> {
         let bad = || StoreError::corrupt("account.toml cannot be read");
         let text = std::str::from_utf8(bytes).map_err(|_| bad())?;
         // The version first: a newer file may have another shape.

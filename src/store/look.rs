@@ -12,7 +12,7 @@ use super::cache::Meta;
 use super::error::{READING, StoreError};
 use super::journal::Examined;
 use super::replica::Replica;
-use super::{AccountFolder, filesystem, recovery};
+use super::{AccountFolder, filesystem, frame, recovery};
 use crate::vault::Sealer;
 
 /// A larger cache is not copied.
@@ -77,6 +77,14 @@ pub fn bytes(dir: &Path) -> u64 {
 /// Looks at the journal: with the key at each entry, without it at the sums alone.
 pub fn journal(folder: &AccountFolder, sealer: Option<&Sealer>) -> Result<Examined, StoreError> {
     super::journal::examine(&folder.journal_dir(), sealer)
+}
+
+/// How many sound entries the bytes of a segment hold.
+pub fn segment(bytes: &[u8], sealer: Option<&Sealer>) -> Result<usize, StoreError> {
+    match sealer {
+        Some(sealer) => frame::scan(bytes, sealer, "a segment").map(|found| found.frames.len()),
+        None => frame::survey(bytes, "a segment").map(|found| found.frames.len()),
+    }
 }
 
 /// Opens a copy of the cache and reads every row. `None`: there is none yet, or no room for a copy.
