@@ -15,7 +15,7 @@ use clap::Args;
 use flyos::sandbox::{self, Faults, Sandbox, SentMail};
 use flyos::service::{
     Clock, Config, Environment, ErrorKind, Folders, ProjectConfig, Service, ServiceError, Settings, Training,
-    TrainingHint,
+    TrainingHint, doctor,
 };
 use flyos::sync::engine::Rhythm;
 use flyos::vault::KdfParams;
@@ -180,6 +180,21 @@ fn run_console(
 pub fn status(json: bool) -> anyhow::Result<()> {
     let folders = Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))?;
     Ok(cli::status(&folders, json, &mut std::io::stdout())?)
+}
+
+/// Whether everything on this machine is as it must be.
+pub fn doctor(json: bool, ask: bool, file: Option<&Path>, offline: bool) -> anyhow::Result<()> {
+    store::private_umask();
+    let folders = Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))?;
+    let password = if ask || file.is_some() { Some(cli::password(file)?) } else { None };
+    let what = doctor::Examination {
+        folders,
+        environment: Environment::read(),
+        password,
+        online: !offline,
+        now: Clock::system().now(),
+    };
+    Ok(cli::doctor(&what, &cli::Terminal::here(), json, &mut std::io::stdout())?)
 }
 
 fn needs_terminal() -> Result<(), ServiceError> {

@@ -5,8 +5,12 @@
 
 #[path = "service/beside.rs"]
 mod beside;
+#[path = "service/doctor.rs"]
+mod doctor;
 #[path = "common/door.rs"]
 mod door;
+#[path = "service/held.rs"]
+mod held;
 #[path = "service/lease.rs"]
 mod lease;
 #[path = "service/own.rs"]

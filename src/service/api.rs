@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::ServiceError;
 pub use super::control::{InUse, Whois};
+pub use super::held::DiskState;
 pub use super::line::RunView;
 pub use super::outbox::*;
 pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
@@ -60,6 +61,8 @@ pub enum Action {
     LoadInitial,
     /// Settles an edit that needs a decision.
     Settle { edit: u64, decision: Decision },
+    /// Sends the edits that are held back, or lets go of them.
+    SettleHeld { send: bool },
     /// Asks for a pull and a push now.
     SyncNow,
     /// Compares the rows here with the server's; where they differ, all are loaded anew. `Event::Told` says how it ended.
@@ -299,6 +302,9 @@ pub struct Status {
     pub bytes: u64,
     /// Why the last edit could not be saved, until one could be.
     pub not_saved: Option<String>,
+    /// What is wrong with this machine's own files.
+    #[serde(default)]
+    pub disk: DiskState,
     /// In training: whether the line is up.
     pub training_line: Option<bool>,
 }

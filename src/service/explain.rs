@@ -68,6 +68,12 @@ pub(super) fn store(error: &StoreError) -> ServiceError {
         StoreError::ReadOnly { .. } | StoreError::Unsafe { .. } | StoreError::Io { .. } => {
             told.hint("Mend that folder, or set FLYOS_HOME to one that is yours to write.")
         }
+        StoreError::Hung { .. } => told
+            .hint("Quit and start flyos again. Where the cache cannot be used, the server's rows are loaded anew.")
+            .hint("Your own edits are safe: they are in the journal."),
+        StoreError::Foreign { .. } => told
+            .hint("Set FLYOS_HOME to a folder on a disk of this machine.")
+            .hint("Over a network, two consoles could open one account, and a saved edit could be lost. Nothing was written."),
         _ => told.hint("Nothing was changed or deleted."),
     }
 }
@@ -98,7 +104,7 @@ pub(super) fn not_understood(error: &LineError) -> ServiceError {
 }
 
 /// Errors are told as phrases; people read sentences.
-fn sentence(phrase: &str) -> String {
+pub(super) fn sentence(phrase: &str) -> String {
     let mut letters = phrase.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", letters.as_str().trim_end_matches('.'))
@@ -126,7 +132,21 @@ pub(super) fn remote(error: &RemoteError) -> ServiceError {
 
 /// What was found damaged on opening; a write that never ended is no damage, for nobody was told it was saved.
 pub(super) fn found(found: &Found) -> Option<ServiceError> {
-    let lost: u64 = found.missing.iter().map(|numbers| numbers.end() - numbers.start() + 1).sum();
+    let lost = found.lost();
+    if let Some((last, seen)) = found.ends_early {
+        let message = format!(
+            "The journal of this account ends at entry {last}, and this machine has known entry {seen}: it was put back \
+             from an older copy, or its end was lost."
+        );
+        let told = ServiceError::new(ErrorKind::Storage, message)
+            .hint("Edits after that entry which were not sent yet are lost: look through what you did last.");
+        if found.held == 0 {
+            return Some(told);
+        }
+        return Some(
+            told.hint("Those before it that seem unsent may have been sent already: they are held back until you decide."),
+        );
+    }
     if lost > 0 {
         let message =
             format!("The journal of this account was damaged: {lost} of its entries cannot be read.");
@@ -136,6 +156,14 @@ pub(super) fn found(found: &Found) -> Option<ServiceError> {
                 .hint(
                     "All other edits are safe. The damaged file is kept in the account's quarantine folder.",
                 ),
+        );
+    }
+    if let Some(why) = &found.cache_mended {
+        tracing::warn!(why, "the cache was opened without its snapshot");
+        let message = "What this machine had of the server's rows was damaged, and may be older than it was.";
+        return Some(
+            ServiceError::new(ErrorKind::Storage, message)
+                .hint("It is brought up to date as soon as there is a line. Your own edits are safe."),
         );
     }
     let why = found.cache_rebuilt.as_ref()?;

@@ -12,10 +12,12 @@ mod bulk;
 mod cards;
 mod cells;
 pub mod config;
-mod control;
+pub(crate) mod control;
 mod detail;
+pub mod doctor;
 mod error;
 mod explain;
+mod held;
 mod initial;
 mod lease;
 pub mod line;
@@ -193,6 +195,14 @@ impl Service {
             Action::Settle { edit, decision } => {
                 self.at_desk(done, move |store, _| cards::settle(store, edit, &decision));
             }
+            Action::SettleHeld { send } => {
+                let inner = Arc::clone(&self.inner);
+                self.at_desk(done, move |store, _| {
+                    let done = held::settle(store, send)?;
+                    inner.ask(Ask::SyncNow)?;
+                    Ok(done)
+                });
+            }
             Action::SyncNow => done(self.inner.ask(Ask::SyncNow).map(|()| Done::SyncAsked)),
             Action::Verify => done(self.inner.ask(Ask::Verify).map(|()| Done::SyncAsked)),
             Action::Reload => done(self.inner.ask(Ask::Reload).map(|()| Done::SyncAsked)),
@@ -235,6 +245,7 @@ impl Service {
         let refused = finish.clone();
         let submitted = desk.submit(move |store| {
             let result = job(store, &mut inner.past.lock().unwrap_or_else(PoisonError::into_inner));
+            inner.note_disk(store);
             inner.edited(&result);
             finish(result);
         });

@@ -230,12 +230,14 @@ impl Inner {
         );
         *this.past.lock().unwrap_or_else(PoisonError::into_inner) = Past::default();
         write(&this.state, State::begin);
+        write(&this.state, |state| state.disk.lost = open.found.lost());
         this.lists.forget();
         let email = open.email.clone();
         this.touched();
         let control = Self::listen(this, open.folder.path(), Holder::here());
         write(&this.session, |session| *session = Some(Session { project, email, open, asks, control }));
         this.runtime.spawn(runner::run(Arc::new(context), inbox));
+        Self::look_at_disk(this);
         this.note_standing();
         this.note_unsent();
         let over = this.lease_at_start();

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::lease::Lease;
 use super::session::Inner;
-use super::{Account, Event, Link, Status, Traffic, cells, initial, read, write};
+use super::{Account, DiskState, Event, Link, Status, Traffic, cells, initial, read, write};
 use crate::domain::{Role, Stamp};
 use crate::remote::wire::Progress;
 use crate::sync::engine::{Line, Stop};
@@ -18,6 +18,7 @@ pub(super) struct State {
     next_try: Option<Stamp>,
     pub(super) progress: Option<Progress>,
     pub(super) not_saved: Option<String>,
+    pub(super) disk: DiskState,
     pub(super) training_line: Option<bool>,
     pub(super) traffic: Traffic,
     pub(super) lease: Lease,
@@ -39,6 +40,7 @@ impl State {
             next_try: None,
             progress: None,
             not_saved: None,
+            disk: DiskState::default(),
             training_line: training.then_some(true),
             traffic: Traffic::Normal,
             lease: Lease::default(),
@@ -52,7 +54,7 @@ impl State {
     /// A new session knows nothing of the line yet.
     pub(super) fn begin(&mut self) {
         (self.line, self.line_since, self.next_try) = (Line::Unknown, None, None);
-        (self.progress, self.not_saved) = (None, None);
+        (self.progress, self.not_saved, self.disk) = (None, None, DiskState::default());
         self.traffic = Traffic::Normal;
         self.history = History::default();
         self.lease = Lease::default();
@@ -120,6 +122,7 @@ impl Inner {
             traffic: state.traffic,
             bytes: state.history.bytes().total(),
             not_saved: state.not_saved.clone(),
+            disk: state.disk,
             training_line: state.training_line,
         })
     }

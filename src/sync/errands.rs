@@ -175,6 +175,7 @@ pub(super) async fn push(context: &Context) -> Event {
 /// One push; `Err`: there was nothing to send and nothing to tell (yet: not before so many ms).
 async fn push_once(context: &Context, run: &mut Running<'_>) -> Result<Result<Pushed, Option<u64>>, Trouble> {
     let made = context.exchange(move |exchange, store, now_ms| {
+        exchange.hold(store.held_back());
         let push = exchange.push_request(&mut store.books, now_ms, now(), Uuid::now_v7)?;
         Ok(push.ok_or(exchange.due(now_ms)))
     });

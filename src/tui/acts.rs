@@ -422,6 +422,7 @@ impl App {
                 self.popups.pop();
                 return Vec::new();
             }
+            picker::Goal::Held => return self.held_settled(choice.value.as_deref()),
             picker::Goal::Traffic => return self.traffic_chosen(choice.value.as_deref()),
             picker::Goal::Status(key, on) => {
                 seen.insert("status".to_owned(), on.clone());

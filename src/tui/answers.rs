@@ -81,7 +81,7 @@ impl App {
     /// Nothing of a session stays on the screen, nor in its memory.
     fn forget_session(&mut self) {
         self.signed_in = false;
-        self.offered = false;
+        (self.offered, self.asked) = (false, 0);
         self.lists = super::screens::TABS.map(super::screens::list::List::new);
         self.detail = super::screens::detail::Detail::default();
         self.verbs = Vec::<VerbState>::new();
@@ -111,6 +111,7 @@ impl App {
                 let asks = |status: &Status| status.link == Link::SecondFactor;
                 let begins = asks(&status) && !asks(&self.status);
                 self.status = *status;
+                self.ask_about_held();
                 if begins && self.signed_in {
                     self.ask_for_code();
                 }

@@ -115,6 +115,8 @@ pub struct App {
     pub signed_in: bool,
     /// The initial data set was offered in this session.
     pub offered: bool,
+    /// So many edits that are held back were asked about in this session.
+    pub asked: usize,
     pub sign_in: SignIn,
     pub lists: [List; 3],
     pub tab: usize,
@@ -140,6 +142,7 @@ impl App {
             status,
             signed_in: false,
             offered: false,
+            asked: 0,
             sign_in: SignIn::default(),
             lists: TABS.map(List::new),
             tab: 2,

@@ -34,6 +34,7 @@ impl App {
             cards = own;
         }
         match cards.len() {
+            0 if self.status.disk.held > 0 => self.open_held(),
             0 => self.toast = Some(texts::NOTHING_TO_DECIDE.to_owned()),
             1 => self.open_card(&cards.swap_remove(0)),
             _ => {
@@ -155,6 +156,33 @@ impl App {
         let confirm =
             Confirm::new(texts::INITIAL_TITLE.to_owned(), lines, answers, confirm::Goal::LoadInitial);
         self.popups.push(Popup::Confirm(confirm));
+    }
+
+    /// Edits that are held back: asked once in a session, and on the key for what needs a person.
+    pub(super) fn ask_about_held(&mut self) {
+        let held = self.status.disk.held;
+        if held != self.asked && self.popups.is_empty() {
+            self.asked = held;
+            if held > 0 {
+                self.open_held();
+            }
+        }
+    }
+
+    fn open_held(&mut self) {
+        let choices = texts::HELD_CHOICES.map(|(value, label, note)| choice(value, label, note)).into();
+        let about = texts::HELD.iter().map(|line| (*line).to_owned()).collect();
+        let title = texts::held(self.status.disk.held);
+        self.popups.push(Popup::Picker(Picker::new(title, choices, Goal::Held).about(about)));
+    }
+
+    pub(super) fn held_settled(&mut self, value: Option<&str>) -> Effects {
+        self.popups.pop();
+        match value {
+            Some(texts::SEND) => vec![self.submit(Action::SettleHeld { send: true })],
+            Some(texts::LET_GO) => vec![self.submit(Action::SettleHeld { send: false })],
+            _ => Vec::new(),
+        }
     }
 
     /// What the line was used for in this session.

@@ -155,6 +155,7 @@ pub fn status() -> Status {
         sending: 0,
         needs_you: 1,
         not_saved: None,
+        disk: crate::service::DiskState::default(),
         training_line: None,
         empty: false,
         traffic: crate::service::Traffic::Normal,
@@ -511,6 +512,7 @@ impl Bench {
                         | Action::Undo
                         | Action::Redo
                         | Action::Settle { .. }
+                        | Action::SettleHeld { .. }
                         | Action::Bulk { .. },
                     ) => Ok(Done::Undone { summary: "done".to_owned() }),
                     (None, Action::SetTraffic { traffic }) => Ok(Done::Traffic { traffic }),

@@ -26,6 +26,8 @@ pub enum Goal {
     /// Whose value the next column gets; those that were chosen already.
     Column(Box<Card>, Fields),
     Traffic,
+    /// Whether edits that are held back are sent.
+    Held,
     /// About the own sign-in.
     Own(OwnGoal),
     /// Only to be looked at.

@@ -234,6 +234,17 @@ fn what_needs_somebody_is_loud() {
 }
 
 #[test]
+fn what_is_wrong_with_the_files_stays_in_sight_and_old_edits_are_asked_about() {
+    for (width, height) in SIZES {
+        let mut fake = Fake::default();
+        fake.status.disk = crate::service::DiskState { full: false, lost: 3, held: 2 };
+        let mut bench = Bench::signed_in_with(width, height, Theme::default(), fake);
+        keep("held", &bench);
+        keep("held_put_away", bench.keys("Esc"));
+    }
+}
+
+#[test]
 fn small_and_plain() {
     for (width, height) in [(60, 15), (40, 10), (39, 9)] {
         keep("small", Bench::signed_in(width, height).keys("Down"));
