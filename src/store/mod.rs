@@ -4,8 +4,9 @@
 //! * `cache`: what the server said, in sled, rebuildable at any time;
 //! * `replica`: both in memory, as one view; all reading goes through it;
 //! * `books`: the three in step; `local`: on disk, for one account; `desk`: the thread that owns them;
-//! * `minded`: the cache at work, never waited for without end; `recovery`: opening one that is damaged; `reserve`: room for when the disk is full; `held`: edits of a journal
-//!   that was put back from an older copy; `look`: looking at all of it without touching it;
+//! * `minded`: the cache at work, never waited for without end; `recovery`: opening one that is damaged; `reserve`: room
+//!   for when the disk is full; `held`: edits of a journal that was put back from an older copy; `look`: looking at all
+//!   of it without touching it;
 //! * `folder`: where it lies, who may read it, and that one process has it; `holder`: which one;
 //!   `filesystem`: that it is a disk of this machine.
 //!
