@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 
 use anyhow::Context as _;
 use clap::Args;
-use flyos::sandbox::{self, Faults, Sandbox};
+use flyos::sandbox::{self, Faults, Sandbox, SentMail};
 use flyos::service::{
     Clock, Config, Environment, ErrorKind, Folders, ProjectConfig, Service, ServiceError, Settings, Training,
     TrainingHint, doctor,
@@ -213,6 +213,7 @@ struct Server {
     accounts: Vec<(String, String)>,
     password: String,
     faults: Faults,
+    mailbox: Arc<dyn Fn() -> Vec<SentMail> + Send + Sync>,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -234,10 +235,14 @@ impl Server {
     }
 
     fn training(&self) -> Training {
-        let faults = self.faults.clone();
+        let (faults, mailbox) = (self.faults.clone(), Arc::clone(&self.mailbox));
         Training {
             hint: TrainingHint { accounts: self.accounts.clone(), password: self.password.clone() },
             set_line: Box::new(move |up| faults.set_line_down(!up)),
+            mailed: Box::new(move |email| {
+                let mails = mailbox();
+                mails.into_iter().find(|mail| mail.to.eq_ignore_ascii_case(email)).map(|mail| mail.code)
+            }),
         }
     }
 }
@@ -258,6 +263,7 @@ async fn serve(
         accounts: sandbox.accounts(),
         password: sandbox.password().to_owned(),
         faults: sandbox.faults(),
+        mailbox: Arc::new(sandbox.mailbox()),
         stop: None,
         thread: None,
     };

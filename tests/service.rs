@@ -13,8 +13,12 @@ mod door;
 mod held;
 #[path = "service/lease.rs"]
 mod lease;
+#[path = "service/own.rs"]
+mod own;
 #[path = "service/settle.rs"]
 mod settle;
+#[path = "common/totp.rs"]
+mod totp;
 
 use std::ops::Deref;
 use std::sync::Arc;

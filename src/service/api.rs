@@ -13,6 +13,7 @@ pub use super::control::{InUse, Whois};
 pub use super::held::DiskState;
 pub use super::line::RunView;
 pub use super::outbox::*;
+pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
 use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, Value};
 pub use crate::store::Holder;
 
@@ -337,6 +338,10 @@ pub enum Link {
         next_try_s: u64,
     },
     SignInAgain,
+    /// The account has a second factor, and this session has not given its code.
+    SecondFactor,
+    /// Headquarters barred the account.
+    Blocked,
     CannotSync {
         why: String,
     },
@@ -386,6 +391,15 @@ pub enum Event {
     Done {
         op: Uuid,
         result: Result<Done, ServiceError>,
+    },
+    /// A wish about the own sign-in came to this.
+    Own(Uuid, Result<OwnDone, ServiceError>),
+    /// What this machine has is sealed with an older password than the server takes: `Service::open_with_old`,
+    /// `set_aside` or `let_be` is the answer. `wrong`: why the old password that was given did not do.
+    OlderPassword {
+        /// Edits in it that were not sent, where known.
+        unsent: Option<usize>,
+        wrong: Option<ServiceError>,
     },
     /// The account is open in another console: `Service::take_over` or `Service::let_be` is the answer.
     InUse(Box<InUse>),

@@ -3,6 +3,7 @@
 use super::{ErrorKind, ServiceError};
 use crate::remote::{self, Cause, RemoteError};
 use crate::session::SignInError;
+use crate::session::own::ChangeError;
 use crate::session::socket::LineError;
 use crate::store::{Found, Holder, StoreError};
 
@@ -176,6 +177,43 @@ pub(super) fn found(found: &Found) -> Option<ServiceError> {
     )
 }
 
+pub(super) fn no_address() -> ServiceError {
+    ServiceError::new(ErrorKind::Usage, "An e-mail address is needed to sign in.")
+}
+
+/// The server wants a mailed code with a new password, and has just sent one.
+pub(super) fn nonce_mailed(email: &str, told: Option<&str>) -> ServiceError {
+    let message = format!("The project wants a code with it: one was mailed to {email} just now.");
+    let error = ServiceError {
+        field: Some(super::own::field::NONCE.to_owned()),
+        ..ServiceError::new(ErrorKind::Refused, message)
+    };
+    match told {
+        Some(code) => error.hint(format!("In training nothing is mailed: it is {code}.")),
+        None => error,
+    }
+}
+
+/// A change of the password that is not known to be one.
+pub(super) fn change(error: &ChangeError) -> ServiceError {
+    match error {
+        ChangeError::Local(SignInError::WrongPassword) => ServiceError {
+            field: Some(super::own::field::CURRENT.to_owned()),
+            ..ServiceError::new(ErrorKind::SignIn, "This is not your present password. Nothing was changed.")
+        },
+        ChangeError::Local(error) => sign_in(error),
+        ChangeError::Refused(error) => remote(error),
+        ChangeError::Unknown(error) => remote(error).hint(
+            "Whether it was changed is not known. Until you sign in again, both passwords open what is here.",
+        ),
+        ChangeError::NotHere(error) => {
+            let message = format!("The password was changed on the server, and could not be here: {error}.");
+            ServiceError::new(ErrorKind::Storage, message)
+                .hint("What this machine has opens with the old one; at the next sign-in with the new one it may be asked for.")
+        }
+    }
+}
+
 pub(super) fn sign_in(error: &SignInError) -> ServiceError {
     match error {
         SignInError::Remote(error) => remote(error),
@@ -192,12 +230,15 @@ pub(super) fn sign_in(error: &SignInError) -> ServiceError {
             ServiceError::new(ErrorKind::SignIn, message)
                 .hint("Nothing was changed. A forgotten password can be set anew by headquarters.")
         }
-        SignInError::PasswordChanged => ServiceError::new(
+        SignInError::PasswordChanged { .. } => ServiceError::new(
             ErrorKind::SignIn,
             "The server takes this password, but what this machine has is sealed with an older one.",
         )
-        .hint("The older password still opens it for reading here; unsent edits stay and are sent once it is yours again.")
-        .hint("Or use another FLYOS_HOME: it loads everything anew. Nothing was deleted here."),
+        .hint("Nothing was changed or deleted."),
+        SignInError::OldPasswordWrong => {
+            ServiceError::new(ErrorKind::SignIn, "This password does not open what this machine has either.")
+                .hint("Nothing was changed or deleted.")
+        }
         SignInError::Vault(error) => ServiceError::new(ErrorKind::Storage, sentence(&error.to_string()))
             .hint("Nothing was changed. If it stays so, what this machine has of the account is damaged."),
     }

@@ -8,6 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::control::Control;
 use super::list::Lists;
+use super::own::Redeemed;
+use super::sign_in::Credentials;
 use super::standing::State;
 use super::takeover::Pending;
 use super::undo::Past;
@@ -16,9 +18,9 @@ use super::{
     TrainingHint, explain, line, read, write,
 };
 use crate::remote::{Project, ProjectProblem};
-use crate::session::{Clock, Open};
+use crate::session::{Clock, Keeper, Open};
 use crate::store::replica::Replica;
-use crate::store::{Desk, Holder};
+use crate::store::{AccountFolder, Desk, Holder};
 use crate::sync::engine::{Line, Rhythm};
 use crate::sync::runner::{self, Ask, Mode, Told};
 use crate::vault::KdfParams;
@@ -39,7 +41,12 @@ pub struct Settings {
 pub struct Training {
     pub hint: TrainingHint,
     pub set_line: Box<dyn Fn(bool) + Send + Sync>,
+    /// The code in the last mail to that address: in training nothing is mailed.
+    pub mailed: Mailed,
 }
+
+/// Looks a mailed code up by its address.
+pub type Mailed = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 type Sink = Arc<dyn Fn(Event) + Send + Sync>;
 
@@ -55,6 +62,10 @@ pub(super) struct Inner {
     pub(super) past: Mutex<Past>,
     /// The sign-in that found the account open elsewhere, until the person has decided.
     pub(super) pending: Mutex<Option<Pending>>,
+    /// The sign-in that found the account under an older password, until the person has decided.
+    pub(super) asked: Mutex<Option<Credentials>>,
+    /// A mailed code that was taken, until the password is set by it.
+    pub(super) redeemed: Mutex<Option<Redeemed>>,
     /// When a key was pressed last, in microseconds since 1970.
     pub(super) last_key: AtomicI64,
     runtime: tokio::runtime::Handle,
@@ -102,6 +113,8 @@ impl Inner {
             state: RwLock::new(state),
             past: Mutex::new(Past::default()),
             pending: Mutex::new(None),
+            asked: Mutex::new(None),
+            redeemed: Mutex::new(None),
             last_key: AtomicI64::new(0),
             runtime: handle,
             stop: Mutex::new(Some((stop, thread))),
@@ -132,6 +145,21 @@ impl Inner {
 
     pub(super) fn desk(&self) -> Option<Arc<Desk>> {
         read(&self.session, |session| session.as_ref().map(|session| Arc::clone(&session.open.desk)))
+    }
+
+    pub(super) fn keeper(&self) -> Option<Arc<Keeper>> {
+        read(&self.session, |session| session.as_ref().map(|session| Arc::clone(&session.open.keeper)))
+    }
+
+    pub(super) fn email(&self) -> Option<String> {
+        read(&self.session, |session| session.as_ref().map(|session| session.email.clone()))
+    }
+
+    pub(super) fn folder_and_desk(&self) -> Option<(AccountFolder, Arc<Desk>)> {
+        read(&self.session, |session| {
+            let open = &session.as_ref()?.open;
+            Some((open.folder.clone(), Arc::clone(&open.desk)))
+        })
     }
 
     pub(super) fn setup(&self) -> Setup {
@@ -210,6 +238,8 @@ impl Inner {
         write(&this.session, |session| *session = Some(Session { project, email, open, asks, control }));
         this.runtime.spawn(runner::run(Arc::new(context), inbox));
         Self::look_at_disk(this);
+        this.note_standing();
+        this.note_unsent();
         let over = this.lease_at_start();
         this.emit(Event::SignedIn { offline, trouble: found.or(over) });
         this.emit(Event::Data);
@@ -330,6 +360,7 @@ impl Inner {
             Ok(_) => {
                 write(&self.state, |state| state.not_saved = None);
                 self.ask_runner(Ask::Edited);
+                self.note_unsent();
                 self.emit(Event::Data);
             }
             Err(error) if error.kind == ErrorKind::Storage => {
@@ -343,7 +374,11 @@ impl Inner {
 
     fn told(&self, told: Told) {
         match told {
-            Told::Data => self.emit(Event::Data),
+            Told::Data => {
+                self.note_standing();
+                self.note_unsent();
+                self.emit(Event::Data);
+            }
             Told::Line(line) => self.line_changed(line),
             Told::Run(run) => {
                 if run.error.is_none() {

@@ -1,9 +1,11 @@
 //! How the line and the disk stand, as the runner and the desk told it last.
 
+use uuid::Uuid;
+
 use super::lease::Lease;
 use super::session::Inner;
-use super::{Account, DiskState, Link, Status, Traffic, cells, initial, read};
-use crate::domain::Stamp;
+use super::{Account, DiskState, Event, Link, Status, Traffic, cells, initial, read, write};
+use crate::domain::{Role, Stamp};
 use crate::remote::wire::Progress;
 use crate::sync::engine::{Line, Stop};
 use crate::sync::history::History;
@@ -24,6 +26,10 @@ pub(super) struct State {
     pub(super) history: History,
     /// Counts sign-ins, so that a late answer of an earlier one is known as such.
     pub(super) attempt: u64,
+    /// The person's role and region as they were told last.
+    standing: Option<(Role, Option<Uuid>)>,
+    /// How many edits were unsent when that was noted beside the account.
+    pub(super) unsent_noted: Option<usize>,
 }
 
 impl State {
@@ -40,6 +46,8 @@ impl State {
             lease: Lease::default(),
             history: History::default(),
             attempt: 0,
+            standing: None,
+            unsent_noted: None,
         }
     }
 
@@ -50,6 +58,7 @@ impl State {
         self.traffic = Traffic::Normal;
         self.history = History::default();
         self.lease = Lease::default();
+        (self.standing, self.unsent_noted) = (None, None);
     }
 
     pub(super) fn line_changed(&mut self, line: Line, now: Stamp, as_of: Option<Stamp>) {
@@ -80,6 +89,8 @@ impl State {
                 Link::ServerFault { next_try_s: u64::try_from(wait).unwrap_or(0) }
             }
             Line::Stopped(Stop::SignInAgain) => Link::SignInAgain,
+            Line::Stopped(Stop::SecondFactor) => Link::SecondFactor,
+            Line::Stopped(Stop::Blocked) => Link::Blocked,
             Line::Stopped(Stop::Inactive) => Link::Inactive,
             Line::Stopped(Stop::NoProfile) => Link::NoProfile,
             Line::Stopped(Stop::Configuration { why }) => Link::CannotSync { why: why.clone() },
@@ -114,6 +125,28 @@ impl Inner {
             disk: state.disk,
             training_line: state.training_line,
         })
+    }
+
+    /// Says so where headquarters gave the person another role or region since it was looked at last.
+    pub(super) fn note_standing(&self) {
+        let seen = self.peek(|replica| {
+            let actor = replica.actor()?;
+            let region =
+                actor.region.map(|id| replica.view().region(id).map(|region| region.name.to_string()));
+            // A region whose row has not come yet has no name to tell.
+            let region = region.map_or(Some(None), |name| name.map(Some))?;
+            Some((actor.role, actor.region, region))
+        });
+        let Some((role, id, region)) = seen.flatten() else { return };
+        let before = write(&self.state, |state| state.standing.replace((role, id)));
+        let Some((old_role, old_id)) = before.filter(|before| *before != (role, id)) else { return };
+        let region = match &region {
+            Some(name) => format!("Your region is now {name}."),
+            None => "You have no region now.".to_owned(),
+        };
+        let role_told = (role != old_role).then(|| format!("Your role is now {role}."));
+        let told: Vec<String> = role_told.into_iter().chain((id != old_id).then_some(region)).collect();
+        self.emit(Event::Told(format!("{} What you see follows.", told.join(" "))));
     }
 
     fn account(&self) -> Option<Account> {

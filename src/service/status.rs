@@ -44,6 +44,8 @@ pub fn line(status: &Status, now: Stamp, zone: &jiff::tz::TimeZone) -> String {
             ]
         }
         Link::SignInAgain => vec![Some("SIGN IN AGAIN".to_owned()), as_of, kept],
+        Link::SecondFactor => vec![Some("CODE NEEDED: A gives it".to_owned()), as_of, kept],
+        Link::Blocked => vec![Some("YOUR ACCOUNT IS BLOCKED: ask headquarters".to_owned()), as_of, kept],
         Link::CannotSync { why } => vec![Some(format!("CANNOT SYNC: {why}")), kept],
         Link::Inactive => vec![
             Some("YOUR ACCOUNT IS INACTIVE: ask headquarters".to_owned()),
@@ -85,6 +87,8 @@ pub fn is_loud(status: &Status, now: Stamp) -> bool {
         || matches!(
             status.link,
             Link::SignInAgain
+                | Link::SecondFactor
+                | Link::Blocked
                 | Link::CannotSync { .. }
                 | Link::Inactive
                 | Link::NoProfile
@@ -212,6 +216,14 @@ mod tests {
             (status(Link::Online, (3, 3, 0)), "ONLINE · sending 3"),
             (status(Link::Online, (0, 0, 2)), "ONLINE · up to date · 2 need you"),
             (status(Link::SignInAgain, (3, 0, 0)), "SIGN IN AGAIN · data as of 13:16 · 3 waiting, kept"),
+            (
+                status(Link::SecondFactor, (3, 0, 0)),
+                "CODE NEEDED: A gives it · data as of 13:16 · 3 waiting, kept",
+            ),
+            (
+                status(Link::Blocked, (0, 0, 0)),
+                "YOUR ACCOUNT IS BLOCKED: ask headquarters · data as of 13:16",
+            ),
             (status(down.clone(), (0, 0, 0)), "OFFLINE 2 h 14 min · data as of 13:16"),
             (
                 status(down.clone(), (3, 0, 1)),

@@ -4,16 +4,20 @@
 //! asked, and the server's word comes later, in the background. An account it does not know needs the
 //! server once. Either way the folder is locked for the life of the session.
 //!
+//! Where the server takes a password that does not open what this machine has, it was changed elsewhere: the old one is
+//! asked for once and the key wrapped anew (`own`), or what is here is set aside, and nothing is deleted.
+//!
 //! The password is looked at before the lock: whoever is told that another console has the account, where it
 //! runs, and may take over from it, has shown to be its owner. `socket` is how that console is spoken to,
 //! `takeover` how one that hangs is ended.
 
 pub mod clock;
 pub mod keeper;
+pub mod own;
 pub mod socket;
 pub mod takeover;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -23,9 +27,10 @@ pub use clock::Clock;
 pub use keeper::Keeper;
 
 use crate::domain::Stamp;
-use crate::remote::{Client, RemoteError};
+use crate::remote::wire::TokenReply;
+use crate::remote::{Client, RemoteError, SignOutScope};
 use crate::store::{AccountFile, AccountFolder, AccountLock, Desk, Found, Holder, Store, StoreError, Tries};
-use crate::vault::{self, DataKey, KdfParams, Sealer, VaultError};
+use crate::vault::{DataKey, KdfParams, Sealer, VaultError};
 
 /// An account that is open here.
 #[derive(Debug)]
@@ -58,9 +63,13 @@ pub enum SignInError {
     /// Too many wrong ones: none is looked at for so many seconds.
     #[error("too many wrong passwords: wait {wait_s} s")]
     TooManyTries { wait_s: i64 },
-    /// The server takes the password, but what this machine has is sealed with an older one.
+    /// The server takes the password, but what this machine has is sealed with an older one. `unsent`: how many edits
+    /// are in it that were not sent, where that is known.
     #[error("the password was changed elsewhere")]
-    PasswordChanged,
+    PasswordChanged { unsent: Option<usize> },
+    /// The old password that was given for it opens nothing either.
+    #[error("the old password does not open what this machine has")]
+    OldPasswordWrong,
     #[error("the keys could not be made: {0}")]
     Vault(VaultError),
 }
@@ -73,9 +82,23 @@ pub struct Request<'a> {
     pub url: &'a str,
     pub email: &'a str,
     pub password: &'a SecretString,
+    /// What is to be done where this machine has the account under an older password.
+    pub old: &'a Old,
     pub kdf: KdfParams,
     /// What the clock says.
     pub now: Stamp,
+}
+
+/// What is to be done with an account that is sealed with an older password.
+#[derive(Clone, Debug, Default)]
+pub enum Old {
+    /// Nothing yet: the person is asked.
+    #[default]
+    Ask,
+    /// It opens with this one, and is wrapped anew with the password of today.
+    Password(SecretString),
+    /// It is set aside as it is, and the account begins empty.
+    SetAside,
 }
 
 /// Signs in. Blocking work (key derivation, opening files) runs on a thread of its own.
@@ -96,15 +119,23 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 
 async fn unlock(request: Request<'_>, folder: AccountFolder) -> Result<Open, SignInError> {
     let (password, now) = (request.password.clone(), request.now);
+    let at = folder.clone();
+    if blocking(move || own::is_unsure(&at)).await? {
+        // A change of the password whose end nobody heard: with a line, the server says which one holds.
+        match request.client.sign_in(request.email, request.password).await {
+            Ok(reply) => return online(request, reply.value).await,
+            Err(error) => tracing::info!(cause = ?error.cause, "which password holds is not known yet"),
+        }
+    }
     let opened = blocking(move || open_known(folder, &password, now)).await?;
     let (folder, desk, found, uid, device, refresh) = match opened {
         Err(SignInError::WrongPassword) => {
             // Wrong here: either mistyped, or changed on the server meanwhile. Only the server can tell.
-            return Err(match request.client.sign_in(request.email, request.password).await {
-                Ok(_) => SignInError::PasswordChanged,
-                Err(error) if error.is_offline() => SignInError::WrongPassword,
-                Err(error) => error.into(),
-            });
+            return match request.client.sign_in(request.email, request.password).await {
+                Ok(reply) => online(request, reply.value).await,
+                Err(error) if error.is_offline() => Err(SignInError::WrongPassword),
+                Err(error) => Err(error.into()),
+            };
         }
         other => other?,
     };
@@ -176,12 +207,7 @@ fn lock(folder: &AccountFolder) -> Result<AccountLock, SignInError> {
 }
 
 fn unwrap(account: &AccountFile, password: &SecretString) -> Result<DataKey, SignInError> {
-    let opened = account.wraps.iter().find_map(|wrap| match vault::unwrap(password, wrap) {
-        Ok(key) => Some(Ok(key)),
-        Err(VaultError::WrongPassword) => None,
-        Err(error) => Some(Err(SignInError::Vault(error))),
-    });
-    opened.unwrap_or(Err(SignInError::WrongPassword))
+    own::opened_by(account, password).map(|(_, key)| key)
 }
 
 fn open_store(
@@ -203,9 +229,31 @@ fn open_store(
 
 async fn first_time(request: Request<'_>) -> Result<Open, SignInError> {
     let reply = request.client.sign_in(request.email, request.password).await?.value;
-    let (data, url, email) = (request.data.to_owned(), request.url.to_owned(), request.email.to_owned());
-    let (password, kdf, user) = (request.password.clone(), request.kdf, reply.user.id);
-    let made = blocking(move || make(&data, (&url, &email, user), &password, kdf)).await??;
+    online(request, reply).await
+}
+
+/// The server has taken the password.
+async fn online(request: Request<'_>, reply: TokenReply) -> Result<Open, SignInError> {
+    let reply = request.client.checked(reply).await?;
+    let making = Making {
+        data: request.data.to_owned(),
+        url: request.url.to_owned(),
+        email: request.email.to_owned(),
+        user: reply.user.id,
+        password: request.password.clone(),
+        old: request.old.clone(),
+        kdf: request.kdf,
+        now: request.now,
+    };
+    let made = match blocking(move || making.make()).await? {
+        Ok(made) => made,
+        Err(error) => {
+            // Nobody will use this session.
+            let (client, token) = (request.client, SecretString::from(reply.access_token));
+            tokio::spawn(async move { client.logout(&token, SignOutScope::Local).await.map(drop) });
+            return Err(error);
+        }
+    };
     let (folder, desk, found, uid, device, _) = made;
     let keeper = Keeper::signed_in(request.client, Arc::clone(&desk), &reply);
     keeper.keep(&reply).await;
@@ -222,31 +270,63 @@ fn account_id(url: &str, user: Uuid) -> Uuid {
     uuid::Builder::from_custom_bytes(id).into_uuid()
 }
 
-/// Makes the account's folder; or, where the account is known under an older address, opens it.
-fn make(
-    data: &Path,
-    (url, email, user): (&str, &str, Uuid),
-    password: &SecretString,
+/// What an account's folder is made of, or opened with, once the server has taken the password.
+struct Making {
+    data: PathBuf,
+    url: String,
+    email: String,
+    user: Uuid,
+    password: SecretString,
+    old: Old,
     kdf: KdfParams,
-) -> Result<Known, SignInError> {
-    let folder = AccountFolder::create_or_open(data, account_id(url, user))?;
-    // The server has taken the password; whether it opens what is here is seen before anybody has to leave.
-    if let Some(account) = folder.read()?
-        && !folder.is_free()
-    {
-        unwrap(&account, password).map_err(|_| SignInError::PasswordChanged)?;
+    now: Stamp,
+}
+
+impl Making {
+    /// Makes the account's folder; or, where the account is known under an older address or password, opens it.
+    fn make(&self) -> Result<Known, SignInError> {
+        let mut folder = self.folder()?;
+        // Whether the password opens what is here is seen before anybody has to leave.
+        let key = match folder.read()? {
+            None => None,
+            Some(account) => match (unwrap(&account, &self.password), &self.old) {
+                (Err(SignInError::WrongPassword), Old::Ask) => {
+                    return Err(SignInError::PasswordChanged { unsent: folder.unsent() });
+                }
+                (Err(SignInError::WrongPassword), Old::Password(old)) => {
+                    let proved = prove(&folder, old, self.now).map_err(|error| match error {
+                        SignInError::WrongPassword => SignInError::OldPasswordWrong,
+                        other => other,
+                    });
+                    Some(proved?.1)
+                }
+                (Err(SignInError::WrongPassword), Old::SetAside) => {
+                    let aside = folder.set_aside(lock(&folder)?, self.now)?;
+                    tracing::warn!(path = %aside.display(), "an account that does not open was set aside");
+                    folder = self.folder()?;
+                    None
+                }
+                (opened, _) => Some(opened?),
+            },
+        };
+        let lock = lock(&folder)?;
+        let mut account = match folder.read()? {
+            Some(account) => account,
+            None => AccountFile::new(&self.url, &self.email, self.user)?,
+        };
+        let key = match key {
+            Some(key) => key,
+            None if account.wraps.is_empty() => DataKey::random().map_err(SignInError::Vault)?,
+            // Somebody else made it meanwhile.
+            None => unwrap(&account, &self.password)?,
+        };
+        account.readdress(&self.url, &self.email);
+        own::wrap_only_by(&mut account, &self.password, &key, self.kdf)?;
+        folder.write(&account)?;
+        open_store(folder, lock, &key, &account)
     }
-    let lock = lock(&folder)?;
-    let (account, key) = if let Some(mut account) = folder.read()? {
-        let key = unwrap(&account, password).map_err(|_| SignInError::PasswordChanged)?;
-        account.readdress(url, email);
-        (account, key)
-    } else {
-        let key = DataKey::random().map_err(SignInError::Vault)?;
-        let mut account = AccountFile::new(url, email, user)?;
-        account.wraps.push(vault::wrap(password, &key, kdf).map_err(SignInError::Vault)?);
-        (account, key)
-    };
-    folder.write(&account)?;
-    open_store(folder, lock, &key, &account)
+
+    fn folder(&self) -> Result<AccountFolder, StoreError> {
+        AccountFolder::create_or_open(&self.data, account_id(&self.url, self.user))
+    }
 }

@@ -17,7 +17,7 @@ use super::journal::Journal;
 use super::minded::Minded;
 use super::recovery::{self, Loaded, PATIENCE};
 use super::reserve::Reserve;
-use super::{AccountFolder, AccountLock, StoreError};
+use super::{AccountFile, AccountFolder, AccountLock, StoreError};
 use crate::vault::Sealer;
 
 /// What was found on opening, for the log and for the person.
@@ -169,10 +169,18 @@ impl Store {
     }
 
     fn write_session(&self, refresh: Option<&SecretString>) -> Result<(), StoreError> {
+        self.change_account(|account| account.set_session(&self.sealer, refresh))
+    }
+
+    /// Changes `account.toml`, durably. Only here while the account is open: two writers would lose each other's.
+    pub fn change_account(
+        &self,
+        change: impl FnOnce(&mut AccountFile) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let Some(mut account) = self.folder.read()? else {
             return Err(StoreError::Corrupt { what: "account.toml is gone".to_owned() });
         };
-        account.set_session(&self.sealer, refresh)?;
+        change(&mut account)?;
         self.folder.write(&account)
     }
 

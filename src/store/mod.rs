@@ -5,14 +5,15 @@
 //! * `replica`: both in memory, as one view; all reading goes through it;
 //! * `books`: the three in step; `local`: on disk, for one account; `desk`: the thread that owns them;
 //! * `minded`: the cache at work, never waited for without end; `recovery`: opening one that is damaged; `reserve`: room
-//!   for when the disk is full; `held`: edits of a journal that was put back from an older copy; `look`: looking at all
-//!   of it without touching it;
-//! * `folder`: where it lies, who may read it, and that one process has it; `holder`: which one;
-//!   `filesystem`: that it is a disk of this machine.
+//!   for when the disk is full; `held`: edits of a journal that was put back from an older copy; `look`: looking at all of
+//!   it without touching it;
+//! * `folder`: where it lies, who may read it, and that one process has it; `holder`: which one; `aside`: a folder that
+//!   does not open; `filesystem`: that it is a disk of this machine.
 //!
 //! Journal and cache are sealed. All of it but the replica blocks: one thread owns it, never a task of the
 //! runtime. The store judges nothing: what may be edited is for the service, what is sent is for sync.
 
+mod aside;
 pub mod books;
 pub mod cache;
 pub mod desk;

@@ -18,6 +18,8 @@ pub(super) fn trouble(error: &RemoteError) -> Trouble {
     let why = short(error);
     let retry_after_ms = error.retry_after.and_then(|after| u64::try_from(after.as_millis()).ok());
     match (error.kind, error.cause) {
+        (_, Cause::SecondFactor) => Trouble::Stop(Stop::SecondFactor),
+        (_, Cause::Banned) => Trouble::Stop(Stop::Blocked),
         (ErrorKind::SignInAgain, _) | (_, Cause::AccountGone) => Trouble::Stop(Stop::SignInAgain),
         (ErrorKind::TryAgain { unreachable: true }, _) => Trouble::Unreachable { why },
         (ErrorKind::TryAgain { .. } | ErrorKind::ServerFault | ErrorKind::Gone, _) => {
@@ -120,6 +122,14 @@ pub(super) async fn pull(context: &Context) -> Event {
         }
         Err(trouble) => {
             run.end(0, 0, Some(&trouble));
+            if trouble == Trouble::Stop(Stop::Blocked) {
+                // Who is barred may do no more here than who is INACTIVE: their sessions ended, so no page tells.
+                let shut = context.exchange(|_, store, _| Ok(store.books.shut())).await;
+                if let Ok(Err(error)) = shut {
+                    tracing::warn!(%error, "that the account is barred could not be written down");
+                }
+                (context.tell)(Told::Data);
+            }
             Event::PullFailed(trouble)
         }
     }

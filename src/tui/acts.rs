@@ -2,7 +2,7 @@
 
 use super::app::{App, Effect, Effects, Why};
 use super::keys::{self, Act, Context};
-use super::popups::{Confirm, Form, Menu, Picker, Popup, confirm, menu, picker};
+use super::popups::{Form, Menu, Picker, Popup, confirm, menu, picker};
 use super::screens::TABS;
 use super::screens::detail;
 use super::screens::sign_in::AddProject;
@@ -46,6 +46,7 @@ impl App {
             }
             Act::OtherAccount => screen.other_account(1),
             Act::OtherProject => screen.other_project(),
+            Act::NoPassword => self.open_no_password(),
             Act::NewProject => screen.add = Some(AddProject::new()),
             Act::FieldNext | Act::FieldPrevious => screen.other_field(),
             Act::Up => screen.step(-1),
@@ -86,6 +87,7 @@ impl App {
             Act::TabPrevious => return self.turn_to_tab((self.tab + TABS.len() - 1) % TABS.len()),
             Act::SyncNow => return vec![self.submit(Action::SyncNow)],
             Act::SignOut => self.ask_to_sign_out(),
+            Act::Account => self.open_account(),
             Act::Decide => return self.ask_cards(),
             Act::Undo => return vec![self.submit(Action::Undo)],
             Act::Redo => return vec![self.submit(Action::Redo)],
@@ -215,14 +217,6 @@ impl App {
         }
     }
 
-    fn ask_to_sign_out(&mut self) {
-        let mut lines = vec!["What this machine has is kept for the next time.".to_owned()];
-        lines.extend(texts::waiting(self.status.waiting));
-        let confirm =
-            Confirm::new("Sign out?".to_owned(), lines, ["Stay", "Sign out"], confirm::Goal::SignOut);
-        self.popups.push(Popup::Confirm(confirm));
-    }
-
     fn open_sort(&mut self) {
         let kind = self.list().kind;
         let title = |name: &str| {
@@ -334,10 +328,12 @@ impl App {
         match (self.popups.last_mut(), act) {
             (Some(_), Act::Leave) => return self.put_away(),
             (Some(popup), Act::Accept | Act::Save) if popup.saving().is_some() => {}
+            (Some(Popup::Ask(_)), Act::Accept) => return self.ask_accept(),
             (Some(Popup::Form(_)), Act::Accept | Act::Save) => return self.form_accept(act == Act::Save),
             (Some(Popup::Picker(_)), Act::Accept) => return self.picker_accept(),
             (Some(Popup::Confirm(_)), Act::Accept) => return self.confirm_accept(),
             (Some(Popup::Menu(_)), Act::Accept) => return self.menu_accept(),
+            (Some(Popup::Ask(ask)), _) => ask.step(by),
             (Some(Popup::Form(form)), _) => form.step(by),
             (Some(Popup::Picker(picker)), _) => picker.step(by),
             (Some(Popup::Menu(menu)), _) => menu.step(by),
@@ -418,6 +414,10 @@ impl App {
                 let (card, chosen) = (card.clone(), chosen.clone());
                 return self.column_chosen(&card, chosen, choice.value.as_deref());
             }
+            picker::Goal::Own(goal) => {
+                let goal = *goal;
+                return self.own_picked(goal, &choice.value.unwrap_or_default());
+            }
             picker::Goal::Look => {
                 self.popups.pop();
                 return Vec::new();
@@ -452,6 +452,7 @@ impl App {
             return if confirm.typed.is_none() { self.put_away() } else { Vec::new() };
         }
         let action = match confirm.goal.clone() {
+            confirm::Goal::Own(goal) => return self.own_confirmed(goal),
             confirm::Goal::Quit => return vec![Effect::Quit],
             confirm::Goal::TakeOver => {
                 self.popups.pop();

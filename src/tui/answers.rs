@@ -20,7 +20,8 @@ impl App {
             }
             Event::Status => vec![Effect::Ask(Why::Status, Query::Status)],
             // Told as `Msg::Done`, under the number the screen gave it; and the loop ends when the session moves.
-            Event::Done { .. } | Event::Moved { .. } => Vec::new(),
+            Event::Done { .. } | Event::Own(..) | Event::Moved { .. } => Vec::new(),
+            Event::OlderPassword { unsent, wrong } => self.ask_for_old(unsent, wrong),
             Event::SignedIn { offline, trouble } => {
                 let taken = !self.sign_in.steps.is_empty();
                 self.sign_in.settle();
@@ -63,6 +64,11 @@ impl App {
     /// Takes the topmost popup away, unanswered or answered with no.
     pub(super) fn put_away(&mut self) -> Effects {
         match self.popups.pop() {
+            Some(Popup::Picker(picker)) if picker.goal == picker::Goal::Own(picker::OwnGoal::OldPassword) => {
+                self.sign_in.settle();
+                self.sign_in.notice = Some(texts::LEFT_AS_IT_IS.to_owned());
+                vec![Effect::TakeOver(false)]
+            }
             Some(Popup::Confirm(confirm)) if confirm.goal == confirm::Goal::TakeOver => {
                 self.sign_in.settle();
                 self.sign_in.notice = Some(texts::LEFT_ALONE.to_owned());
@@ -102,8 +108,13 @@ impl App {
                     self.popups.retain(|popup| matches!(popup, Popup::Message(_)));
                     self.detail = super::screens::detail::Detail::default();
                 }
+                let asks = |status: &Status| status.link == Link::SecondFactor;
+                let begins = asks(&status) && !asks(&self.status);
                 self.status = *status;
                 self.ask_about_held();
+                if begins && self.signed_in {
+                    self.ask_for_code();
+                }
                 self.offer_initial();
             }
             (Why::Saved(edits, summary), Answer::Status(status)) => {

@@ -21,7 +21,7 @@ use super::texts;
 use super::theme::Theme;
 use crate::domain::{Intent, Key, Kind, Stamp};
 use crate::service::{
-    Action, Answer, Done, Event, ListQuery, Query, ServiceError, Setup, Status, Verb, VerbState,
+    Action, Answer, Done, Event, ListQuery, Own, OwnDone, Query, ServiceError, Setup, Status, Verb, VerbState,
 };
 
 /// What happened.
@@ -37,6 +37,7 @@ pub enum Msg {
     /// Where the selected row is among those that match.
     Placed(Kind, Option<usize>),
     Done(u64, Result<Done, ServiceError>),
+    Own(u64, Result<OwnDone, ServiceError>),
 }
 
 /// What a question was asked for.
@@ -89,6 +90,12 @@ pub enum Effect {
     /// Takes over from the console that has the account open, or leaves it alone.
     TakeOver(bool),
     Submit(u64, Action),
+    /// A wish about the own sign-in.
+    Own(u64, Own),
+    /// What this machine has opens with an older password.
+    OpenWithOld(SecretString),
+    /// What it has is kept aside.
+    SetAside,
     Suspend,
     Quit,
 }
@@ -232,6 +239,7 @@ impl App {
             Msg::Answer(why, answer) => self.answered(why, answer),
             Msg::Placed(kind, place) => self.placed(kind, place),
             Msg::Done(submission, result) => self.done(submission, result),
+            Msg::Own(submission, result) => self.own_done(submission, result),
         }
     }
 

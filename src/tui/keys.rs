@@ -17,6 +17,7 @@ pub enum Context {
     Filter,
     Detail,
     Form,
+    Ask,
     Picker,
     Menu,
     Confirm,
@@ -25,13 +26,14 @@ pub enum Context {
 }
 
 impl Context {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::SignIn,
         Self::AddProject,
         Self::List,
         Self::Filter,
         Self::Detail,
         Self::Form,
+        Self::Ask,
         Self::Picker,
         Self::Menu,
         Self::Confirm,
@@ -47,6 +49,7 @@ impl Context {
             Self::Filter => "The filter line",
             Self::Detail => "Details",
             Self::Form => "Forms",
+            Self::Ask => "Codes and passwords",
             Self::Picker => "Choosing",
             Self::Menu => "The menu",
             Self::Confirm => "Confirming",
@@ -79,6 +82,7 @@ pub enum Act {
     Undo,
     Redo,
     TrainingLine,
+    Account,
     SignOut,
     Users,
     Regions,
@@ -109,6 +113,7 @@ pub enum Act {
     OtherAccount,
     OtherProject,
     NewProject,
+    NoPassword,
 }
 
 /// One line of the table.
@@ -152,6 +157,7 @@ pub const MENU: &[Act] = &[
     Act::Reload,
     Act::TrainingLine,
     Act::Help,
+    Act::Account,
     Act::SignOut,
     Act::Quit,
 ];

@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod budget;
+mod own;
 mod pictures;
 mod sizes;
 mod ways_out;

@@ -1,12 +1,14 @@
 //! What lies over a screen: forms, pickers, confirmations, the menu, help, messages. They form a stack; keys
 //! go to the topmost. Each is cut to the window, whatever its size.
 
+pub mod ask;
 pub mod confirm;
 pub mod form;
 pub mod help;
 pub mod menu;
 pub mod message;
 pub mod picker;
+pub mod qr;
 
 use ratatui::layout::Rect;
 
@@ -15,6 +17,7 @@ use super::widgets::Pen;
 use super::widgets::text_field::TextField;
 use crate::service::ServiceError;
 
+pub use ask::Ask;
 pub use confirm::Confirm;
 pub use form::Form;
 pub use help::Help;
@@ -24,6 +27,7 @@ pub use picker::Picker;
 
 #[derive(Clone, Debug)]
 pub enum Popup {
+    Ask(Ask),
     Form(Form),
     Picker(Picker),
     Confirm(Confirm),
@@ -35,6 +39,7 @@ pub enum Popup {
 impl Popup {
     pub const fn context(&self) -> Context {
         match self {
+            Self::Ask(_) => Context::Ask,
             Self::Form(_) => Context::Form,
             Self::Picker(_) => Context::Picker,
             Self::Confirm(_) => Context::Confirm,
@@ -47,6 +52,7 @@ impl Popup {
     /// The text field that characters go to.
     pub fn field(&mut self) -> Option<&mut TextField> {
         match self {
+            Self::Ask(ask) => ask.field(),
             Self::Form(form) => form.field(),
             Self::Picker(picker) => Some(&mut picker.filter),
             Self::Confirm(confirm) => confirm.typed.as_mut().map(|(_, field)| field),
@@ -59,6 +65,7 @@ impl Popup {
     /// The field was typed in.
     pub fn typed(&mut self) {
         match self {
+            Self::Ask(ask) => ask.typed(),
             Self::Form(form) => form.judge(),
             Self::Picker(picker) => picker.at = 0,
             Self::Menu(menu) => menu.at = 0,
@@ -70,6 +77,7 @@ impl Popup {
     /// The submission this popup waits for.
     pub const fn saving(&self) -> Option<u64> {
         match self {
+            Self::Ask(ask) => ask.saving,
             Self::Form(form) => form.saving,
             Self::Picker(picker) => picker.saving,
             Self::Confirm(confirm) => confirm.saving,
@@ -80,6 +88,7 @@ impl Popup {
     /// The submission failed: it stays open and says why.
     pub fn failed(&mut self, error: ServiceError) {
         match self {
+            Self::Ask(ask) => ask.failed(error),
             Self::Form(form) => form.failed(error),
             Self::Picker(picker) => {
                 picker.saving = None;
@@ -95,6 +104,7 @@ impl Popup {
 
     pub fn draw(&self, pen: &mut Pen, area: Rect) {
         match self {
+            Self::Ask(ask) => ask.draw(pen, area),
             Self::Form(form) => form.draw(pen, area),
             Self::Picker(picker) => picker.draw(pen, area),
             Self::Confirm(confirm) => confirm.draw(pen, area),

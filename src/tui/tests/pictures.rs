@@ -8,7 +8,7 @@ use crate::tui::theme::Theme;
 
 const SIZES: [(u16, u16); 2] = [(100, 30), (80, 24)];
 
-fn keep(name: &str, bench: &Bench) {
+pub(super) fn keep(name: &str, bench: &Bench) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../../../tests/snapshots/tui");
     settings.set_prepend_module_to_snapshot(false);
