@@ -14,6 +14,7 @@ pub use super::held::DiskState;
 pub use super::line::RunView;
 pub use super::outbox::*;
 pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
+pub use super::setup::*;
 use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, Value};
 pub use crate::store::Holder;
 
@@ -351,31 +352,6 @@ pub enum Link {
     Locked {
         days: i64,
     },
-}
-
-/// What the sign-in screen needs to know.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Setup {
-    pub projects: Vec<ProjectView>,
-    /// Addresses that have signed in on this machine, per project name, latest first.
-    pub known: Vec<(String, String)>,
-    /// In training: the accounts to try, and their password.
-    pub training: Option<TrainingHint>,
-    /// What was wrong with the configuration file, if anything.
-    pub problem: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProjectView {
-    pub name: String,
-    pub url: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrainingHint {
-    /// Address, and who that is.
-    pub accounts: Vec<(String, String)>,
-    pub password: String,
 }
 
 /// What fronts are told.

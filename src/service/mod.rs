@@ -25,6 +25,7 @@ mod list;
 pub mod outbox;
 pub mod own;
 mod session;
+mod setup;
 mod sign_in;
 mod standing;
 pub mod status;
