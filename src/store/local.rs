@@ -30,7 +30,7 @@ pub struct Store {
     sealer: Sealer,
     folder: AccountFolder,
     // Dropped last: until then nobody else may open the account.
-    _lock: AccountLock,
+    lock: AccountLock,
 }
 
 impl Store {
@@ -60,7 +60,7 @@ impl Store {
         journal.skip_past(meta.applied_seq);
         replica.replay(meta, &opened.entries);
         let books = Books::new(journal, cache, replica);
-        Ok((Self { books, sealer: sealer.clone(), folder, _lock: lock }, found))
+        Ok((Self { books, sealer: sealer.clone(), folder, lock }, found))
     }
 
     /// Writes the refresh token down, sealed, durably.
@@ -73,11 +73,7 @@ impl Store {
     }
 
     fn write_session(&self, refresh: Option<&SecretString>) -> Result<(), StoreError> {
-        let Some(mut account) = self.folder.read()? else {
-            return Err(StoreError::Corrupt { what: "account.toml is gone".to_owned() });
-        };
-        account.set_session(&self.sealer, refresh)?;
-        self.folder.write(&account)
+        self.folder.update(|account| account.set_session(&self.sealer, refresh))
     }
 
     /// The refresh token of an earlier session, where there is one that opens.
@@ -85,11 +81,13 @@ impl Store {
         self.folder.read().ok()??.session(&self.sealer).ok()?
     }
 
-    /// Puts what is in sled's buffers on the disk and lets go of the files.
-    pub fn close(mut self) {
+    /// Puts what is in sled's buffers on the disk and lets go of the files and the keys. Gives the account's lock, which
+    /// goes where it is dropped.
+    pub fn close(mut self) -> AccountLock {
         if let Err(error) = self.books.flush() {
             tracing::warn!(%error, "the cache was not flushed; the next start pulls what is missing");
         }
+        self.lock
     }
 }
 

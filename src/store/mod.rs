@@ -4,7 +4,8 @@
 //! * `cache`: what the server said, in sled, rebuildable at any time;
 //! * `replica`: both in memory, as one view; all reading goes through it;
 //! * `books`: the three in step; `local`: on disk, for one account; `desk`: the thread that owns them;
-//! * `folder`: where it lies, who may read it, and that one process has it; `holder`: which one.
+//! * `folder`: where it lies, who may read it, and that one process has it; `holder`: which one; `wraps`: the ways to its
+//!   key; `erase`: letting go of it for good.
 //!
 //! Journal and cache are sealed. All of it but the replica blocks: one thread owns it, never a task of the
 //! runtime. The store judges nothing: what may be edited is for the service, what is sent is for sync.
@@ -14,6 +15,7 @@ pub mod cache;
 pub mod desk;
 mod disk;
 pub mod entry;
+mod erase;
 pub mod error;
 pub mod folder;
 mod frame;
@@ -23,11 +25,13 @@ pub mod local;
 pub mod replica;
 pub mod row;
 mod tries;
+mod wraps;
 
 pub use books::{Books, Log, Rows};
 pub use cache::{Batch, Cache, CachedRow, Meta, Who};
 pub use desk::Desk;
 pub use entry::{Edit, Entry, Seen};
+pub use erase::finish_erasing;
 pub use error::StoreError;
 pub use folder::{AccountFile, AccountFolder, AccountLock, private_umask};
 pub use holder::Holder;

@@ -8,9 +8,11 @@
 //! This room knows bytes and purposes. It must not know of files, rows, or who is signed in.
 
 pub mod key;
+pub mod parcel;
 pub mod process;
 pub mod sealer;
 pub mod text;
+pub mod words;
 pub mod wrap;
 
 pub use key::DataKey;

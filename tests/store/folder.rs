@@ -229,3 +229,62 @@ fn the_account_file_keeps_what_it_is_given() {
     let token = sealer().seal(Purpose::Rows, b"refresh token", b"x").unwrap();
     assert!(sealer().open(Purpose::Session, b"refresh token", &token).is_err());
 }
+
+#[test]
+fn ways_to_the_key_are_added_replaced_and_removed_durably_and_the_last_one_stays() {
+    let place = Place::new();
+    let folder = AccountFolder::create_or_open(place.path(), ACCOUNT).unwrap();
+    let wrap =
+        |by, words: &str| Wrap::new(by, &SecretString::from(words), &key(), KdfParams::cheap()).unwrap();
+    let told = folder.put_wrap(wrap(WrapBy::Password, "first")).unwrap_err();
+    assert!(matches!(told, StoreError::Corrupt { .. }), "there is no file to put it in: {told}");
+    folder.write(&file()).unwrap();
+    let ways = || folder.read().unwrap().unwrap().wraps.iter().map(|wrap| wrap.by).collect::<Vec<_>>();
+    let opens = |by, words: &str| {
+        let account = folder.read().unwrap().unwrap();
+        account.wrap(by).is_some_and(|wrap| wrap.open(&SecretString::from(words)).is_ok())
+    };
+    folder.put_wrap(wrap(WrapBy::Password, "first")).unwrap();
+    assert!(!folder.remove_wrap(WrapBy::Password).unwrap(), "the last way stays");
+    folder.put_wrap(wrap(WrapBy::Recovery, "words")).unwrap();
+    folder.put_wrap(wrap(WrapBy::Password, "second")).unwrap();
+    assert_eq!(ways(), [WrapBy::Recovery, WrapBy::Password], "one of each kind");
+    assert!(opens(WrapBy::Password, "second") && opens(WrapBy::Recovery, "words"));
+    assert!(!opens(WrapBy::Password, "first"), "the replaced one opens nothing");
+    assert!(!folder.remove_wrap(WrapBy::Server).unwrap(), "there is none");
+    assert!(folder.remove_wrap(WrapBy::Recovery).unwrap());
+    assert_eq!(ways(), [WrapBy::Password]);
+    let text = fs::read_to_string(folder.path().join("account.toml")).unwrap();
+    assert!(!text.contains("recovery"), "nothing of it is left: {text}");
+    // A change that fails changes nothing.
+    let failed: Result<(), _> = folder.update(|account| {
+        account.wraps.clear();
+        Err(StoreError::Corrupt { what: "no".to_owned() })
+    });
+    assert!(failed.is_err());
+    assert_eq!(ways(), [WrapBy::Password]);
+}
+
+#[test]
+fn changes_of_the_account_file_by_several_at_once_are_none_of_them_lost() {
+    let place = Place::new();
+    let folder = AccountFolder::create_or_open(place.path(), ACCOUNT).unwrap();
+    folder.write(&file()).unwrap();
+    let now = flyos::domain::Stamp(1_795_000_000_000_000);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..5 {
+                    folder
+                        .update(|account| {
+                            account.tries.failed(now);
+                            Ok(())
+                        })
+                        .unwrap();
+                }
+            });
+        }
+    });
+    let text = fs::read_to_string(folder.path().join("account.toml")).unwrap();
+    assert!(text.contains("wrong = 20"), "{text}");
+}
