@@ -19,6 +19,7 @@ mod admin_users;
 mod arguments;
 mod auth;
 mod auth_http;
+mod device_keys;
 #[doc(hidden)]
 // The simulator of the sync protocol runs the server's truth without its sockets.
 pub mod engine;
@@ -44,6 +45,7 @@ use uuid::Uuid;
 
 use crate::domain::{Change, Key, Refusal, World};
 use auth::Auth;
+use device_keys::DeviceKeys;
 use engine::Engine;
 pub use faults::{Answer, FaultSettings, Faults};
 use keys::{KeyMaterial, Keys};
@@ -120,7 +122,8 @@ impl Sandbox {
             prepared.await.map_err(|error| SandboxError::Keys(error.to_string()))??;
         let keys = Keys::new(stored.keys)?;
         let about = (url, options.token_lifetime_s);
-        let shared = Arc::new(Shared::new(stored.engine, stored.auth, log, keys, faults, about));
+        let shared =
+            Arc::new(Shared::new(stored.engine, stored.auth, (stored.device_keys, log), keys, faults, about));
         let (stop, stopped) = oneshot::channel::<()>();
         let cutter = line.cutter();
         let service = http::router(Arc::clone(&shared)).into_make_service_with_connect_info::<Cut>();
@@ -244,7 +247,7 @@ fn prepare(options: &Options) -> Result<(Stored, Option<Log>), SandboxError> {
         Some(stored) => stored,
         None => first(options.rows)?,
     };
-    let log = folder.map(|folder| folder.begin(&stored.engine, &stored.auth, &stored.keys)).transpose()?;
+    let log = folder.map(|folder| folder.begin(&stored)).transpose()?;
     Ok((stored, log))
 }
 
@@ -252,5 +255,5 @@ fn first(rows: usize) -> Result<Stored, SandboxError> {
     let mut auth = Auth::default();
     seed::accounts()?.iter().for_each(|account| auth.put_account(account));
     let engine = Engine::new(Uuid::new_v4(), seed::world(rows)?);
-    Ok(Stored { engine, auth, keys: KeyMaterial::generate()? })
+    Ok(Stored { engine, auth, keys: KeyMaterial::generate()?, device_keys: DeviceKeys::default() })
 }
