@@ -9,6 +9,8 @@ mod beside;
 mod door;
 #[path = "service/lease.rs"]
 mod lease;
+#[path = "service/sealed.rs"]
+mod sealed;
 #[path = "service/settle.rs"]
 mod settle;
 

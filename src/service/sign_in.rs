@@ -76,14 +76,40 @@ impl Inner {
         email: &str,
         password: &SecretString,
     ) -> Result<Box<Open>, Failure> {
-        let config = read(&self.config, |config| config.projects.get(project).cloned());
-        let config = config.ok_or_else(|| {
-            ServiceError::new(ErrorKind::Configuration, format!("There is no project named {project}."))
-        })?;
         if email.is_empty() {
             let told = ServiceError::new(ErrorKind::Usage, "An e-mail address is needed to sign in.");
             return Err(told.into());
         }
+        let (client, url) = self.client(project)?;
+        let request = session::Request {
+            data: &self.settings.folders.data,
+            client,
+            url: &url,
+            email,
+            password,
+            kdf: self.settings.kdf,
+            now: self.settings.clock.now(),
+        };
+        let signed_in = session::sign_in(request).await;
+        if let Err(SignInError::Erased { folder }) = &signed_in {
+            let folder = folder.clone();
+            let erased = tokio::task::spawn_blocking(move || folder.erase(folder.lock()?)).await;
+            if !matches!(erased, Ok(Ok(()))) {
+                tracing::error!(?erased, "what headquarters wants erased is still here");
+            }
+        }
+        signed_in.map(Box::new).map_err(|error| match error {
+            SignInError::InUse { folder, holder } => Failure::InUse(folder, holder),
+            error => explain::sign_in(&error).into(),
+        })
+    }
+
+    /// Speaks to a project, by its name in the configuration; with its address.
+    pub(super) fn client(&self, project: &str) -> Result<(Client, String), ServiceError> {
+        let config = read(&self.config, |config| config.projects.get(project).cloned());
+        let config = config.ok_or_else(|| {
+            ServiceError::new(ErrorKind::Configuration, format!("There is no project named {project}."))
+        })?;
         let wrong = |problem: ProjectProblem| {
             let place = if project == super::config::FROM_ENVIRONMENT {
                 "It comes from the environment: SUPABASE_URL and SUPABASE_PUBLISHABLE_KEY.".to_owned()
@@ -97,18 +123,6 @@ impl Inner {
         let url = project.url().to_owned();
         let client =
             Client::new(project, env!("CARGO_PKG_VERSION")).map_err(|error| explain::remote(&error))?;
-        let request = session::Request {
-            data: &self.settings.folders.data,
-            client,
-            url: &url,
-            email,
-            password,
-            kdf: self.settings.kdf,
-            now: self.settings.clock.now(),
-        };
-        session::sign_in(request).await.map(Box::new).map_err(|error| match error {
-            SignInError::InUse { folder, holder } => Failure::InUse(folder, holder),
-            error => explain::sign_in(&error).into(),
-        })
+        Ok((client, url))
     }
 }

@@ -1,5 +1,7 @@
 //! How the line and the disk stand, as the runner and the desk told it last.
 
+use std::time::Instant;
+
 use super::lease::Lease;
 use super::session::Inner;
 use super::{Account, Link, Status, Traffic, cells, initial, read};
@@ -19,6 +21,8 @@ pub(super) struct State {
     pub(super) training_line: Option<bool>,
     pub(super) traffic: Traffic,
     pub(super) lease: Lease,
+    /// When the server was asked for this device's key.
+    pub(super) key_asked: Option<Instant>,
     /// What the line was used for in this session.
     pub(super) history: History,
     /// Counts sign-ins, so that a late answer of an earlier one is known as such.
@@ -36,6 +40,7 @@ impl State {
             training_line: training.then_some(true),
             traffic: Traffic::Normal,
             lease: Lease::default(),
+            key_asked: None,
             history: History::default(),
             attempt: 0,
         }
@@ -48,6 +53,7 @@ impl State {
         self.traffic = Traffic::Normal;
         self.history = History::default();
         self.lease = Lease::default();
+        self.key_asked = None;
     }
 
     pub(super) fn line_changed(&mut self, line: Line, now: Stamp, as_of: Option<Stamp>) {
@@ -78,6 +84,7 @@ impl State {
                 Link::ServerFault { next_try_s: u64::try_from(wait).unwrap_or(0) }
             }
             Line::Stopped(Stop::SignInAgain) => Link::SignInAgain,
+            Line::Stopped(Stop::Dismissed) => Link::Dismissed,
             Line::Stopped(Stop::Inactive) => Link::Inactive,
             Line::Stopped(Stop::NoProfile) => Link::NoProfile,
             Line::Stopped(Stop::Configuration { why }) => Link::CannotSync { why: why.clone() },
@@ -87,6 +94,9 @@ impl State {
 
 impl Inner {
     pub(super) fn status(&self) -> Status {
+        if self.is_locked() {
+            return self.locked_status();
+        }
         let empty = self.look(initial::is_offered).unwrap_or(false);
         let now = self.settings.clock.now();
         self.look_at_lease();
@@ -96,7 +106,7 @@ impl Inner {
         read(&self.state, |state| Status {
             link: match (&account, locked, state.link(now)) {
                 (None, ..) => Link::SignedOut,
-                (_, _, shut @ (Link::Inactive | Link::NoProfile)) => shut,
+                (_, _, shut @ (Link::Inactive | Link::NoProfile | Link::Dismissed)) => shut,
                 (_, Some(days), _) => Link::Locked { days },
                 (_, None, link) => link,
             },
@@ -111,6 +121,13 @@ impl Inner {
             not_saved: state.not_saved.clone(),
             training_line: state.training_line,
         })
+    }
+
+    /// Of a locked console: counts, and nothing by which anybody could be known.
+    fn locked_status(&self) -> Status {
+        let (waiting, syncing) = self.locked_counts();
+        let training_line = read(&self.state, |state| state.training_line);
+        Status { training_line, ..Status::locked(waiting, syncing) }
     }
 
     fn account(&self) -> Option<Account> {

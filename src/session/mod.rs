@@ -4,7 +4,7 @@
 //! asked, and the server's word comes later, in the background. An account it does not know needs the
 //! server once. Either way the folder is locked for the life of the session.
 //!
-//! The password is looked at before the lock: whoever is told that another console has the account, where it
+//! The password, or recovery words in its place, is looked at before the lock: whoever is told that another console has the account, where it
 //! runs, and may take over from it, has shown to be its owner. `socket` is how that console is spoken to,
 //! `takeover` how one that hangs is ended.
 
@@ -12,20 +12,22 @@ pub mod clock;
 pub mod keeper;
 pub mod socket;
 pub mod takeover;
+pub mod ways;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 pub use clock::Clock;
 pub use keeper::Keeper;
 
 use crate::domain::Stamp;
+use crate::remote::wire::TokenReply;
 use crate::remote::{Client, RemoteError};
 use crate::store::{AccountFile, AccountFolder, AccountLock, Desk, Found, Holder, Store, StoreError, Tries};
-use crate::vault::{self, DataKey, KdfParams, Sealer, VaultError};
+use crate::vault::{self, DataKey, KdfParams, Sealer, VaultError, WrapBy, words};
 
 /// An account that is open here.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub struct Open {
     pub found: Found,
     /// Opened by its own key, without the server.
     pub offline: bool,
+    /// The account's key, for making another way to it.
+    pub key: DataKey,
 }
 
 /// Why nobody is signed in.
@@ -63,6 +67,15 @@ pub enum SignInError {
     PasswordChanged,
     #[error("the keys could not be made: {0}")]
     Vault(VaultError),
+    /// Meant as recovery words, and none.
+    #[error("these are no recovery words: {0}")]
+    Words(words::BadWords),
+    /// Recovery words, and nothing here that they could open.
+    #[error("this machine has nothing of the account that recovery words could open")]
+    NothingToRecover,
+    /// Headquarters wants what this device has erased.
+    #[error("this device's key was deleted on the server")]
+    Erased { folder: AccountFolder },
 }
 
 /// What a sign-in needs.
@@ -84,6 +97,8 @@ pub async fn sign_in(request: Request<'_>) -> Result<Open, SignInError> {
     let known = blocking(move || AccountFolder::find(&data, &url, &email)).await??;
     match known {
         Some(folder) => unlock(request, folder).await,
+        // Words are for this machine alone: they are sent to nobody.
+        None if is_words(request.password) => Err(SignInError::NothingToRecover),
         None => first_time(request).await,
     }
 }
@@ -94,78 +109,123 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
         .map_err(|_| StoreError::Corrupt { what: "opening the account ended in a fault".to_owned() })
 }
 
-async fn unlock(request: Request<'_>, folder: AccountFolder) -> Result<Open, SignInError> {
-    let (password, now) = (request.password.clone(), request.now);
-    let opened = blocking(move || open_known(folder, &password, now)).await?;
-    let (folder, desk, found, uid, device, refresh) = match opened {
-        Err(SignInError::WrongPassword) => {
-            // Wrong here: either mistyped, or changed on the server meanwhile. Only the server can tell.
-            return Err(match request.client.sign_in(request.email, request.password).await {
-                Ok(_) => SignInError::PasswordChanged,
-                Err(error) if error.is_offline() => SignInError::WrongPassword,
-                Err(error) => error.into(),
-            });
-        }
-        other => other?,
-    };
-    let keeper = Keeper::unlocked(
-        uid,
-        request.client,
-        Arc::clone(&desk),
-        refresh,
-        request.email.to_owned(),
-        request.password.clone(),
-    );
-    Ok(Open {
-        email: request.email.to_owned(),
-        uid,
-        device,
-        folder,
-        desk,
-        keeper: Arc::new(keeper),
-        found,
-        offline: true,
-    })
+fn is_words(typed: &SecretString) -> bool {
+    words::is_meant(typed.expose_secret())
 }
 
-type Known = (AccountFolder, Arc<Desk>, Found, Uuid, Uuid, Option<SecretString>);
+async fn unlock(request: Request<'_>, folder: AccountFolder) -> Result<Open, SignInError> {
+    let (password, now, again) = (request.password.clone(), request.now, folder.clone());
+    let opened = blocking(move || open_known(folder, &password, now)).await?;
+    match opened {
+        Err(SignInError::WrongPassword) if !is_words(request.password) => {
+            // Wrong here: either mistyped, or changed on the server meanwhile. Only the server can tell.
+            match request.client.sign_in(request.email, request.password).await {
+                Ok(reply) => by_server(request, again, &reply.value).await,
+                Err(error) if error.is_offline() => Err(SignInError::WrongPassword),
+                Err(error) => Err(error.into()),
+            }
+        }
+        other => Ok(other?.unlocked(request.client, request.email, request.password)),
+    }
+}
+
+/// The server took a password that does not open what is here: the key that it keeps for this device may.
+async fn by_server(
+    request: Request<'_>,
+    folder: AccountFolder,
+    reply: &TokenReply,
+) -> Result<Open, SignInError> {
+    let token = SecretString::from(reply.access_token.clone());
+    let way = ways::by_server(&request.client, &token, &folder, request.password, request.kdf).await?;
+    let Some((account, key)) = way.filter(|(account, _)| account.user_id == reply.user.id) else {
+        return Err(SignInError::PasswordChanged);
+    };
+    let known = blocking(move || {
+        let lock = lock(&folder)?;
+        open_store(folder, lock, key, &account)
+    });
+    Ok(known.await??.signed_in(request.client, request.email, reply).await)
+}
+
+/// An account that was opened, before anybody speaks for it with the server.
+struct Known {
+    folder: AccountFolder,
+    desk: Arc<Desk>,
+    found: Found,
+    uid: Uuid,
+    device: Uuid,
+    refresh: Option<SecretString>,
+    key: DataKey,
+}
+
+impl Known {
+    /// Opened without the server: by the password, which is tried there once, or by words, which never are.
+    fn unlocked(mut self, client: Client, email: &str, typed: &SecretString) -> Open {
+        let unlock = (!is_words(typed)).then(|| (email.to_owned(), typed.clone()));
+        let desk = Arc::clone(&self.desk);
+        let keeper = Keeper::unlocked(self.uid, client, desk, self.refresh.take(), unlock);
+        self.open(email, keeper, true)
+    }
+
+    /// With the session of a fresh sign-in.
+    async fn signed_in(self, client: Client, email: &str, reply: &TokenReply) -> Open {
+        let keeper = Keeper::signed_in(client, Arc::clone(&self.desk), reply);
+        keeper.keep(reply).await;
+        self.open(email, keeper, false)
+    }
+
+    fn open(self, email: &str, keeper: Keeper, offline: bool) -> Open {
+        let Self { folder, desk, found, uid, device, key, .. } = self;
+        let (email, keeper) = (email.to_owned(), Arc::new(keeper));
+        Open { email, uid, device, folder, desk, keeper, found, offline, key }
+    }
+}
 
 fn open_known(folder: AccountFolder, password: &SecretString, now: Stamp) -> Result<Known, SignInError> {
-    let (account, key) = prove(&folder, password, now)?;
+    let (account, key, _) = prove(&folder, password, now)?;
     let lock = lock(&folder)?;
-    open_store(folder, lock, &key, &account)
+    open_store(folder, lock, key, &account)
 }
 
-/// Whether it is the account's owner; wrong passwords are counted. Without the lock: where another console has it, both
-/// may write the file at the same moment, and what gets lost then is a count, or a refresh token for which the
-/// password stands in.
-fn prove(
+/// Opens an account whose lock is held already, for its owner: after the console was locked.
+pub fn reopen(
+    folder: AccountFolder,
+    lock: AccountLock,
+    (account, key): (&AccountFile, DataKey),
+    client: Client,
+    (email, typed): (&str, &SecretString),
+) -> Result<Open, SignInError> {
+    Ok(open_store(folder, lock, key, account)?.unlocked(client, email, typed))
+}
+
+/// Whether it is the account's owner; wrong passwords are counted. Without the lock, which another console may have.
+pub fn prove(
     folder: &AccountFolder,
     password: &SecretString,
     now: Stamp,
-) -> Result<(AccountFile, DataKey), SignInError> {
+) -> Result<(AccountFile, DataKey, WrapBy), SignInError> {
     let read =
         || folder.read()?.ok_or_else(|| StoreError::Corrupt { what: "account.toml is gone".to_owned() });
     let account = read()?;
     if let Some(wait_s) = account.tries.wait_s(now) {
         return Err(SignInError::TooManyTries { wait_s });
     }
-    let key = unwrap(&account, password);
+    let key = ways::open(&account, password);
     // Read again: the derivation of the key took its time.
-    let mut account = read()?;
-    let before = account.tries.clone();
-    match &key {
-        Ok(_) => account.tries = Tries::default(),
-        Err(SignInError::WrongPassword) => account.tries.failed(now),
-        Err(_) => {}
-    }
-    if account.tries != before
-        && let Err(error) = folder.write(&account)
-    {
+    let counted = folder.update(|account| {
+        match &key {
+            Ok(_) => account.tries = Tries::default(),
+            Err(SignInError::WrongPassword) => account.tries.failed(now),
+            Err(_) => {}
+        }
+        Ok(())
+    });
+    if let Err(error) = counted {
         // A full disk is no reason to keep out who has the right password.
         tracing::warn!(%error, "the count of wrong passwords could not be written");
     }
-    Ok((account, key?))
+    let (key, by) = key?;
+    Ok((read()?, key, by))
 }
 
 fn lock(folder: &AccountFolder) -> Result<AccountLock, SignInError> {
@@ -175,22 +235,13 @@ fn lock(folder: &AccountFolder) -> Result<AccountLock, SignInError> {
     })
 }
 
-fn unwrap(account: &AccountFile, password: &SecretString) -> Result<DataKey, SignInError> {
-    let opened = account.wraps.iter().find_map(|wrap| match vault::unwrap(password, wrap) {
-        Ok(key) => Some(Ok(key)),
-        Err(VaultError::WrongPassword) => None,
-        Err(error) => Some(Err(SignInError::Vault(error))),
-    });
-    opened.unwrap_or(Err(SignInError::WrongPassword))
-}
-
 fn open_store(
     folder: AccountFolder,
     lock: AccountLock,
-    key: &DataKey,
+    key: DataKey,
     account: &AccountFile,
 ) -> Result<Known, SignInError> {
-    let sealer = Sealer::new(key, folder.account().into_bytes());
+    let sealer = Sealer::new(&key, folder.account().into_bytes());
     let (store, found) = Store::open(folder.clone(), lock, &sealer)?;
     let refresh = store.stored_session();
     let desk = Desk::start(store).map_err(|source| StoreError::Io {
@@ -198,19 +249,19 @@ fn open_store(
         path: "the store".into(),
         source,
     })?;
-    Ok((folder, Arc::new(desk), found, account.user_id, account.device, refresh))
+    let (uid, device) = (account.user_id, account.device);
+    Ok(Known { folder, desk: Arc::new(desk), found, uid, device, refresh, key })
 }
 
 async fn first_time(request: Request<'_>) -> Result<Open, SignInError> {
     let reply = request.client.sign_in(request.email, request.password).await?.value;
     let (data, url, email) = (request.data.to_owned(), request.url.to_owned(), request.email.to_owned());
     let (password, kdf, user) = (request.password.clone(), request.kdf, reply.user.id);
-    let made = blocking(move || make(&data, (&url, &email, user), &password, kdf)).await??;
-    let (folder, desk, found, uid, device, _) = made;
-    let keeper = Keeper::signed_in(request.client, Arc::clone(&desk), &reply);
-    keeper.keep(&reply).await;
-    let email = request.email.to_owned();
-    Ok(Open { email, uid, device, folder, desk, keeper: Arc::new(keeper), found, offline: false })
+    let folder = AccountFolder::of(request.data, account_id(request.url, user));
+    match blocking(move || make(&data, (&url, &email, user), &password, kdf)).await? {
+        Err(SignInError::PasswordChanged) => by_server(request, folder, &reply).await,
+        made => Ok(made?.signed_in(request.client, request.email, &reply).await),
+    }
 }
 
 /// One folder per project and sign-in account: a cloned project has the same accounts, and its edits must
@@ -234,11 +285,11 @@ fn make(
     if let Some(account) = folder.read()?
         && !folder.is_free()
     {
-        unwrap(&account, password).map_err(|_| SignInError::PasswordChanged)?;
+        ways::open(&account, password).map_err(|_| SignInError::PasswordChanged)?;
     }
     let lock = lock(&folder)?;
     let (account, key) = if let Some(mut account) = folder.read()? {
-        let key = unwrap(&account, password).map_err(|_| SignInError::PasswordChanged)?;
+        let (key, _) = ways::open(&account, password).map_err(|_| SignInError::PasswordChanged)?;
         account.readdress(url, email);
         (account, key)
     } else {
@@ -248,5 +299,5 @@ fn make(
         (account, key)
     };
     folder.write(&account)?;
-    open_store(folder, lock, &key, &account)
+    open_store(folder, lock, key, &account)
 }

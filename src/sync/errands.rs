@@ -18,7 +18,8 @@ pub(super) fn trouble(error: &RemoteError) -> Trouble {
     let why = short(error);
     let retry_after_ms = error.retry_after.and_then(|after| u64::try_from(after.as_millis()).ok());
     match (error.kind, error.cause) {
-        (ErrorKind::SignInAgain, _) | (_, Cause::AccountGone) => Trouble::Stop(Stop::SignInAgain),
+        (_, Cause::Banned | Cause::AccountGone) => Trouble::Stop(Stop::Dismissed),
+        (ErrorKind::SignInAgain, _) => Trouble::Stop(Stop::SignInAgain),
         (ErrorKind::TryAgain { unreachable: true }, _) => Trouble::Unreachable { why },
         (ErrorKind::TryAgain { .. } | ErrorKind::ServerFault | ErrorKind::Gone, _) => {
             Trouble::Fault { why, retry_after_ms }

@@ -93,6 +93,9 @@ impl App {
             Act::Verify => return vec![self.submit(Action::Verify)],
             Act::Reload => return vec![self.submit(Action::Reload)],
             Act::Runs => return vec![Effect::Ask(Why::Runs, Query::Runs)],
+            Act::Lock | Act::Words | Act::RemoveWords | Act::Export | Act::Import | Act::Erase => {
+                return self.secret_act(act);
+            }
             Act::Back => return self.go_back(),
             _ => {
                 return match self.context() {
@@ -334,6 +337,9 @@ impl App {
         match (self.popups.last_mut(), act) {
             (Some(_), Act::Leave) => return self.put_away(),
             (Some(popup), Act::Accept | Act::Save) if popup.saving().is_some() => {}
+            (Some(Popup::Ask(_)), Act::Accept) => return self.ask_accept(),
+            (Some(Popup::Words(_)), Act::Accept) => return self.words_written(),
+            (Some(Popup::Ask(ask)), _) => ask.step(by),
             (Some(Popup::Form(_)), Act::Accept | Act::Save) => return self.form_accept(act == Act::Save),
             (Some(Popup::Picker(_)), Act::Accept) => return self.picker_accept(),
             (Some(Popup::Confirm(_)), Act::Accept) => return self.confirm_accept(),
@@ -457,6 +463,8 @@ impl App {
                 return vec![Effect::TakeOver(true)];
             }
             confirm::Goal::SignOut => Action::SignOut,
+            confirm::Goal::Erase => Action::Erase,
+            confirm::Goal::RemoveWords => Action::RemoveWords,
             confirm::Goal::LoadInitial => Action::LoadInitial,
             confirm::Goal::Delete(key) => {
                 Action::Edit { intent: Intent::Delete { key }, reason: None, seen: Fields::new() }

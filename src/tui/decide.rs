@@ -69,6 +69,7 @@ impl App {
             let at = choices.len().saturating_sub(1);
             choices.insert(at, choice("change", "Change it and send it again", ""));
         }
+        choices.push(choice("export", "Export it", "into a sealed file; it stays here as well"));
         let title = format!("{}: {}", card.line.label, detail::state_word(&card.line.state));
         let picker = Picker::new(title, choices, Goal::Decide(Box::new(card.clone()))).about(about);
         self.popups.push(Popup::Picker(picker));
@@ -90,6 +91,11 @@ impl App {
             Some("theirs") => Decision::Theirs,
             Some("again") => Decision::CreateAgain,
             Some("discard") => Decision::Discard,
+            Some("export") => {
+                self.popups.pop();
+                self.ask_to_export(vec![card.edit]);
+                return Vec::new();
+            }
             Some("change") => {
                 self.popups.pop();
                 self.popups.push(Popup::Form(Form::mend(card)));

@@ -22,10 +22,13 @@ pub enum Context {
     Confirm,
     Help,
     Message,
+    Ask,
+    Words,
+    Locked,
 }
 
 impl Context {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::SignIn,
         Self::AddProject,
         Self::List,
@@ -37,6 +40,9 @@ impl Context {
         Self::Confirm,
         Self::Help,
         Self::Message,
+        Self::Ask,
+        Self::Words,
+        Self::Locked,
     ];
 
     pub const fn title(self) -> &'static str {
@@ -52,13 +58,16 @@ impl Context {
             Self::Confirm => "Confirming",
             Self::Help => "Help",
             Self::Message => "Messages",
+            Self::Ask => "Questions",
+            Self::Words => "Recovery words",
+            Self::Locked => "The locked console",
         }
     }
 
     /// Do characters belong to a text field here?
     #[cfg(test)]
     pub const fn takes_text(self) -> bool {
-        !matches!(self, Self::List | Self::Detail | Self::Message)
+        !matches!(self, Self::List | Self::Detail | Self::Message | Self::Words)
     }
 }
 
@@ -80,6 +89,12 @@ pub enum Act {
     Redo,
     TrainingLine,
     SignOut,
+    Lock,
+    Words,
+    RemoveWords,
+    Export,
+    Import,
+    Erase,
     Users,
     Regions,
     Drones,
@@ -154,6 +169,12 @@ pub const MENU: &[Act] = &[
     Act::Help,
     Act::SignOut,
     Act::Quit,
+    Act::Lock,
+    Act::Export,
+    Act::Import,
+    Act::Words,
+    Act::RemoveWords,
+    Act::Erase,
 ];
 
 /// What a press does there.

@@ -33,6 +33,7 @@ pub fn ago(minutes: i64) -> Stamp {
 /// The rows, by kind, in the order of their first column.
 pub struct Fake {
     pub rows: BTreeMap<Kind, Vec<RowView>>,
+    pub outbox: Vec<OutboxLine>,
     pub status: Status,
     pub setup: Setup,
     pub role: Role,
@@ -196,6 +197,7 @@ impl Default for Fake {
             BTreeMap::from([(Kind::User, users()), (Kind::Region, regions()), (Kind::Drone, drones())]);
         Self {
             rows,
+            outbox: Vec::new(),
             status: status(),
             setup: setup(),
             role: Role::MainHq,
@@ -368,9 +370,10 @@ impl Fake {
                 }
                 _ => Vec::new(),
             }),
-            Query::Outbox => Answer::Outbox(Vec::new()),
+            Query::Outbox => Answer::Outbox(self.outbox.clone()),
             Query::Runs => Answer::Runs(self.runs.clone()),
             Query::Cards => Answer::Cards(self.cards.clone()),
+            Query::Ways => Answer::Ways(crate::service::Ways { words: false, server: true }),
             Query::Export { .. } => Answer::Export(String::new()),
         }
     }
@@ -404,6 +407,10 @@ pub fn card() -> Card {
     }
 }
 
+pub fn outbox_line() -> OutboxLine {
+    conflict(&Key::drone("drone-017"))
+}
+
 fn conflict(key: &Key) -> OutboxLine {
     let value = |text: &str| Some(text.to_owned());
     let clash = Clash { base: value("ACTIVE"), mine: value("STANDBY"), theirs: value("OFFLINE") };
@@ -430,13 +437,22 @@ pub struct Bench {
     pub signed_in_as: Vec<(String, String)>,
     /// The answers to whether to take over.
     pub taken_over: Vec<bool>,
+    /// What was done with secrets, as `Debug` shows it, and for which submission.
+    pub confided: Vec<(u64, String)>,
 }
 
 impl Bench {
     pub fn new(width: u16, height: u16, theme: Theme, fake: Fake) -> Self {
         let ids = Box::new(|| Uuid::from_u128(0x9999));
         let app = App::new(theme, TimeZone::UTC, fake.status.clone(), ids);
-        let mut bench = Self { app, fake, left: false, signed_in_as: Vec::new(), taken_over: Vec::new() };
+        let mut bench = Self {
+            app,
+            fake,
+            left: false,
+            signed_in_as: Vec::new(),
+            taken_over: Vec::new(),
+            confided: Vec::new(),
+        };
         bench.tell(Msg::Time(NOW));
         bench.tell(Msg::Resized(width, height));
         bench.tell(Msg::Setup(bench.fake.setup.clone()));
@@ -489,6 +505,9 @@ impl Bench {
                         Ok(Done::SyncAsked)
                     }
                     (None, Action::SignOut) => Ok(Done::SignedOut),
+                    (None, Action::Erase) => Ok(Done::Erased),
+                    (None, Action::Lock) => Ok(Done::Locked),
+                    (None, Action::RemoveWords) => Ok(Done::WordsRemoved),
                     (None, Action::AddProject { name, .. }) => Ok(Done::ProjectAdded { name }),
                     (
                         None,
@@ -505,6 +524,14 @@ impl Bench {
             }
             Effect::TakeOver(yes) => {
                 self.taken_over.push(yes);
+                None
+            }
+            Effect::Confide(submission, confidence) => {
+                self.confided.push((submission, format!("{confidence:?}")));
+                None
+            }
+            Effect::ForgetWords => {
+                self.confided.push((0, "forget".to_owned()));
                 None
             }
             Effect::Suspend => None,

@@ -3,5 +3,6 @@
 mod behaviour;
 mod budget;
 mod pictures;
+mod sealed;
 mod sizes;
 mod ways_out;

@@ -49,6 +49,8 @@ impl Trouble {
 pub enum Stop {
     #[error("the session has ended")]
     SignInAgain,
+    #[error("the sign-in account is barred, or gone")]
+    Dismissed,
     #[error("the account is INACTIVE")]
     Inactive,
     #[error("the account has no profile")]

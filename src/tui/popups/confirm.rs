@@ -16,6 +16,8 @@ pub enum Goal {
     Delete(Key),
     Quit,
     SignOut,
+    Erase,
+    RemoveWords,
     LoadInitial,
     /// From the console that has the account open.
     TakeOver,

@@ -1,12 +1,14 @@
-//! What lies over a screen: forms, pickers, confirmations, the menu, help, messages. They form a stack; keys
+//! What lies over a screen: forms, pickers, confirmations, questions, the menu, help, messages. They form a stack; keys
 //! go to the topmost. Each is cut to the window, whatever its size.
 
+pub mod ask;
 pub mod confirm;
 pub mod form;
 pub mod help;
 pub mod menu;
 pub mod message;
 pub mod picker;
+pub mod words;
 
 use ratatui::layout::Rect;
 
@@ -15,12 +17,14 @@ use super::widgets::Pen;
 use super::widgets::text_field::TextField;
 use crate::service::ServiceError;
 
+pub use ask::Ask;
 pub use confirm::Confirm;
 pub use form::Form;
 pub use help::Help;
 pub use menu::Menu;
 pub use message::Message;
 pub use picker::Picker;
+pub use words::Words;
 
 #[derive(Clone, Debug)]
 pub enum Popup {
@@ -30,6 +34,8 @@ pub enum Popup {
     Menu(Menu),
     Help(Help),
     Message(Message),
+    Ask(Ask),
+    Words(Words),
 }
 
 impl Popup {
@@ -41,6 +47,8 @@ impl Popup {
             Self::Menu(_) => Context::Menu,
             Self::Help(_) => Context::Help,
             Self::Message(_) => Context::Message,
+            Self::Ask(_) => Context::Ask,
+            Self::Words(_) => Context::Words,
         }
     }
 
@@ -52,7 +60,8 @@ impl Popup {
             Self::Confirm(confirm) => confirm.typed.as_mut().map(|(_, field)| field),
             Self::Menu(menu) => Some(&mut menu.filter),
             Self::Help(help) => Some(&mut help.filter),
-            Self::Message(_) => None,
+            Self::Ask(ask) => ask.field(),
+            Self::Message(_) | Self::Words(_) => None,
         }
     }
 
@@ -63,7 +72,7 @@ impl Popup {
             Self::Picker(picker) => picker.at = 0,
             Self::Menu(menu) => menu.at = 0,
             Self::Help(help) => help.top = 0,
-            Self::Confirm(_) | Self::Message(_) => {}
+            Self::Confirm(_) | Self::Message(_) | Self::Ask(_) | Self::Words(_) => {}
         }
     }
 
@@ -73,7 +82,8 @@ impl Popup {
             Self::Form(form) => form.saving,
             Self::Picker(picker) => picker.saving,
             Self::Confirm(confirm) => confirm.saving,
-            Self::Menu(_) | Self::Help(_) | Self::Message(_) => None,
+            Self::Ask(ask) => ask.saving,
+            Self::Menu(_) | Self::Help(_) | Self::Message(_) | Self::Words(_) => None,
         }
     }
 
@@ -89,7 +99,8 @@ impl Popup {
                 confirm.saving = None;
                 confirm.error = Some(error);
             }
-            Self::Menu(_) | Self::Help(_) | Self::Message(_) => {}
+            Self::Ask(ask) => ask.failed(error),
+            Self::Menu(_) | Self::Help(_) | Self::Message(_) | Self::Words(_) => {}
         }
     }
 
@@ -101,6 +112,8 @@ impl Popup {
             Self::Menu(menu) => menu.draw(pen, area),
             Self::Help(help) => help.draw(pen, area),
             Self::Message(message) => message.draw(pen, area),
+            Self::Ask(ask) => ask.draw(pen, area),
+            Self::Words(words) => words.draw(pen, area),
         }
     }
 }

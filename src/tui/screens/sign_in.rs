@@ -217,6 +217,13 @@ impl SignIn {
         self.fill_password();
     }
 
+    /// What was typed last goes, and what was told.
+    pub fn forget(&mut self) {
+        self.password.take();
+        (self.error, self.notice) = (None, None);
+        self.settle();
+    }
+
     /// Signing in is over, or nobody waits for it any more.
     pub fn settle(&mut self) {
         self.waiting = None;
