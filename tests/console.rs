@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod common;
+#[path = "console/sealed.rs"]
+mod sealed;
 #[path = "console/ssh.rs"]
 mod ssh;
 #[path = "console/takeover.rs"]

@@ -32,6 +32,7 @@ mod state;
 pub mod status;
 mod takeover;
 mod undo;
+pub mod wipe;
 mod words;
 
 use std::sync::{Arc, PoisonError, RwLock};

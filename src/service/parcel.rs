@@ -26,6 +26,7 @@ use crate::domain::{Actor, Change, Op, Stamp, World, policy, rules};
 use crate::store::entry::Edit;
 use crate::store::replica::{Fate, Pending, Replica};
 use crate::store::{Entry, Store};
+use crate::vault::KdfParams;
 use crate::vault::parcel::{self, BYTES_MAX, ParcelError};
 
 /// Characters of a passphrase, at the least: it stands alone against who has the file.
@@ -35,7 +36,7 @@ const EDITS_MAX: usize = 100_000;
 
 /// What is in a file.
 #[derive(Serialize, Deserialize)]
-struct Contents {
+pub(super) struct Contents {
     /// The project's address: edits name rows of it.
     project: String,
     /// The author's profile, and what they are called.
@@ -65,53 +66,65 @@ pub(super) fn export(
     path: &Path,
     passphrase: &SecretString,
 ) -> Result<Done, ServiceError> {
-    if passphrase.expose_secret().chars().count() < PASSPHRASE_CHARS_MIN {
-        let message =
-            format!("A passphrase has at least {PASSPHRASE_CHARS_MIN} characters. Nothing was written.");
-        return Err(refuse(ErrorKind::Usage, message));
+    check(passphrase)?;
+    let (url, chosen) = (inner.project_url().ok_or_else(explain::signed_out)?, edits.to_vec());
+    let contents = at_desk(inner, move |store| pack(store, &chosen, url))?;
+    write(&contents, path, passphrase, (inner.settings.kdf, inner.settings.clock.now()))
+}
+
+fn check(passphrase: &SecretString) -> Result<(), ServiceError> {
+    if passphrase.expose_secret().chars().count() >= PASSPHRASE_CHARS_MIN {
+        return Ok(());
     }
-    let url = inner.project_url().ok_or_else(explain::signed_out)?;
-    let chosen = edits.to_vec();
-    let contents = at_desk(inner, move |store| {
-        // So that whoever sends them, they go by one name.
-        let frozen: Vec<Entry> = {
-            let replica = store.books.read();
-            let waiting = replica.outbox().filter(|pending| pending.fate == Fate::Waiting);
-            let ids = |pending: &Pending| pending.edit.changes.iter().map(|_| Uuid::now_v7()).collect();
-            let waiting = waiting.filter(|pending| wanted(&chosen, pending));
-            waiting.map(|pending| Entry::Sent { edit: pending.seq, ids: ids(pending) }).collect()
-        };
-        if !frozen.is_empty() {
-            store.books.note(&frozen).map_err(|error| explain::not_saved(&error))?;
-        }
+    let message =
+        format!("A passphrase has at least {PASSPHRASE_CHARS_MIN} characters. Nothing was written.");
+    Err(refuse(ErrorKind::Usage, message))
+}
+
+/// Takes the edits together; those that had no ids for sending get them, so that whoever sends them, they go by one name.
+pub(super) fn pack(store: &mut Store, chosen: &[u64], project: String) -> Result<Contents, ServiceError> {
+    let frozen: Vec<Entry> = {
         let replica = store.books.read();
-        let author = replica.actor().map(|actor| actor.user).or_else(|| replica.who().map(|who| who.user));
-        let author = author.ok_or_else(explain::nobody)?;
-        let name =
-            replica.view().user(author).map_or_else(|| author.to_string(), |user| user.username.to_string());
-        let pack = |pending: &Pending| {
-            let line = words::outbox_line(&replica, pending);
-            Packed {
-                edit: pending.edit.clone(),
-                ids: pending.ids.clone(),
-                what: format!("{}: {}", line.label, line.what),
-            }
-        };
-        let edits: Vec<Packed> =
-            replica.outbox().filter(|pending| wanted(&chosen, pending)).map(pack).collect();
-        Ok(Contents { project: url, author, name, edits })
-    })?;
+        let waiting = replica.outbox().filter(|pending| pending.fate == Fate::Waiting);
+        let ids = |pending: &Pending| pending.edit.changes.iter().map(|_| Uuid::now_v7()).collect();
+        let waiting = waiting.filter(|pending| wanted(chosen, pending));
+        waiting.map(|pending| Entry::Sent { edit: pending.seq, ids: ids(pending) }).collect()
+    };
+    if !frozen.is_empty() {
+        store.books.note(&frozen).map_err(|error| explain::not_saved(&error))?;
+    }
+    let replica = store.books.read();
+    let author = replica.actor().map(|actor| actor.user).or_else(|| replica.who().map(|who| who.user));
+    let author = author.ok_or_else(explain::nobody)?;
+    let name =
+        replica.view().user(author).map_or_else(|| author.to_string(), |user| user.username.to_string());
+    let packed = |pending: &Pending| {
+        let line = words::outbox_line(&replica, pending);
+        let what = format!("{}: {}", line.label, line.what);
+        Packed { edit: pending.edit.clone(), ids: pending.ids.clone(), what }
+    };
+    let edits: Vec<Packed> = replica.outbox().filter(|pending| wanted(chosen, pending)).map(packed).collect();
+    Ok(Contents { project, author, name, edits })
+}
+
+/// Seals them and writes the file.
+pub(super) fn write(
+    contents: &Contents,
+    path: &Path,
+    passphrase: &SecretString,
+    (kdf, now): (KdfParams, Stamp),
+) -> Result<Done, ServiceError> {
+    check(passphrase)?;
     if contents.edits.is_empty() {
         return Err(refuse(ErrorKind::Usage, "There is no unsent edit to export. Nothing was written."));
     }
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let fault = |words: String| refuse(ErrorKind::Storage, format!("The edits cannot be sealed: {words}."));
+    let plain = serde_json::to_vec(contents).map(Zeroizing::new).map_err(|error| fault(error.to_string()))?;
     let count = contents.edits.len();
-    let plain = serde_json::to_vec(&contents).map(Zeroizing::new);
-    let plain = plain
-        .map_err(|error| refuse(ErrorKind::Storage, format!("The edits cannot be written: {error}.")))?;
-    let label = (inner.settings.clock.now(), count);
-    let bytes = parcel::seal(&plain, label, passphrase, inner.settings.kdf)
-        .map_err(|error| refuse(ErrorKind::Storage, explain::sentence(&error.to_string())))?;
-    write_new(path, &bytes)?;
+    let bytes =
+        parcel::seal(&plain, (now, count), passphrase, kdf).map_err(|error| fault(error.to_string()))?;
+    write_new(&path, &bytes)?;
     Ok(Done::Exported { edits: count, path: path.display().to_string() })
 }
 
