@@ -27,7 +27,7 @@ use crate::sync::runner::Ask;
 /// Minutes without a key, where the configuration says nothing.
 pub const MINUTES: u16 = 15;
 const MINUTE_MICROS: i64 = 60_000_000;
-/// Who unlocks while the store is still being shut waits for that in steps.
+/// Who unlocks or leaves while the store is still being shut waits for that in steps.
 const STEP: Duration = Duration::from_millis(10);
 const STEPS_MAX: usize = 500;
 
@@ -142,12 +142,7 @@ impl Inner {
 
     /// Opens it for its owner. Blocks, for as long as the key's derivation takes at the least.
     pub(super) fn unlock(this: &Arc<Self>, typed: &SecretString) -> Result<(), ServiceError> {
-        for _ in 0..STEPS_MAX {
-            if this.held().is_some() || !this.is_locked() {
-                break;
-            }
-            std::thread::sleep(STEP);
-        }
+        this.wait_until_shut();
         let not_locked = || ServiceError::new(ErrorKind::Usage, "The console is not locked.");
         let folder = this.held().as_ref().map(|held| held.folder.clone()).ok_or_else(not_locked)?;
         let now = this.settings.clock.now();
@@ -181,8 +176,19 @@ impl Inner {
         Ok(())
     }
 
-    /// Lets go of a locked session, as of one that ends; true: there was one.
+    /// Where it was just locked, the store may still be shutting on its own thread.
+    fn wait_until_shut(&self) {
+        for _ in 0..STEPS_MAX {
+            if !self.is_locked() || self.held().is_some() {
+                return;
+            }
+            std::thread::sleep(STEP);
+        }
+    }
+
+    /// Lets go of a locked session, as of one that ends: when this returns the account is free. True: it was shut.
     pub(super) fn leave_locked(&self) -> bool {
+        self.wait_until_shut();
         let held = self.held().take();
         self.lock.on.store(false, Ordering::SeqCst);
         held.is_some_and(|held| held.shut.is_some())

@@ -480,6 +480,13 @@ fn unsent_edits_go_to_another_machine_and_are_applied_once() {
     person.up_to_date();
     assert_eq!(server.with(|sandbox| sandbox.version(&drone())), before, "the server knows it by its id");
     assert_eq!(import(&elsewhere, &path, PASSPHRASE), Ok(imported("operator1", 0, 1)));
+    // Nor once somebody has changed it since: the edit is known, whatever is there now.
+    person.set(drone(), "status", "OFFLINE").unwrap();
+    person.up_to_date();
+    elsewhere.wait("the other's edit", |_| elsewhere.field(&drone(), "status").as_deref() == Some("OFFLINE"));
+    assert_eq!(import(&elsewhere, &path, PASSPHRASE), Ok(imported("operator1", 0, 1)));
+    elsewhere.up_to_date();
+    assert!(server.row(drone()).contains("OFFLINE"));
 }
 
 #[test]
