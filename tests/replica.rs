@@ -199,7 +199,7 @@ impl Device {
     fn restarted(&self) -> Replica {
         let mut replica = Replica::default();
         for (key, row) in &self.cache {
-            replica.restore(key.clone(), row.clone());
+            replica.restore(key, row.clone());
         }
         replica.replay(self.meta.clone(), &self.journal);
         replica

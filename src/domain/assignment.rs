@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::field::{Field, FieldType};
 use super::record::Raw;
-use super::{Kind, Stamp, Value};
+use super::{Cell, Kind, Stamp};
 
 pub const FIELDS: &[Field] = &[
     Field::server("user_id", "User", FieldType::Ref(Kind::User)),
@@ -26,18 +26,18 @@ impl Assignment {
         Self { user_id: user, drone_id: drone.into(), assigned_at: None, raw: Raw::default() }
     }
 
-    pub(super) fn typed(&self, field: &str) -> Value {
+    pub(super) fn typed(&self, field: &str) -> Cell<'_> {
         match field {
-            "user_id" => Some(self.user_id.to_string()),
-            "drone_id" => Some(self.drone_id.to_string()),
-            "assigned_at" => self.assigned_at.map(Stamp::text),
-            _ => None,
+            "user_id" => Cell::Uuid(self.user_id),
+            "drone_id" => Cell::Text(&self.drone_id),
+            "assigned_at" => Cell::time(self.assigned_at),
+            _ => Cell::Null,
         }
     }
 
-    pub(super) fn put_typed(&mut self, field: &str, value: Option<&str>) {
+    pub(super) fn put_typed(&mut self, field: &str, value: Cell<'_>) {
         if field == "assigned_at" {
-            self.assigned_at = value.and_then(Stamp::parse);
+            self.assigned_at = value.as_time();
         }
     }
 }

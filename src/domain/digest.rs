@@ -14,10 +14,14 @@ use super::{Key, Kind};
 pub type Digests = BTreeMap<Kind, BTreeMap<String, (u64, String)>>;
 
 /// The digest of some rows, by key and version. Every table is in it, also those without rows.
-pub fn digest<'a>(tables: &[Kind], rows: impl IntoIterator<Item = (&'a Key, u64)>) -> Digests {
+pub fn digest(
+    tables: &[Kind],
+    rows: impl IntoIterator<Item = (impl std::borrow::Borrow<Key>, u64)>,
+) -> Digests {
     let mut buckets: BTreeMap<Kind, BTreeMap<u8, (u64, i64)>> =
         tables.iter().map(|kind| (*kind, BTreeMap::new())).collect();
     for (key, version) in rows {
+        let key = key.borrow();
         if let Some(table) = buckets.get_mut(&key.kind) {
             let bucket = table.entry(bucket_of(&key.pk)).or_default();
             bucket.0 += 1;

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::field::{Field, FieldType};
 use super::record::Raw;
-use super::{Kind, Stamp, Value, text_enum};
+use super::{Cell, Kind, Stamp, text_enum};
 
 text_enum! {
     DroneModel { Mq5 = "FlyOS_MQ5", Mq7 = "FlyOS_MQ7", Mq9 = "FlyOS_MQ9" }
@@ -67,27 +67,27 @@ impl Drone {
         }
     }
 
-    pub(super) fn typed(&self, field: &str) -> Value {
+    pub(super) fn typed(&self, field: &str) -> Cell<'_> {
         match field {
-            "id" => Some(self.id.to_string()),
-            "model" => self.model.map(|model| model.as_str().to_owned()),
-            "status" => self.status.map(|status| status.as_str().to_owned()),
-            "region_id" => self.region_id.map(|id| id.to_string()),
-            "operator_id" => self.operator_id.map(|id| id.to_string()),
-            "created_at" => self.created_at.map(Stamp::text),
-            "updated_at" => self.updated_at.map(Stamp::text),
-            _ => None,
+            "id" => Cell::Text(&self.id),
+            "model" => Cell::of(self.model.map(DroneModel::as_str)),
+            "status" => Cell::of(self.status.map(DroneStatus::as_str)),
+            "region_id" => Cell::uuid(self.region_id),
+            "operator_id" => Cell::uuid(self.operator_id),
+            "created_at" => Cell::time(self.created_at),
+            "updated_at" => Cell::time(self.updated_at),
+            _ => Cell::Null,
         }
     }
 
-    pub(super) fn put_typed(&mut self, field: &str, value: Option<&str>) {
+    pub(super) fn put_typed(&mut self, field: &str, value: Cell<'_>) {
         match field {
-            "model" => self.model = value.and_then(DroneModel::parse),
-            "status" => self.status = value.and_then(DroneStatus::parse),
-            "region_id" => self.region_id = value.and_then(|text| Uuid::try_parse(text).ok()),
-            "operator_id" => self.operator_id = value.and_then(|text| Uuid::try_parse(text).ok()),
-            "created_at" => self.created_at = value.and_then(Stamp::parse),
-            "updated_at" => self.updated_at = value.and_then(Stamp::parse),
+            "model" => self.model = value.as_text().and_then(DroneModel::parse),
+            "status" => self.status = value.as_text().and_then(DroneStatus::parse),
+            "region_id" => self.region_id = value.as_uuid(),
+            "operator_id" => self.operator_id = value.as_uuid(),
+            "created_at" => self.created_at = value.as_time(),
+            "updated_at" => self.updated_at = value.as_time(),
             _ => {}
         }
     }

@@ -18,6 +18,7 @@
 //! forms and merge alike, and a flawed value needs no second way.
 
 pub mod assignment;
+pub mod cell;
 pub mod change;
 pub mod digest;
 pub mod drone;
@@ -42,6 +43,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use assignment::Assignment;
+pub use cell::Cell;
 pub use change::{Change, Op};
 pub use drone::{Drone, DroneModel, DroneStatus};
 pub use field::{Field, FieldType};

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Assignment, Drone, Fields, Key, Kind, Region, User, Value};
+use super::{Assignment, Cell, Drone, Fields, Key, Kind, Region, User, Value};
 
 /// Texts that did not fit their column, by column. Nearly always absent, so it costs one pointer.
 pub type Raw = Option<Box<BTreeMap<&'static str, String>>>;
@@ -17,11 +17,6 @@ pub enum Record {
     User(User),
     Drone(Drone),
     Assignment(Assignment),
-}
-
-/// Text columns hold "" for null.
-pub(super) fn text(value: &str) -> Value {
-    (!value.is_empty()).then(|| value.to_owned())
 }
 
 impl Record {
@@ -81,7 +76,7 @@ impl Record {
         }
     }
 
-    fn typed(&self, field: &str) -> Value {
+    fn typed(&self, field: &str) -> Cell<'_> {
         match self {
             Self::Region(row) => row.typed(field),
             Self::User(row) => row.typed(field),
@@ -90,7 +85,7 @@ impl Record {
         }
     }
 
-    fn put_typed(&mut self, field: &str, value: Option<&str>) {
+    fn put_typed(&mut self, field: &str, value: Cell<'_>) {
         match self {
             Self::Region(row) => row.put_typed(field, value),
             Self::User(row) => row.put_typed(field, value),
@@ -100,31 +95,38 @@ impl Record {
     }
 
     /// A column's value, as stored.
-    pub fn get(&self, field: &str) -> Value {
-        if let Some(raw) = self.raw().as_ref().and_then(|raw| raw.get(field)) {
-            return Some(raw.clone());
+    pub fn cell(&self, field: &str) -> Cell<'_> {
+        match self.raw().as_ref().and_then(|raw| raw.get(field)) {
+            Some(raw) => Cell::Text(raw),
+            None => self.typed(field),
         }
-        self.typed(field)
+    }
+
+    /// The same, as it travels.
+    pub fn get(&self, field: &str) -> Value {
+        self.cell(field).value()
     }
 
     /// Writes a column. Key columns and unknown columns stay as they are.
     pub fn put(&mut self, field: &str, value: &Value) {
+        self.put_cell(field, Cell::of(value.as_deref()));
+    }
+
+    /// The same, from a cell.
+    pub fn put_cell(&mut self, field: &str, value: Cell<'_>) {
         let Some(described) = self.kind().field(field) else { return };
-        self.put_typed(field, value.as_deref());
-        let fits = self.typed(field).is_some() || value.is_none();
+        self.put_typed(field, value);
+        let fits = self.typed(field) != Cell::Null || value == Cell::Null;
         let raw = self.raw_mut();
-        match value {
-            Some(text) if !fits => {
-                raw.get_or_insert_default().insert(described.name, text.clone());
-            }
-            _ => {
-                if let Some(map) = raw {
-                    map.remove(field);
-                    if map.is_empty() {
-                        *raw = None;
-                    }
+        if fits {
+            if let Some(map) = raw {
+                map.remove(field);
+                if map.is_empty() {
+                    *raw = None;
                 }
             }
+        } else if let Some(text) = value.value() {
+            raw.get_or_insert_default().insert(described.name, text);
         }
     }
 

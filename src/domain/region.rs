@@ -3,8 +3,8 @@
 use uuid::Uuid;
 
 use super::field::{Field, FieldType, any_text};
-use super::record::{self, Raw};
-use super::{Stamp, Status, Value};
+use super::record::Raw;
+use super::{Cell, Stamp, Status};
 
 pub const FIELDS: &[Field] = &[
     Field::server("id", "Id", FieldType::Uuid),
@@ -60,27 +60,27 @@ impl Region {
         self.status == Some(Status::Active)
     }
 
-    pub(super) fn typed(&self, field: &str) -> Value {
+    pub(super) fn typed(&self, field: &str) -> Cell<'_> {
         match field {
-            "id" => Some(self.id.to_string()),
-            "name" => record::text(&self.name),
-            "area" => record::text(&self.area),
-            "commander_name" => self.commander_name.as_deref().map(str::to_owned),
-            "status" => self.status.map(|status| status.as_str().to_owned()),
-            "created_at" => self.created_at.map(Stamp::text),
-            "updated_at" => self.updated_at.map(Stamp::text),
-            _ => None,
+            "id" => Cell::Uuid(self.id),
+            "name" => Cell::text(&self.name),
+            "area" => Cell::text(&self.area),
+            "commander_name" => Cell::of(self.commander_name.as_deref()),
+            "status" => Cell::of(self.status.map(Status::as_str)),
+            "created_at" => Cell::time(self.created_at),
+            "updated_at" => Cell::time(self.updated_at),
+            _ => Cell::Null,
         }
     }
 
-    pub(super) fn put_typed(&mut self, field: &str, value: Option<&str>) {
+    pub(super) fn put_typed(&mut self, field: &str, value: Cell<'_>) {
         match field {
-            "name" => self.name = value.unwrap_or_default().into(),
-            "area" => self.area = value.unwrap_or_default().into(),
-            "commander_name" => self.commander_name = value.map(Into::into),
-            "status" => self.status = value.and_then(Status::parse),
-            "created_at" => self.created_at = value.and_then(Stamp::parse),
-            "updated_at" => self.updated_at = value.and_then(Stamp::parse),
+            "name" => self.name = value.as_text().unwrap_or_default().into(),
+            "area" => self.area = value.as_text().unwrap_or_default().into(),
+            "commander_name" => self.commander_name = value.as_text().map(Into::into),
+            "status" => self.status = value.as_text().and_then(Status::parse),
+            "created_at" => self.created_at = value.as_time(),
+            "updated_at" => self.updated_at = value.as_time(),
             _ => {}
         }
     }

@@ -158,7 +158,7 @@ fn check_locked(record: Option<&Record>, name: &str, value: &super::Value) -> Re
 fn check_unique(world: &World, key: &Key, name: &str, value: &super::Value) -> Result<(), Refusal> {
     let Some(field) = key.kind.field(name).filter(|field| field.unique) else { return Ok(()) };
     let Some(text) = value else { return Ok(()) };
-    if world.named(key.kind, field.name, text).any(|pk| pk != key.pk) {
+    if world.named(key.kind, field.name, text).any(|other| other != *key) {
         let message = format!("{} {text} is taken.", field.title);
         return Err(Refusal::new(Reason::Unique, Some(field.name), message));
     }

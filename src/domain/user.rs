@@ -3,8 +3,8 @@
 use uuid::Uuid;
 
 use super::field::{Field, FieldType, any_text};
-use super::record::{self, Raw};
-use super::{Kind, Stamp, Value, text_enum};
+use super::record::Raw;
+use super::{Cell, Kind, Stamp, text_enum};
 
 text_enum! {
     /// What somebody may do; the table is in `policy`.
@@ -102,33 +102,33 @@ impl User {
         self.is_active() && self.role == Some(Role::MainHq)
     }
 
-    pub(super) fn typed(&self, field: &str) -> Value {
+    pub(super) fn typed(&self, field: &str) -> Cell<'_> {
         match field {
-            "id" => Some(self.id.to_string()),
-            "username" => record::text(&self.username),
-            "full_name" => record::text(&self.full_name),
-            "email" => record::text(&self.email),
-            "role" => self.role.map(|role| role.as_str().to_owned()),
-            "region_id" => self.region_id.map(|id| id.to_string()),
-            "status" => self.status.map(|status| status.as_str().to_owned()),
-            "auth_user_id" => self.auth_user_id.map(|id| id.to_string()),
-            "created_at" => self.created_at.map(Stamp::text),
-            "updated_at" => self.updated_at.map(Stamp::text),
-            _ => None,
+            "id" => Cell::Uuid(self.id),
+            "username" => Cell::text(&self.username),
+            "full_name" => Cell::text(&self.full_name),
+            "email" => Cell::text(&self.email),
+            "role" => Cell::of(self.role.map(Role::as_str)),
+            "region_id" => Cell::uuid(self.region_id),
+            "status" => Cell::of(self.status.map(Status::as_str)),
+            "auth_user_id" => Cell::uuid(self.auth_user_id),
+            "created_at" => Cell::time(self.created_at),
+            "updated_at" => Cell::time(self.updated_at),
+            _ => Cell::Null,
         }
     }
 
-    pub(super) fn put_typed(&mut self, field: &str, value: Option<&str>) {
+    pub(super) fn put_typed(&mut self, field: &str, value: Cell<'_>) {
         match field {
-            "username" => self.username = value.unwrap_or_default().into(),
-            "full_name" => self.full_name = value.unwrap_or_default().into(),
-            "email" => self.email = value.unwrap_or_default().into(),
-            "role" => self.role = value.and_then(Role::parse),
-            "region_id" => self.region_id = value.and_then(|text| Uuid::try_parse(text).ok()),
-            "status" => self.status = value.and_then(Status::parse),
-            "auth_user_id" => self.auth_user_id = value.and_then(|text| Uuid::try_parse(text).ok()),
-            "created_at" => self.created_at = value.and_then(Stamp::parse),
-            "updated_at" => self.updated_at = value.and_then(Stamp::parse),
+            "username" => self.username = value.as_text().unwrap_or_default().into(),
+            "full_name" => self.full_name = value.as_text().unwrap_or_default().into(),
+            "email" => self.email = value.as_text().unwrap_or_default().into(),
+            "role" => self.role = value.as_text().and_then(Role::parse),
+            "region_id" => self.region_id = value.as_uuid(),
+            "status" => self.status = value.as_text().and_then(Status::parse),
+            "auth_user_id" => self.auth_user_id = value.as_uuid(),
+            "created_at" => self.created_at = value.as_time(),
+            "updated_at" => self.updated_at = value.as_time(),
             _ => {}
         }
     }

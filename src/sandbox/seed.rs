@@ -82,7 +82,8 @@ pub fn accounts() -> Result<Vec<Account>, SandboxError> {
 /// Adds users with drones until there are about `rows` rows in all.
 fn fill(world: &mut World, rows: usize) {
     let have: usize = Kind::ALL.iter().map(|kind| world.count(*kind)).sum();
-    let regions: Vec<Uuid> = world.regions().map(|region| region.id).collect();
+    let mut regions: Vec<Uuid> = world.regions().map(|region| region.id).collect();
+    regions.sort_unstable();
     for number in 0..rows.saturating_sub(have).div_ceil(ROWS_PER_USER) {
         // Every seventeenth belongs to no region.
         let region =

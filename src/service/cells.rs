@@ -11,8 +11,8 @@ pub const SOMEBODY: &str = "another user";
 pub fn cell(world: &World, record: &Record, column: &str) -> String {
     match (record, column) {
         (Record::User(user), "drones") => count(world.held(user.id).count()),
-        (Record::Region(region), "users") => count(world.users_of(region.id).count()),
-        (Record::Region(region), "drones") => count(world.drones_of(region.id).count()),
+        (Record::Region(region), "users") => count(world.members(region.id).0),
+        (Record::Region(region), "drones") => count(world.members(region.id).1),
         (Record::User(user), "region") => region_name(world, user.region_id),
         (Record::Drone(drone), "region") => region_name(world, drone.region_id),
         (Record::Drone(drone), "operator") => user_name(world, drone.operator_id),
@@ -91,7 +91,7 @@ pub fn alerts(world: &World, record: &Record) -> Vec<String> {
             if region.commander_name.is_none() {
                 found.push("no commander".to_owned());
             }
-            if !region.is_active() && world.users_of(region.id).next().is_some() {
+            if !region.is_active() && world.members(region.id).0 > 0 {
                 found.push("INACTIVE, but still has people".to_owned());
             }
         }

@@ -106,7 +106,7 @@ impl Filling<'_> {
         let taken =
             kind.fields().iter().filter(|field| field.unique && field.name != "id").find_map(|field| {
                 let text = row.get(field.name).cloned().flatten()?;
-                self.view.named(kind, field.name, &text).next().map(str::to_owned)
+                self.view.named(kind, field.name, &text).next().map(|key| key.pk)
             });
         if let Some(taken) = taken {
             self.ids.insert(id, taken);

@@ -68,8 +68,7 @@ fn ordered(replica: &Replica, query: &ListQuery) -> (usize, Vec<Key>) {
     let mut total = 0;
     let mut rows: Vec<(SortKey, Key)> = Vec::new();
     let ghosts = replica.ghosts().into_iter().filter(|record| record.kind() == query.kind);
-    let records = world.keys(query.kind).into_iter().filter_map(|key| world.get(&key));
-    for record in records.chain(ghosts) {
+    for record in world.records(query.kind).chain(ghosts) {
         total += 1;
         if filter.matches(world, &record) {
             rows.push((SortKey::of(&cell(world, &record, &query.sort)), record.key()));

@@ -143,7 +143,7 @@ fn deletion(replica: &Replica, record: &Record) -> Vec<String> {
     let world = replica.view();
     let mut said = match record {
         Record::Region(region) => {
-            let (users, drones) = (world.users_of(region.id).count(), world.drones_of(region.id).count());
+            let (users, drones) = world.members(region.id);
             vec![format!("Its {} and {} stay, without a region.", people(users), plural(drones, "drone"))]
         }
         Record::User(user) => {

@@ -3,14 +3,15 @@
 //! sled's `flush` is not durable on Linux, and a power cut may take the newest batches or the whole cache.
 //! That is borne by what is in it: rows, the cursor they were pulled up to and the journal's `applied_seq`
 //! are written in one batch, so an older cache is only older, and what it lacks is pulled and replayed again.
-//! One tree: key `0` is the meta, `1 | hashed key` a row; keys and values say nothing without the data key.
+//! One tree: key `0` is the meta, `1 | number` a page of rows (`pages`). Numbers say in which order pages came to be;
+//! keys and values say nothing else without the data key.
 //! sled may panic on damaged files; such a panic is caught here and is damage like any other.
 //!
 //! Calls block, and sled has one gate for the whole process: one thread of the caller's own, never a task.
 //!
-//! One value per row. Sealed pages of many rows would open faster (half of a start goes into 2 us per envelope),
-//! but a pull touches rows all over, and each would rewrite its page. Two threads open them instead:
-//! 100,000 rows in some 300 ms, 10,000 in 50 ms.
+//! Rows are kept in pages of neighbours by key, each sealed as one value: a value per row took sled some 2.7 kB of memory
+//! a row, and half of a start went into 2 us per envelope. A pull that touches rows all over rewrites their pages, 4 kB
+//! for each at the worst; a first load comes in the order of the keys and writes each page once. Two threads open them.
 //!
 //! sled gives little room back. At our sizes it stays within a few times the live data, so the rule is to
 //! look now and then (`bloated`) and to rebuild by pulling again; there is no compaction.
@@ -18,17 +19,21 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::disk;
 use super::error::{READING, StoreError};
+use super::pages::{self, Directory};
 use super::row;
 use crate::domain::{Key, Role, Stamp};
 use crate::vault::{Purpose, Sealer};
@@ -36,11 +41,14 @@ use crate::vault::{Purpose, Sealer};
 pub use super::row::CachedRow;
 
 /// The form of rows and meta. Another one is not migrated: the cache is rebuilt.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 /// sled's own default is 1 GiB, and it takes several times what it is told.
 const CACHE_BYTES: u64 = 32 << 20;
 const META_KEY: &[u8] = b"\0meta";
 const ROW_PREFIX: u8 = 1;
+/// sled's own lock is let go of with its last handle, and with those that a process being started still has of ours.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// Rebuilding is worth it from here on: a small cache may well be mostly old versions.
 const BLOAT_BYTES_MIN: u64 = 64 << 20;
 /// And only when the files are this many times the live data.
@@ -48,12 +56,8 @@ const BLOAT_TIMES: u64 = 6;
 /// Rebuilt caches kept to look at.
 const QUARANTINED_MAX: usize = 2;
 
-/// Threads that open rows when loading: the machines this runs on have two cores or more.
-const LOAD_THREADS: u8 = 2;
-/// Rows handed on at once, so that handing on costs nothing beside opening them.
-const LOAD_CHUNK_ROWS: usize = 512;
-/// Chunks opened ahead of who takes them: some 2 MiB of rows.
-const LOAD_CHUNKS_WAITING: usize = 8;
+/// Pages opened ahead of who takes them.
+const LOAD_PAGES_WAITING: usize = 64;
 
 /// The cache of one account.
 #[derive(Debug)]
@@ -63,12 +67,16 @@ pub struct Cache {
     sealer: Sealer,
     /// Bytes of keys and values as of the last load.
     live: AtomicU64,
+    /// Which page a key is in; unknown until the rows were read once.
+    directory: Mutex<Option<Directory>>,
 }
 
-/// Opened rows on their way to who asked for them, and the bytes they take on disk.
-#[derive(Debug, Default)]
-struct Chunk {
+/// An opened page on its way to who asked for it.
+#[derive(Debug)]
+struct Page {
+    number: u32,
     rows: Vec<(Key, CachedRow)>,
+    /// What it takes on disk.
     bytes: u64,
 }
 
@@ -148,8 +156,15 @@ impl Cache {
         disk::private_dir(dir)?;
         sweep(dir)?;
         let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-        let db = guarded(dir, || config.open())?;
-        Ok(Self { db, dir: dir.to_owned(), sealer, live: AtomicU64::new(0) })
+        let patience = Instant::now() + LOCK_PATIENCE;
+        let db = loop {
+            match guarded(dir, || config.open()) {
+                // The account is locked before its cache is opened: who has sled's lock is about to let go of it.
+                Err(StoreError::Locked { .. }) if Instant::now() < patience => thread::sleep(LOCK_PAUSE),
+                opened => break opened?,
+            }
+        };
+        Ok(Self { db, dir: dir.to_owned(), sealer, live: AtomicU64::new(0), directory: Mutex::new(None) })
     }
 
     /// Moves what is in `dir` to `quarantine` and opens an empty cache. No `Cache` of `dir` may be alive.
@@ -169,29 +184,16 @@ impl Cache {
     /// After an error the rows given so far are worth nothing.
     pub fn load(&self, mut sink: impl FnMut(Key, CachedRow)) -> Result<Meta, StoreError> {
         let meta = self.meta()?;
-        let (to, from) = mpsc::sync_channel(LOAD_CHUNKS_WAITING);
         let mut live = 0;
-        // Opening takes most of the time, and the hashed keys are spread evenly: each thread has a part.
-        thread::scope(|scope| {
-            for part in 0..LOAD_THREADS {
-                let to = to.clone();
-                scope.spawn(move || {
-                    if let Err(error) = self.load_part(part, &to) {
-                        // Nobody listens any more when another part has failed already.
-                        drop(to.send(Err(error)));
-                    }
-                });
+        let mut directory = Directory::default();
+        self.each_page(|page| {
+            live += page.bytes;
+            if let Some((first, _)) = page.rows.first() {
+                directory.note(first.clone(), page.number);
             }
-            drop(to);
-            for chunk in from {
-                let Chunk { rows, bytes } = chunk?;
-                live += bytes;
-                for (key, row) in rows {
-                    sink(key, row);
-                }
-            }
-            Ok::<_, StoreError>(())
+            page.rows.into_iter().for_each(|(key, row)| sink(key, row));
         })?;
+        *self.directory() = Some(directory);
         self.live.store(live, Ordering::Relaxed);
         match meta {
             Some(meta) => Ok(meta),
@@ -200,23 +202,47 @@ impl Cache {
         }
     }
 
-    /// Opens one part of the rows, by the first byte of their hashed keys, and sends them on.
-    fn load_part(&self, part: u8, to: &SyncSender<Result<Chunk, StoreError>>) -> Result<(), StoreError> {
-        let width = u8::MAX / LOAD_THREADS;
-        let from = [ROW_PREFIX, part * width];
-        let below =
-            if part + 1 < LOAD_THREADS { vec![ROW_PREFIX, (part + 1) * width] } else { vec![ROW_PREFIX + 1] };
-        let mut items = self.db.range(from.to_vec()..below);
-        let mut chunk = Chunk::default();
+    fn directory(&self) -> MutexGuard<'_, Option<Directory>> {
+        self.directory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens every page. Opening takes most of the time: each thread has its part of the numbers.
+    fn each_page(&self, mut sink: impl FnMut(Page)) -> Result<(), StoreError> {
+        let last = guarded(&self.dir, || self.db.range(name(0)..=name(u32::MAX)).next_back().transpose())?;
+        let last = last.and_then(|(name, _)| number(&name)).unwrap_or(0);
+        let (to, from) = mpsc::sync_channel(LOAD_PAGES_WAITING);
+        thread::scope(|scope| {
+            for part in [0..=last / 2, last / 2 + 1..=u32::MAX] {
+                let to = to.clone();
+                scope.spawn(move || {
+                    if let Err(error) = self.load_part(&part, &to) {
+                        // Nobody listens any more when another part has failed already.
+                        drop(to.send(Err(error)));
+                    }
+                });
+            }
+            drop(to);
+            from.into_iter().try_for_each(|page| page.map(&mut sink))
+        })
+    }
+
+    /// Opens the pages of these numbers, and sends them on.
+    fn load_part(
+        &self,
+        numbers: &RangeInclusive<u32>,
+        to: &SyncSender<Result<Page, StoreError>>,
+    ) -> Result<(), StoreError> {
+        let mut items = self.db.range(name(*numbers.start())..=name(*numbers.end()));
         // Damage shows only while reading: each item is looked at.
         while let Some((name, sealed)) = guarded(&self.dir, || items.next().transpose())? {
-            chunk.bytes += u64::try_from(name.len() + sealed.len()).unwrap_or(u64::MAX);
-            chunk.rows.push(self.open_row(&name, &sealed)?);
-            if chunk.rows.len() >= LOAD_CHUNK_ROWS && to.send(Ok(std::mem::take(&mut chunk))).is_err() {
+            let bytes = u64::try_from(name.len() + sealed.len()).unwrap_or(u64::MAX);
+            let bad = || StoreError::corrupt("a page of the cache has no number");
+            let page =
+                Page { number: number(&name).ok_or_else(bad)?, rows: self.open_page(&name, &sealed)?, bytes };
+            if to.send(Ok(page)).is_err() {
                 return Ok(()); // Another part has failed.
             }
         }
-        drop(to.send(Ok(chunk)));
         Ok(())
     }
 
@@ -237,12 +263,14 @@ impl Cache {
         serde_json::from_value(value).map(Some).map_err(|_| bad())
     }
 
-    fn open_row(&self, name: &[u8], sealed: &[u8]) -> Result<(Key, CachedRow), StoreError> {
+    fn open_page(&self, name: &[u8], sealed: &[u8]) -> Result<Vec<(Key, CachedRow)>, StoreError> {
         let plain = self
             .sealer
             .open(Purpose::Rows, name, sealed)
-            .map_err(|error| StoreError::opening("a row of the cache", &error))?;
-        row::decode(&plain).ok_or_else(|| StoreError::corrupt("a row of the cache cannot be read"))
+            .map_err(|error| StoreError::opening("rows of the cache", &error))?;
+        let rows =
+            row::decode(&plain).ok_or_else(|| StoreError::corrupt("rows of the cache cannot be read"))?;
+        Ok(rows.into_iter().map(|row| (row.row.key(), row)).collect())
     }
 
     /// Writes rows and meta in one batch: after a crash both are there or neither is.
@@ -253,28 +281,30 @@ impl Cache {
                 changes.remove(name.map_err(|error| self.failed(error))?);
             }
         }
-        // sled keeps the last word per key, so a row that is cleared and written again is written.
-        for (key, row) in &batch.rows {
-            let name = self.name(key);
-            match row {
-                Some(row) => changes.insert(&name, self.seal(&name, &row::encode(key, row))?),
-                None => changes.remove(&name),
-            }
+        // What was not read yet is read now: without it nobody knows where a row is.
+        if self.directory().is_none() && !batch.clear && !batch.rows.is_empty() {
+            self.load(|_, _| ())?;
         }
+        // Taken out: an error on the way leaves it unknown, and it is read again.
+        let known = self.directory().take();
+        let known = if batch.clear { Some(Directory::default()) } else { known };
+        let known = match known {
+            Some(mut directory) => {
+                directory.change(&batch.rows, &mut Pages { cache: self, changes: &mut changes })?;
+                Some(directory)
+            }
+            None => None,
+        };
         let meta = serde_json::to_vec(&batch.meta)
             .map_err(|error| StoreError::corrupt(format!("the cache's page could not be made: {error}")))?;
         changes.insert(META_KEY, self.seal(META_KEY, &meta)?);
-        guarded(&self.dir, || self.db.apply_batch(changes))
+        guarded(&self.dir, || self.db.apply_batch(changes))?;
+        *self.directory() = known;
+        Ok(())
     }
 
     fn seal(&self, name: &[u8], plain: &[u8]) -> Result<Vec<u8>, StoreError> {
         self.sealer.seal(Purpose::Rows, name, plain).map_err(StoreError::Seal)
-    }
-
-    fn name(&self, key: &Key) -> [u8; 17] {
-        let mut name = [ROW_PREFIX; 17];
-        name[1..].copy_from_slice(&self.sealer.hashed_key(key.kind, &key.pk));
-        name
     }
 
     /// Hands what was written to the system. Nothing else does: there is no timer. Not durable; see above.
@@ -291,6 +321,45 @@ impl Cache {
 
     fn failed(&self, error: sled::Error) -> StoreError {
         sled_error(&self.dir, error)
+    }
+}
+
+/// Under which key a page is.
+fn name(number: u32) -> [u8; 5] {
+    let mut name = [ROW_PREFIX; 5];
+    name[1..].copy_from_slice(&number.to_be_bytes());
+    name
+}
+
+fn number(name: &[u8]) -> Option<u32> {
+    name.get(1..)?.try_into().ok().map(u32::from_be_bytes)
+}
+
+/// The pages as one batch sees and changes them.
+struct Pages<'a> {
+    cache: &'a Cache,
+    changes: &'a mut sled::Batch,
+}
+
+impl pages::Shelf for Pages<'_> {
+    fn read(&mut self, number: u32) -> Result<Vec<(Key, CachedRow)>, StoreError> {
+        let name = name(number);
+        let sealed = guarded(&self.cache.dir, || self.cache.db.get(name))?;
+        sealed.map_or_else(|| Ok(Vec::new()), |sealed| self.cache.open_page(&name, &sealed))
+    }
+
+    fn write(&mut self, number: u32, rows: &[(Key, CachedRow)]) -> Result<(), StoreError> {
+        let name = name(number);
+        if rows.is_empty() {
+            self.changes.remove(&name);
+        } else {
+            let mut plain = Vec::with_capacity(rows.len() * 160);
+            for (_, row) in rows {
+                row::encode(&mut plain, row);
+            }
+            self.changes.insert(&name, self.cache.seal(&name, &plain)?);
+        }
+        Ok(())
     }
 }
 

@@ -93,6 +93,6 @@ impl Store {
 
 fn load(folder: &AccountFolder, sealer: &Sealer, replica: &mut Replica) -> Result<(Cache, Meta), StoreError> {
     let cache = Cache::open(&folder.cache_dir(), sealer.clone())?;
-    let meta = cache.load(|key, row| replica.restore(key, row))?;
+    let meta = cache.load(|key, row| replica.restore(&key, row))?;
     Ok((cache, meta))
 }

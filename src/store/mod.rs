@@ -22,6 +22,7 @@ mod frame;
 pub mod holder;
 pub mod journal;
 pub mod local;
+mod pages;
 pub mod replica;
 pub mod row;
 mod tries;

@@ -11,6 +11,7 @@
 //! One set of tables serves both: `view` holds the overlaid rows and `shadow` the base of those alone.
 //! No I/O, no clock: the desk puts this behind a lock, and tests and the simulator use it as it is.
 
+mod bases;
 pub mod decide;
 mod fold;
 mod outbox;
@@ -21,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
 
+use self::bases::Bases;
 use self::outbox::HeldUp;
 use super::cache::{CachedRow, Meta, Who};
 use super::entry::{Edit, Entry, Seen};
@@ -100,13 +102,6 @@ impl Pending {
     }
 }
 
-/// A base row's version and who may see it.
-#[derive(Clone, Debug)]
-struct Base {
-    v: u64,
-    scopes: Vec<String>,
-}
-
 /// Edits that got in and are still known: a server is restored to yesterday, not to last year.
 const HISTORY_MAX: usize = 2000;
 
@@ -115,7 +110,7 @@ const HISTORY_MAX: usize = 2000;
 pub struct Replica {
     view: World,
     shadow: BTreeMap<Key, Option<Record>>,
-    base: HashMap<Key, Base>,
+    base: Bases,
     outbox: BTreeMap<u64, Pending>,
     /// The newest edits that got in and left the outbox: what a restored server may not know.
     history: BTreeMap<u64, Pending>,
@@ -196,12 +191,12 @@ impl Replica {
 
     /// The digest of the server's rows as they are here, to compare with the server's own.
     pub fn digest(&self) -> Digests {
-        digest::digest(&Kind::ALL, self.base.iter().map(|(key, base)| (key, base.v)))
+        digest::digest(&Kind::ALL, self.base.iter().map(|(key, v, _)| (key, v)))
     }
 
     /// Does the server know this row, as far as we do?
     pub fn is_known(&self, key: &Key) -> bool {
-        self.base.contains_key(key)
+        self.base.has(key)
     }
 
     /// Who acts here, by the profile's own row; what the last pull said where the row is not there.
@@ -216,11 +211,9 @@ impl Replica {
     // ---- start ----
 
     /// Takes a base row out of the cache. Before any entry is replayed.
-    pub fn restore(&mut self, key: Key, row: CachedRow) {
-        if let Some(record) = Record::from_fields(&key, &row.row) {
-            self.view.put(record);
-            self.base.insert(key, Base { v: row.v, scopes: row.scopes });
-        }
+    pub fn restore(&mut self, key: &Key, row: CachedRow) {
+        self.base.insert(key, row.v, &row.scopes);
+        self.view.put(row.row);
     }
 
     /// Ends the start: `meta` from the cache, then every entry of the journal, then the overlay.
@@ -239,7 +232,7 @@ impl Replica {
             // empty one shows nothing that could be older.
             if let Entry::Settled { edit } = entry
                 && !settled.contains(edit)
-                && (self.meta.back.contains(edit) || *seq > cached && !self.base.is_empty())
+                && (self.meta.back.contains(edit) || *seq > cached && self.base.len() > 0)
             {
                 self.meta.back.insert(*edit);
                 continue;
@@ -294,12 +287,12 @@ impl Replica {
 
     /// The version of the server's row, where we have it.
     pub fn version(&self, key: &Key) -> Option<u64> {
-        self.base.get(key).map(|base| base.v)
+        self.base.version(key)
     }
 
-    /// Every base row's version and scopes, in no order.
-    pub fn versions(&self) -> impl Iterator<Item = (&Key, u64, &[String])> {
-        self.base.iter().map(|(key, base)| (key, base.v, base.scopes.as_slice()))
+    /// Every base row's version and scopes.
+    pub fn versions(&self) -> impl Iterator<Item = (Key, u64, &[String])> {
+        self.base.iter()
     }
 
     /// Who the account is; unknown before the first pull has told.
@@ -309,9 +302,9 @@ impl Replica {
 
     /// Every base row, as the cache keeps them.
     pub fn base_rows(&self) -> Vec<(Key, Option<CachedRow>)> {
-        let rows = self.base.iter().filter_map(|(key, base)| {
-            let row = self.base_row(key)?.fields();
-            Some((key.clone(), Some(CachedRow { v: base.v, scopes: base.scopes.clone(), row })))
+        let rows = self.base.iter().filter_map(|(key, v, scopes)| {
+            let row = self.base_row(&key)?;
+            Some((key, Some(CachedRow { v, scopes: scopes.to_vec(), row })))
         });
         rows.collect()
     }

@@ -13,9 +13,7 @@ use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{KeyInit, Tag, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
-use super::key::KEY_BYTES;
 use super::{DataKey, VaultError, random};
-use crate::domain::Kind;
 
 /// The envelope's format.
 const VERSION: u8 = 1;
@@ -58,19 +56,13 @@ struct Keys {
     id: u32,
     account: [u8; 16],
     ciphers: [XChaCha20Poly1305; Purpose::ALL.len()],
-    names: Zeroizing<[u8; KEY_BYTES]>,
 }
 
 impl Sealer {
     /// `account` is the sign-in's uuid; what is sealed for one account does not open for another.
     pub fn new(key: &DataKey, account: [u8; 16]) -> Self {
         let cipher = |purpose: Purpose| XChaCha20Poly1305::new((&*key.derive(purpose.context())).into());
-        Self(Arc::new(Keys {
-            id: key.id(),
-            account,
-            ciphers: Purpose::ALL.map(cipher),
-            names: key.derive("flyos console 2026 vault v1 cache keys"),
-        }))
+        Self(Arc::new(Keys { id: key.id(), account, ciphers: Purpose::ALL.map(cipher) }))
     }
 
     pub fn account(&self) -> [u8; 16] {
@@ -108,15 +100,6 @@ impl Sealer {
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         open(self.cipher(purpose), self.0.id, &self.bound(purpose, aad), sealed)
-    }
-
-    /// A name for a row that says nothing of it to who lacks the key. Equal rows, equal names.
-    pub fn hashed_key(&self, kind: Kind, pk: &str) -> [u8; 16] {
-        let mut hasher = blake3::Hasher::new_keyed(&self.0.names);
-        hasher.update(kind.table().as_bytes()).update(&[0]).update(pk.as_bytes());
-        let mut name = [0; 16];
-        hasher.finalize_xof().fill(&mut name);
-        name
     }
 }
 
@@ -224,15 +207,5 @@ mod tests {
         assert_eq!(open(sealer(1, 2), Purpose::Journal, b"place"), VaultError::Broken);
         assert_eq!(open(sealer(1, 3), Purpose::Rows, b"place"), VaultError::Broken);
         assert_eq!(open(sealer(9, 2), Purpose::Rows, b"place"), VaultError::OtherKey);
-    }
-
-    #[test]
-    fn hashed_keys_follow_key_and_row() {
-        let name = |key, kind, pk| sealer(key, 2).hashed_key(kind, pk);
-        let one = name(1, Kind::Drone, "drone-017");
-        assert_eq!(one, name(1, Kind::Drone, "drone-017"));
-        assert_ne!(one, name(1, Kind::Drone, "drone-018"));
-        assert_ne!(one, name(1, Kind::User, "drone-017"));
-        assert_ne!(one, name(9, Kind::Drone, "drone-017"));
     }
 }

@@ -385,7 +385,7 @@ impl Device {
         let seen: Vec<_> =
             gone.flat_map(|(own, after)| own.iter().chain(after)).filter(|seen| seen.v < u64::MAX).collect();
         for (key, v, _) in replica.versions() {
-            let older = seen.iter().find(|seen| seen.key == *key && seen.v > v);
+            let older = seen.iter().find(|seen| seen.key == key && seen.v > v);
             holds(older.is_none(), "nothing flickers", || {
                 format!("device {}: {key} is shown at {v} after {older:?} was confirmed", self.number)
             })?;

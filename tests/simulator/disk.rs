@@ -231,7 +231,7 @@ impl Disk {
         self.batches.iter().for_each(|batch| apply(&mut rows, &mut meta, batch));
         let mut replica = Replica::default();
         for (key, row) in rows {
-            replica.restore(key, row);
+            replica.restore(&key, row);
         }
         replica.replay(meta, &self.entries);
         replica

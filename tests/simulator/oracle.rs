@@ -303,7 +303,7 @@ pub fn has_what_was_shown(device: usize, replica: &Replica, shown: &Shown) -> Ch
     let mut count = 0;
     for (key, v, scopes) in replica.versions() {
         count += 1;
-        let there = shown.get(key);
+        let there = shown.get(&key);
         holds(there.is_some(), "no row outside the scopes after a drained pull", || {
             format!("device {device} holds {key} at {v} with {scopes:?}")
         })?;
@@ -330,7 +330,7 @@ pub fn equals_the_server(device: usize, replica: &Replica, engine: &Engine, call
     for (key, row) in replica.base_rows() {
         let Some(row) = row else { continue };
         let truth = engine.world().get(&key);
-        holds(truth.as_ref().map(flyos::domain::Record::fields).as_ref() == Some(&row.row), EQUAL, || {
+        holds(truth.as_ref() == Some(&row.row), EQUAL, || {
             format!("device {device}: {key} is {:?}, and on the server {truth:?}", row.row)
         })?;
         let state = engine.state(&key).map(|state| state.scopes.clone()).unwrap_or_default();

@@ -5,7 +5,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use flyos::domain::{Key, Role, Stamp};
+use flyos::domain::{Key, Record, Role, Stamp};
 use flyos::store::{Batch, Cache, CachedRow, Meta, StoreError, Who};
 use flyos::vault::{DataKey, Sealer};
 use uuid::Uuid;
@@ -25,7 +25,9 @@ pub fn row(n: u64) -> (Key, CachedRow) {
         text("updated_at", "2026-01-01T00:00:00.123456+00:00".to_owned()),
     ]);
     let scopes = vec![format!("r:{}", Uuid::from_u128(u128::from(n % 9)))];
-    (Key::drone(&format!("drone-{n}")), CachedRow { v: n, scopes, row })
+    let key = Key::drone(&format!("drone-{n}"));
+    let row = Record::from_fields(&key, &row).unwrap();
+    (key, CachedRow { v: n, scopes, row })
 }
 
 /// Rows of these numbers, with a meta that names the batch.
@@ -79,6 +81,20 @@ fn rows_and_meta_are_there_again() {
     assert_eq!((meta.applied_seq, rows.len()), (8, 49));
     assert_eq!(rows.get(&row(4).0), Some(&changed));
     assert!(!rows.contains_key(&row(3).0));
+}
+
+#[test]
+fn a_lock_that_is_about_to_go_is_waited_for() {
+    let place = Place::new();
+    let held = open(place.path()).unwrap();
+    held.write(&batch(0..5, 3)).unwrap();
+    std::thread::scope(|scope| {
+        let next = scope.spawn(|| open(place.path()));
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        drop(held);
+        let (meta, rows) = load(&next.join().unwrap().unwrap()).unwrap();
+        assert_eq!((meta.applied_seq, rows.len()), (3, 5));
+    });
 }
 
 #[test]

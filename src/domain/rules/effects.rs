@@ -67,7 +67,8 @@ pub fn weight(world: &World, change: &Change) -> usize {
     match (&change.op, change.key.kind) {
         (Op::Delete { .. }, Kind::Region) => change.key.uuid().map_or(0, |region| {
             let held: usize = world.drones_of(region).map(|drone| world.holders(drone).count()).sum();
-            world.drones_of(region).count() + world.users_of(region).count() + held
+            let (users, drones) = world.members(region);
+            users + drones + held
         }),
         (Op::Delete { .. }, Kind::User) => {
             change.key.uuid().map_or(0, |user| ROWS_OF_UNASSIGNING * world.held(user).count())

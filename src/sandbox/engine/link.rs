@@ -100,7 +100,7 @@ impl Engine {
             Some(named.filter(|user| user.auth_user_id.is_none()).ok_or(NoSuchLink)?)
         } else {
             let keys: Vec<_> = self.world.named(Kind::User, "email", account.email).collect();
-            let one = if let [pk] = keys[..] { Uuid::try_parse(pk).ok() } else { None };
+            let one = if let [key] = &keys[..] { key.uuid() } else { None };
             one.and_then(|id| self.world.user(id)).filter(|user| {
                 account.confirmed && user.auth_user_id.is_none() && user.role == Some(Role::Operator)
             })
@@ -120,8 +120,8 @@ impl Engine {
 
     /// Whether an address is free for an account's profile.
     pub fn email_is_free(&self, email: &str, account: Uuid) -> bool {
-        let own = self.profile_of(account).map(|user| user.id.to_string());
-        self.world.named(Kind::User, "email", email).all(|pk| own.as_deref() == Some(pk))
+        let own = self.profile_of(account).map(|user| Key::user(user.id));
+        self.world.named(Kind::User, "email", email).all(|key| own.as_ref() == Some(&key))
     }
 
     /// An account has a new address, and so has its profile.

@@ -143,7 +143,10 @@ impl Replica {
             && crate::bugs::bug("results_write_the_base")
         {
             for seen in v.iter().filter(|seen| seen.v < u64::MAX) {
-                self.base.entry(seen.key.clone()).and_modify(|base| base.v = seen.v);
+                let by = self.base.get(&seen.key).map(|(_, by)| by.to_vec());
+                if let Some(by) = by {
+                    self.base.insert(&seen.key, seen.v, &by);
+                }
             }
         }
         self.meta.applied_seq = self.meta.applied_seq.max(seq);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::overlay::rows_of;
-use super::{Base, Fate, Pulled, Replica};
+use super::{Fate, Pulled, Replica};
 use crate::domain::{Key, Record, scope};
 use crate::store::cache::{CachedRow, Meta};
 use crate::store::entry::Seen;
@@ -63,7 +63,8 @@ impl Replica {
         if drained.is_some()
             && let Some(kept) = self.loading.take()
         {
-            let left: Vec<Key> = self.base.keys().filter(|key| !kept.contains(*key)).cloned().collect();
+            let left: Vec<Key> =
+                self.base.iter().map(|(key, ..)| key).filter(|key| !kept.contains(key)).collect();
             let left = left.into_iter().filter(|_| !crate::bugs::bug("reload_keeps_rows"));
             writes.extend(left.map(|key| self.drop_base(key)));
         }
@@ -85,7 +86,7 @@ impl Replica {
         let Pulled { key, v, row, deleted } = pulled;
         let Some((fields, scopes)) = row else {
             // A notice older than what we hold is about an earlier life of the row.
-            self.base.get(&key).filter(|base| base.v <= v)?;
+            self.base.version(&key).filter(|ours| *ours <= v)?;
             if deleted && self.about.contains_key(&key) {
                 self.gone.extend(self.view.get(&key).map(|row| (key.clone(), row)));
             }
@@ -94,15 +95,15 @@ impl Replica {
         // After a resync versions of two generations are not compared.
         let fresh = self.loading.as_mut().is_some_and(|kept| kept.insert(key.clone()));
         if !fresh
-            && let Some(base) = self.base.get(&key)
-            && (base.v > v || (base.v == v && base.scopes == scopes))
+            && let Some((ours, by)) = self.base.get(&key)
+            && (ours > v || (ours == v && *by == *scopes))
         {
             return None;
         }
         let record = Record::from_fields(&key, &fields)?;
-        self.view.put(record);
-        self.base.insert(key.clone(), Base { v, scopes: scopes.clone() });
-        Some((key, Some(CachedRow { v, scopes, row: fields })))
+        self.view.put(record.clone());
+        self.base.insert(&key, v, &scopes);
+        Some((key, Some(CachedRow { v, scopes, row: record })))
     }
 
     /// The server let me in no further: whoever I was here, I may do nothing until a page says otherwise.
@@ -124,8 +125,8 @@ impl Replica {
         let gone: Vec<Key> = self
             .base
             .iter()
-            .filter(|(_, base)| !scope::meet(now, &base.scopes) && !crate::bugs::bug("narrow_keeps_rows"))
-            .map(|(key, _)| key.clone())
+            .filter(|(_, _, by)| !scope::meet(now, by) && !crate::bugs::bug("narrow_keeps_rows"))
+            .map(|(key, ..)| key)
             .collect();
         let writes = gone.into_iter().map(|key| self.drop_base(key)).collect();
         let Meta { applied_seq, settled, back, reloading, .. } = std::mem::take(&mut self.meta);
@@ -148,7 +149,7 @@ impl Replica {
     }
 
     fn has(&self, seen: &[Seen]) -> bool {
-        seen.iter().all(|seen| self.base.get(&seen.key).is_some_and(|base| base.v >= seen.v))
+        seen.iter().all(|seen| self.base.version(&seen.key).is_some_and(|v| v >= seen.v))
     }
 
     /// The journal says of these, up to its entry `seq`, that they left the outbox.
