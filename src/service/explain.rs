@@ -193,7 +193,7 @@ pub(super) fn sign_in(error: &SignInError) -> ServiceError {
             ErrorKind::SignIn,
             "The password does not open what this machine has of that account, and the server cannot be asked.",
         )
-        .hint("Check the password and try again. Nothing was changed."),
+        .hint("Check the password and try again, or type the recovery words in its place. Nothing was changed."),
         SignInError::TooManyTries { wait_s } => {
             let wait = if *wait_s < 60 { format!("{wait_s} s") } else { format!("{} min", (wait_s + 59) / 60) };
             let message = format!("Too many wrong passwords: the next one is looked at in {wait}.");

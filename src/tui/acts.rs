@@ -48,6 +48,7 @@ impl App {
             Act::OtherProject => screen.other_project(),
             Act::NewProject => screen.add = Some(AddProject::new()),
             Act::FieldNext | Act::FieldPrevious => screen.other_field(),
+            Act::Reveal => screen.password.masked = !screen.password.masked,
             Act::Up => screen.step(-1),
             Act::Down => screen.step(1),
             Act::Leave => {

@@ -89,6 +89,7 @@ pub enum Act {
     Redo,
     TrainingLine,
     SignOut,
+    Reveal,
     Lock,
     Words,
     RemoveWords,

@@ -68,11 +68,16 @@ impl App {
         match act {
             Act::Accept if locked.saving.is_none() && !locked.typed.is_empty() => {
                 let typed = SecretString::from(locked.typed.take());
+                locked.typed.masked = true;
                 locked.error = None;
                 locked.saving = Some(self.submitted + 1);
                 self.confide(Confidence::Unlock { typed })
             }
             Act::SignOut => vec![self.submit(Action::SignOut)],
+            Act::Reveal => {
+                locked.typed.masked = !locked.typed.masked;
+                Vec::new()
+            }
             _ => Vec::new(),
         }
     }

@@ -331,16 +331,10 @@ pub const TABLE: &[Binding] = &[
     ),
     // Locked.
     bind(Act::Accept, &[key(Enter)], &[C::Locked], 1, "unlock", "Unlocks the console."),
-    bind(
-        Act::SignOut,
-        &[Press::f(9)],
-        &[C::Locked],
-        2,
-        "sign out",
-        "Ends the session; what this machine has is kept.",
-    ),
+    bind(Act::SignOut, &[Press::f(9)], &[C::Locked], 2, "sign out", "Ends the session; nothing goes."),
     // Signing in.
     bind(Act::Accept, &[key(Enter)], &[C::SignIn], 1, "sign in", "Signs in."),
+    bind(Act::Reveal, &[Press::f(6)], &[C::SignIn, C::Locked], 0, "show", "Shows the password, or hides it."),
     bind(
         Act::OtherAccount,
         &[Press::f(2)],

@@ -202,6 +202,7 @@ impl SignIn {
             return None;
         }
         let password = SecretString::from(self.password.take());
+        self.password.masked = true;
         self.error = None;
         self.notice = None;
         self.steps.clear();
@@ -220,6 +221,7 @@ impl SignIn {
     /// What was typed last goes, and what was told.
     pub fn forget(&mut self) {
         self.password.take();
+        self.password.masked = true;
         (self.error, self.notice) = (None, None);
         self.settle();
     }

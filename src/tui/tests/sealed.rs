@@ -64,6 +64,10 @@ fn the_password_unlocks_and_the_form_is_there_again() {
     assert_eq!(body(&bench.text()), body(&before), "all as it was, what was typed as well");
     // Somebody else who signs in never sees it.
     locked(&mut bench, false);
+    bench.keys("\"open_words\" F6");
+    assert!(bench.text().contains("open words"), "shown on wish: {}", bench.text());
+    bench.keys("Enter");
+    assert!(!bench.text().contains("open words"));
     bench.keys("F9");
     bench.tell(Msg::Service(Event::SignedOut { why: None }));
     bench.fake.status = super::super::testing::status();
