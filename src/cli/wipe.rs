@@ -7,6 +7,7 @@ use std::path::Path;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::domain::Stamp;
+use crate::service::status;
 use crate::service::wipe::{self, Kept, Opened};
 use crate::service::{Config, Done, Environment, ErrorKind, Folders, ServiceError};
 
@@ -46,7 +47,8 @@ pub fn wipe(folders: &Folders, asked: &Wipe, out: &mut impl Write) -> Result<(),
     }
     if asks {
         for account in &kept {
-            say(out, &format!("Account {}", account.name()))?;
+            let opened = account.last_opened().map(|at| format!(", opened {}", status::ago(at, now())));
+            say(out, &format!("Account {}{}", account.name(), opened.unwrap_or_default()))?;
             show(account, url.as_deref(), out)?;
         }
         say(out, "Keys, rows, unsent edits and session are erased here; the server keeps what it has.")?;

@@ -100,8 +100,13 @@ impl Inner {
                 }
                 Ok(ServerKey::Erased) => Self::erase_if_open(&inner, device, BY_HEADQUARTERS),
                 Ok(ServerKey::None) => {}
-                // A project without that function, or a line that broke: asked again later.
-                Err(error) => tracing::info!(%error, "the server's key for this device"),
+                Err(error) => {
+                    // A line that broke says nothing; a project without that function is not asked all the time.
+                    if error.is_offline() {
+                        write(&inner.state, |state| state.key_asked = None);
+                    }
+                    tracing::info!(%error, "the server's key for this device");
+                }
             }
         });
     }

@@ -135,6 +135,10 @@ impl Inner {
                     None => inner.unlocked_to_nobody(),
                 }
             });
+        } else {
+            // It ended at this very moment.
+            this.lock.on.store(false, Ordering::SeqCst);
+            return;
         }
         this.emit(Event::Locked { syncing });
         this.emit(Event::Status);

@@ -59,6 +59,11 @@ impl Kept {
         self.folder.account().to_string()
     }
 
+    /// When it was opened last.
+    pub fn last_opened(&self) -> Option<Stamp> {
+        self.folder.holder().map(|holder| holder.since)
+    }
+
     /// Who has it open.
     pub fn open_in(&self) -> Option<Holder> {
         if self.folder.is_free() { None } else { self.folder.holder() }

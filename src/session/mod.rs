@@ -140,8 +140,13 @@ async fn by_server(
     let Some((account, key)) = way.filter(|(account, _)| account.user_id == reply.user.id) else {
         return Err(SignInError::PasswordChanged);
     };
+    let (url, email) = (request.url.to_owned(), request.email.to_owned());
     let known = blocking(move || {
         let lock = lock(&folder)?;
+        folder.update(|account| {
+            account.readdress(&url, &email);
+            Ok(())
+        })?;
         open_store(folder, lock, key, &account)
     });
     Ok(known.await??.signed_in(request.client, request.email, reply).await)
