@@ -18,6 +18,8 @@
 #[doc(hidden)]
 pub mod bugs;
 pub mod cli;
+#[doc(hidden)]
+pub mod decoders;
 pub mod domain;
 pub mod remote;
 pub mod sandbox;

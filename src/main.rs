@@ -44,6 +44,21 @@ enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Look whether everything on this machine is as it must be: files, room, accounts, projects. Changes nothing
+    Doctor {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// Ask for a password, and look at each sealed entry and row of the accounts that it opens
+        #[arg(long, conflicts_with = "password_file")]
+        password: bool,
+        /// Read that password from the first line of a file
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<std::path::PathBuf>,
+        /// Do not ask the projects whether they answer
+        #[arg(long)]
+        offline: bool,
+    },
     /// Run the training server alone, for several consoles or any Supabase client
     Sandbox(program::SandboxArgs),
 }
@@ -61,6 +76,9 @@ fn main() -> ExitCode {
         Some(Command::Status { json }) => program::status(json),
         Some(Command::Wipe { yes }) => {
             program::wipe(&flyos::cli::Wipe { project: args.project, email: args.email, yes })
+        }
+        Some(Command::Doctor { json, password, password_file, offline }) => {
+            program::doctor(json, password, password_file.as_deref(), offline)
         }
         Some(Command::Sandbox(sandbox)) => program::sandbox(&sandbox),
     };

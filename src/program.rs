@@ -12,10 +12,10 @@ use std::thread::JoinHandle;
 
 use anyhow::Context as _;
 use clap::Args;
-use flyos::sandbox::{self, Faults, Sandbox};
+use flyos::sandbox::{self, Faults, Sandbox, SentMail};
 use flyos::service::{
     Clock, Config, Environment, ErrorKind, Folders, ProjectConfig, Service, ServiceError, Settings, Training,
-    TrainingHint,
+    TrainingHint, doctor,
 };
 use flyos::sync::engine::Rhythm;
 use flyos::vault::KdfParams;
@@ -189,6 +189,21 @@ pub fn wipe(asked: &cli::Wipe) -> anyhow::Result<()> {
     Ok(cli::wipe(&folders, asked, &mut std::io::stdout())?)
 }
 
+/// Whether everything on this machine is as it must be.
+pub fn doctor(json: bool, ask: bool, file: Option<&Path>, offline: bool) -> anyhow::Result<()> {
+    store::private_umask();
+    let folders = Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))?;
+    let password = if ask || file.is_some() { Some(cli::password(file)?) } else { None };
+    let what = doctor::Examination {
+        folders,
+        environment: Environment::read(),
+        password,
+        online: !offline,
+        now: Clock::system().now(),
+    };
+    Ok(cli::doctor(&what, &cli::Terminal::here(), json, &mut std::io::stdout())?)
+}
+
 fn needs_terminal() -> Result<(), ServiceError> {
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         return Ok(());
@@ -205,6 +220,7 @@ struct Server {
     accounts: Vec<(String, String)>,
     password: String,
     faults: Faults,
+    mailbox: Arc<dyn Fn() -> Vec<SentMail> + Send + Sync>,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -226,10 +242,14 @@ impl Server {
     }
 
     fn training(&self) -> Training {
-        let faults = self.faults.clone();
+        let (faults, mailbox) = (self.faults.clone(), Arc::clone(&self.mailbox));
         Training {
             hint: TrainingHint { accounts: self.accounts.clone(), password: self.password.clone() },
             set_line: Box::new(move |up| faults.set_line_down(!up)),
+            mailed: Box::new(move |email| {
+                let mails = mailbox();
+                mails.into_iter().find(|mail| mail.to.eq_ignore_ascii_case(email)).map(|mail| mail.code)
+            }),
         }
     }
 }
@@ -250,6 +270,7 @@ async fn serve(
         accounts: sandbox.accounts(),
         password: sandbox.password().to_owned(),
         faults: sandbox.faults(),
+        mailbox: Arc::new(sandbox.mailbox()),
         stop: None,
         thread: None,
     };

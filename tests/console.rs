@@ -4,12 +4,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod common;
+#[path = "console/own.rs"]
+mod own;
 #[path = "console/sealed.rs"]
 mod sealed;
 #[path = "console/ssh.rs"]
 mod ssh;
 #[path = "console/takeover.rs"]
 mod takeover;
+#[path = "common/totp.rs"]
+mod totp;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -5,6 +5,8 @@
 mod fixtures;
 #[path = "remote/http.rs"]
 mod http;
+#[path = "remote/passes.rs"]
+mod passes;
 #[path = "remote/server.rs"]
 mod server;
 #[path = "remote/socket.rs"]

@@ -5,14 +5,22 @@
 
 #[path = "service/beside.rs"]
 mod beside;
+#[path = "service/doctor.rs"]
+mod doctor;
 #[path = "common/door.rs"]
 mod door;
+#[path = "service/held.rs"]
+mod held;
 #[path = "service/lease.rs"]
 mod lease;
+#[path = "service/own.rs"]
+mod own;
 #[path = "service/sealed.rs"]
 mod sealed;
 #[path = "service/settle.rs"]
 mod settle;
+#[path = "common/totp.rs"]
+mod totp;
 
 use std::ops::Deref;
 use std::sync::Arc;

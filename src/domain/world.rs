@@ -8,6 +8,7 @@
 
 mod index;
 
+use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 
 use slab::Slab;
@@ -59,6 +60,11 @@ fn member(members: &mut Members, region: Uuid, place: u32, add: bool) {
 
 fn entry<V: std::hash::Hash>(index: &mut Index, value: &V, place: u32, add: bool) {
     if add { index.add(value, place) } else { index.take(value, place) }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "four thousand million rows fit no memory")]
+fn short(place: usize) -> u32 {
+    place as u32
 }
 
 /// In order, whatever the places were.
@@ -123,16 +129,6 @@ impl World {
         self.assignments.iter().map(|(_, row)| row)
     }
 
-    /// All rows of a kind, in no order.
-    pub fn records(&self, kind: Kind) -> Box<dyn Iterator<Item = Record> + '_> {
-        match kind {
-            Kind::Region => Box::new(self.regions().cloned().map(Record::Region)),
-            Kind::User => Box::new(self.users().cloned().map(Record::User)),
-            Kind::Drone => Box::new(self.drones().cloned().map(Record::Drone)),
-            Kind::Assignment => Box::new(self.assignments().cloned().map(Record::Assignment)),
-        }
-    }
-
     /// The users a drone is assigned to.
     pub fn holders(&self, drone: &str) -> impl Iterator<Item = Uuid> + use<> {
         let rows = self.holders.find(&drone).filter_map(|place| self.assignments.get(place));
@@ -187,6 +183,62 @@ impl World {
             Kind::User => self.users.len(),
             Kind::Drone => self.drones.len(),
             Kind::Assignment => self.assignments.len(),
+        }
+    }
+
+    /// Where a row stands in its table: the same for as long as it is there, also when it is written again.
+    pub fn place_of(&self, key: &Key) -> Option<u32> {
+        self.place(key).map(short)
+    }
+
+    /// The row at a place.
+    pub fn record_at(&self, kind: Kind, place: u32) -> Option<Record> {
+        self.at(kind, place as usize)
+    }
+
+    /// The key of the row at a place.
+    pub fn key_at(&self, kind: Kind, place: u32) -> Option<Key> {
+        let place = place as usize;
+        Some(match kind {
+            Kind::Region => Key::region(self.regions.get(place)?.id),
+            Kind::User => Key::user(self.users.get(place)?.id),
+            Kind::Drone => Key::drone(&self.drones.get(place)?.id),
+            Kind::Assignment => {
+                let row = self.assignments.get(place)?;
+                Key::assignment(row.user_id, &row.drone_id)
+            }
+        })
+    }
+
+    /// The order of the keys of two rows.
+    pub fn compare(&self, kind: Kind, a: u32, b: u32) -> Ordering {
+        let (a, b) = (a as usize, b as usize);
+        match kind {
+            Kind::Region => self.regions.get(a).map(|row| row.id).cmp(&self.regions.get(b).map(|row| row.id)),
+            Kind::User => self.users.get(a).map(|row| row.id).cmp(&self.users.get(b).map(|row| row.id)),
+            Kind::Drone => self.drones.get(a).map(|row| &row.id).cmp(&self.drones.get(b).map(|row| &row.id)),
+            Kind::Assignment => {
+                let pair = |place| self.assignments.get(place).map(|row| (row.user_id, &row.drone_id));
+                pair(a).cmp(&pair(b))
+            }
+        }
+    }
+
+    /// All rows of a kind with their places, in no order.
+    pub fn places(&self, kind: Kind) -> Box<dyn Iterator<Item = (u32, Record)> + '_> {
+        match kind {
+            Kind::Region => {
+                Box::new(self.regions.iter().map(|(place, row)| (short(place), Record::Region(row.clone()))))
+            }
+            Kind::User => {
+                Box::new(self.users.iter().map(|(place, row)| (short(place), Record::User(row.clone()))))
+            }
+            Kind::Drone => {
+                Box::new(self.drones.iter().map(|(place, row)| (short(place), Record::Drone(row.clone()))))
+            }
+            Kind::Assignment => Box::new(
+                self.assignments.iter().map(|(place, row)| (short(place), Record::Assignment(row.clone()))),
+            ),
         }
     }
 
@@ -262,9 +314,8 @@ impl World {
         Some(record)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "four thousand million rows fit no memory")]
     fn index_record(&mut self, record: &Record, place: usize, add: bool) {
-        let place = place as u32;
+        let place = short(place);
         for field in record.kind().fields().iter().filter(|field| field.unique) {
             if let Cell::Text(text) = record.cell(field.name) {
                 entry(&mut self.names, &name(record.kind(), field.name, text), place, add);
@@ -325,7 +376,7 @@ impl PartialEq for World {
     fn eq(&self, other: &Self) -> bool {
         let same = |kind| {
             self.count(kind) == other.count(kind)
-                && self.records(kind).all(|row| other.get(&row.key()).as_ref() == Some(&row))
+                && self.places(kind).all(|(_, row)| other.get(&row.key()).as_ref() == Some(&row))
         };
         Kind::ALL.into_iter().all(same)
     }
@@ -373,6 +424,7 @@ mod tests {
         #[test]
         fn indexes_are_what_a_look_at_every_row_gives(
             acts in prop::collection::vec((a_row(), any::<bool>()), 1..60),
+            tries in prop::collection::vec((a_row(), any::<bool>()), 0..20),
         ) {
             let mut world = World::default();
             let mut rows = BTreeMap::new();
@@ -410,6 +462,21 @@ mod tests {
             }
             let of_it = all(Kind::Assignment).filter_map(|row| row.key().pair().filter(|pair| pair.1 == "d-1").map(|pair| pair.0));
             prop_assert!(world.holders("d-1").eq(of_it));
+            // What is tried out and taken back stands where it stood.
+            let places = |world: &World| rows.keys().map(|key| world.place_of(key)).collect::<Vec<_>>();
+            let before = places(&world);
+            let tried: Vec<(Key, Option<Record>)> = tries.into_iter().map(|(row, put)| {
+                let key = row.key();
+                let was = if put { world.put(row) } else { world.remove(&key) };
+                (key, was)
+            }).collect();
+            for (key, was) in tried.into_iter().rev() {
+                match was {
+                    Some(row) => drop(world.put(row)),
+                    None => drop(world.remove(&key)),
+                }
+            }
+            prop_assert_eq!(places(&world), before);
             let chiefs = world.users().filter(|user| user.is_active_main_hq()).count();
             prop_assert_eq!(world.main_hq_active_count(), chiefs);
         }

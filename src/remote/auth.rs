@@ -1,5 +1,14 @@
 //! Signing in and out: the endpoints of the sign-in server. A token reply must be stored before its access token is used,
 //! since the refresh token that was sent is spent.
+//!
+//! `factors` is the second factor, `password` how a password is set anew, `check` whether a pass is the project's own.
+
+pub(super) mod check;
+mod factors;
+mod password;
+
+pub use factors::ISSUER;
+pub use password::CodeFor;
 
 use std::collections::BTreeMap;
 
@@ -86,14 +95,20 @@ impl Client {
         self.json(Call { token: Some(token), ..call }).await
     }
 
-    /// Signs out. A session that is gone, expired or unknown is signed out already.
+    /// Signs out. A session that is gone, expired or unknown is signed out already; of others it can end none.
     pub async fn logout(&self, token: &SecretString, scope: SignOutScope) -> Result<Reply<()>, RemoteError> {
         let path = format!("/auth/v1/logout?scope={}", scope.as_str());
-        let call = self.auth(Doing::SigningOut, Method::POST, &path);
+        let local = scope == SignOutScope::Local;
+        let doing = if local { Doing::SigningOut } else { Doing::EndingSessions };
+        let call = self.auth(doing, Method::POST, &path);
         match self.bytes(Call { token: Some(token), ..call }).await {
             Ok(reply) => Ok(reply.map(drop)),
             // A stranger's page says nothing about the session, whatever its status.
-            Err(error) if matches!(error.status, Some(401 | 403 | 404)) && error.cause != Cause::NotJson => {
+            Err(error)
+                if local
+                    && matches!(error.status, Some(401 | 403 | 404))
+                    && error.cause != Cause::NotJson =>
+            {
                 Ok(Reply { value: (), bytes_down: 0, bytes_up: 0, server_date: None })
             }
             Err(error) => Err(error),

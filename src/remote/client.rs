@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::auth::check::Keys;
 use super::error::{Cause, Doing, RemoteError};
 use super::project::Project;
 use super::sort::{Answer, http_date};
@@ -87,6 +88,8 @@ pub struct Client {
     http: reqwest::Client,
     project: Arc<Project>,
     limits: Limits,
+    /// What passes are checked by.
+    pub(super) keys: Arc<Keys>,
 }
 
 impl fmt::Debug for Client {
@@ -136,7 +139,7 @@ impl Client {
             tracing::debug!(%error, "no HTTP client");
             RemoteError::new(Doing::Setting, Cause::Setup, project.host())
         })?;
-        Ok(Self { http, project: Arc::new(project), limits })
+        Ok(Self { http, project: Arc::new(project), limits, keys: Arc::default() })
     }
 
     pub fn project(&self) -> &Project {

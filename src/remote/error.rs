@@ -19,9 +19,16 @@ text_enum!(
         Refreshing = "renewing the session",
         ReadingAccount = "reading the account",
         SigningOut = "signing out",
+        EndingSessions = "ending sessions",
         ReadingSettings = "reading the project's settings",
         CheckingHealth = "asking whether the server is up",
         ReadingKeys = "reading the signing keys",
+        Enrolling = "setting up the second factor",
+        GivingCode = "giving the code",
+        Unenrolling = "taking the second factor away",
+        AskingForMail = "asking for a mail with a code",
+        RedeemingCode = "giving the code from the mail",
+        SettingPassword = "setting the password",
         Pulling = "fetching changes",
         Pushing = "sending edits",
         Digesting = "comparing with the server",
@@ -75,11 +82,22 @@ pub enum Cause {
     Banned,
     EmailNotConfirmed,
     SecondFactor,
+    /// The code of the second factor, or one that came by mail, is not the right one (any more).
+    CodeWrong,
+    /// The question for the code was answered too late.
+    CodeLate,
+    /// The project wants more of a password than this one has.
+    PasswordWeak,
+    PasswordSame,
+    /// A code must be mailed before the password can be set.
+    NonceNeeded,
     SessionGone,
     RefreshUsed,
     TokenExpired,
     TokenBad,
     TokenMissing,
+    /// A pass at sign-in that the project did not make, or not for this account.
+    PassForged,
     AccountGone,
     AuthMismatch,
     ClockWrong,
@@ -161,13 +179,22 @@ impl Cause {
             | C::Paused
             | C::Quota
             | C::WrongAddress
+            | C::PassForged
             | C::SchemaMissing
             | C::FunctionMissing
             | C::CallWrong
             | C::Setup => ErrorKind::Configuration,
-            C::NotAllowed | C::GrantMissing | C::Invalid | C::Unique | C::Reference | C::TooLarge => {
-                ErrorKind::Refused
-            }
+            C::CodeWrong
+            | C::CodeLate
+            | C::PasswordWeak
+            | C::PasswordSame
+            | C::NonceNeeded
+            | C::NotAllowed
+            | C::GrantMissing
+            | C::Invalid
+            | C::Unique
+            | C::Reference
+            | C::TooLarge => ErrorKind::Refused,
             C::AccountGone | C::NotFound => ErrorKind::Gone,
             C::ReadOnly | C::ReplyTooLarge | C::ReplyShape | C::FunctionFailed | C::Fault => {
                 ErrorKind::ServerFault
@@ -242,9 +269,23 @@ impl RemoteError {
         }
     }
 
+    /// Says how long to wait, where a person has to.
+    #[must_use]
+    pub(super) fn with_patience(mut self) -> Self {
+        if let Some(wait) = self.retry_after.filter(|_| self.cause == Cause::RateLimited) {
+            self.message = super::words::with_patience(&self.message, wait);
+        }
+        self
+    }
+
     /// There is no session (any more) to renew.
     pub fn session_ended() -> Self {
         Self::new(Doing::Refreshing, Cause::SessionGone, "")
+    }
+
+    /// A code was given, and the account has no factor that it could be of.
+    pub fn no_second_factor() -> Self {
+        Self::new(Doing::GivingCode, Cause::NotFound, "")
     }
 
     pub fn request_id(&self) -> Option<&str> {

@@ -28,7 +28,7 @@ mod transport;
 pub mod wire;
 mod words;
 
-pub use auth::{AuthHealth, AuthSettings, SignOutScope};
+pub use auth::{AuthHealth, AuthSettings, CodeFor, ISSUER, SignOutScope};
 pub use client::{Client, Limits, Reply};
 pub use error::{Cause, Doing, ErrorKind, RemoteError, RequestIds};
 pub use key::{ApiKey, KeyKind, KeyProblem};

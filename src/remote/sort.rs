@@ -110,15 +110,20 @@ impl Answer<'_> {
     }
 
     fn finish(&self, cause: Cause, facts: Option<&Facts<'_>>) -> RemoteError {
+        let weakness = facts.filter(|_| cause == Cause::PasswordWeak).and_then(auth::weakness);
         let detail = facts.map(|facts| facts.text.as_str()).filter(|_| shows_detail(cause));
+        let detail = weakness.as_deref().or(detail);
+        let told = || Some(Duration::from_secs(facts.and_then(auth::seconds_told)?).min(RETRY_AFTER_MAX));
+        let patience = self.retry_after().or_else(|| told().filter(|_| cause == Cause::RateLimited));
         RemoteError {
             status: Some(facts.and_then(Facts::storage_status).unwrap_or(self.status)),
             code: facts.and_then(|facts| facts.code.clone()).or_else(|| self.gateway_code()),
             hint: facts.and_then(|facts| super::words::tidy(facts.hint.as_deref()?)),
-            retry_after: self.retry_after().or((cause == Cause::ClockWrong).then_some(CLOCK_PATIENCE)),
+            retry_after: patience.or((cause == Cause::ClockWrong).then_some(CLOCK_PATIENCE)),
             ids: self.ids(),
             ..RemoteError::with_detail(self.doing, cause, self.host, detail)
         }
+        .with_patience()
     }
 
     /// A refusal of our own function: its words are whole, and said as they stand.
@@ -245,5 +250,6 @@ const fn shows_detail(cause: Cause) -> bool {
             | C::ReadOnly
             | C::FunctionFailed
             | C::SignInOff
+            | C::PasswordWeak
     )
 }

@@ -296,3 +296,66 @@ pub struct AuthUser {
     #[serde(flatten)]
     pub rest: BTreeMap<String, Json>,
 }
+
+impl AuthUser {
+    /// The account's second factors; what else the list holds is passed over.
+    pub fn factors(&self) -> Vec<AuthFactor> {
+        let list = self.rest.get("factors").and_then(Json::as_array);
+        let each = |json: &Json| serde_json::from_value::<AuthFactor>(json.clone()).ok();
+        list.into_iter().flatten().take(FACTORS_MAX).filter_map(each).collect()
+    }
+
+    /// The one whose code is asked for: an authenticator app of which a code was given once.
+    pub fn second_factor(&self) -> Option<AuthFactor> {
+        self.factors().into_iter().find(|factor| factor.factor_type == "totp" && factor.is_verified())
+    }
+}
+
+/// Factors of one account that are looked at; servers take ten.
+const FACTORS_MAX: usize = 32;
+
+/// A second factor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthFactor {
+    pub id: String,
+    #[serde(default)]
+    pub friendly_name: Option<String>,
+    #[serde(default)]
+    pub factor_type: String,
+    #[serde(default)]
+    pub status: String,
+}
+
+impl AuthFactor {
+    pub fn is_verified(&self) -> bool {
+        self.status == "verified"
+    }
+}
+
+/// `POST /auth/v1/factors`.
+#[derive(Clone, Deserialize)]
+pub struct EnrolReply {
+    pub id: String,
+    pub totp: TotpReply,
+}
+
+/// What the app has to know.
+#[derive(Clone, Deserialize)]
+pub struct TotpReply {
+    /// Base32.
+    pub secret: String,
+    /// `otpauth://totp/…`, with the secret in it.
+    pub uri: String,
+}
+
+impl std::fmt::Debug for EnrolReply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EnrolReply").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// `POST /auth/v1/factors/{id}/challenge`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ChallengeReply {
+    pub id: String,
+}

@@ -1,6 +1,8 @@
 //! The sentences for the person: what happened, to what, what is safe, what to do. One table by cause, so
 //! that every trouble has its words and the tests can read them all.
 
+use std::time::Duration;
+
 use super::error::{Cause, Doing};
 
 /// Characters of a server's own text that are shown: a sentence, not an essay.
@@ -13,8 +15,8 @@ pub(super) fn message(doing: Doing, cause: Cause, host: &str, detail: Option<&st
     let (what, todo) = sentences(cause);
     let what = what.replace("{host}", host);
     let mut todo = todo.replace("{host}", host);
-    if matches!(doing, Doing::SigningIn | Doing::Administering) {
-        // Nobody does these by himself: what the console repeats elsewhere is the person's to repeat here.
+    if by_hand(doing) {
+        // What the console repeats elsewhere is the person's to repeat here.
         todo = todo.replace("It is tried again by itself.", "Try again.");
     }
     let mut text = format!("{} failed: {what}", capital(doing.as_str()));
@@ -33,6 +35,34 @@ pub(super) fn message(doing: Doing, cause: Cause, host: &str, detail: Option<&st
     text
 }
 
+/// Nobody does these by himself.
+const fn by_hand(doing: Doing) -> bool {
+    use Doing as D;
+    matches!(
+        doing,
+        D::SigningIn
+            | D::Administering
+            | D::EndingSessions
+            | D::Enrolling
+            | D::GivingCode
+            | D::Unenrolling
+            | D::AskingForMail
+            | D::RedeemingCode
+            | D::SettingPassword
+    )
+}
+
+const FEW_MINUTES: &str = "Wait a few minutes";
+
+/// The same, with the wait that the server told.
+pub(super) fn with_patience(message: &str, wait: Duration) -> String {
+    let wait = match wait.as_secs() {
+        seconds @ 0..120 => format!("Wait {} s", seconds.max(1)),
+        seconds => format!("Wait {} min", seconds.div_ceil(60)),
+    };
+    message.replace(FEW_MINUTES, &wait)
+}
+
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
@@ -43,7 +73,7 @@ const fn safe(doing: Doing, cause: Cause) -> &'static str {
     use Cause as C;
     match doing {
         // The answer is lost, and whether anything was done with it.
-        Doing::Administering
+        Doing::Administering | Doing::SettingPassword | Doing::Unenrolling
             if matches!(
                 cause,
                 C::Timeout
@@ -115,8 +145,19 @@ const fn sentences_of_people(cause: Cause) -> (&'static str, &'static str) {
             "Open the link in the confirmation mail, then sign in.",
         ),
         C::SecondFactor => {
-            ("this account needs its second factor here", "Sign in again with the code of your app.")
+            ("this account needs its second factor here", "Give the code that your authenticator app shows.")
         }
+        C::CodeWrong => (
+            "the code is wrong, or it is not good any more",
+            "Take the one that is shown or was sent last, and check this machine's and the phone's clock.",
+        ),
+        C::CodeLate => ("the code came too late", "Give the one that your authenticator app shows now."),
+        C::PasswordWeak => ("the project asks for a better password", "Choose another."),
+        C::PasswordSame => ("it is the password that the account has already", "Choose another."),
+        C::NonceNeeded => (
+            "the project wants a code from your mail with it",
+            "Have one mailed, and give it with the new password.",
+        ),
         C::SessionGone => ("this session has ended on {host}", "Sign in again."),
         C::RefreshUsed => {
             ("this session was already renewed elsewhere, perhaps by a copy of this folder", "Sign in again.")
@@ -176,6 +217,10 @@ const fn sentences_of_projects(cause: Cause) -> (&'static str, &'static str) {
             "the project {host} is restricted (quota used up or a bill unpaid)",
             "Its owner must look at the dashboard's billing page.",
         ),
+        C::PassForged => (
+            "the pass that {host} gave is not this project's, or not this account's",
+            "A proxy or another project answers there: check the address and the network. Nothing was opened.",
+        ),
         C::WrongAddress => ("there is no such project at {host}", "Check the project's address."),
         C::SchemaMissing => (
             "the project's database lacks what this console needs",
@@ -209,6 +254,7 @@ const fn sentences_of_servers(cause: Cause) -> (&'static str, &'static str) {
         C::TooLarge => ("it is too large for the server", "Send less at once."),
         C::RateLimited => (
             "too many requests from this line of late",
+            // `with_patience` puts the time in, where the server tells it.
             "Wait a few minutes: everybody behind the same address shares this limit.",
         ),
         C::Busy => ("{host} is busy or restarting", "It is tried again by itself."),

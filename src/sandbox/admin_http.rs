@@ -2,7 +2,7 @@
 //!
 //! For the secret key alone: a person's pass beside it makes the request that person's, and nobody is an
 //! administrator by a pass. What it asks is `accounts`' work; here are the shapes. No mail is ever sent: an
-//! invitation only says when.
+//! invitation says when, and its code stands with the account.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::accounts::{self, Ban, Done, Fault, Wish};
-use super::auth::{Account, Auth, PASSWORD_BYTES_MAX};
+use super::auth::{Account, Auth, Mail, MailFor, PASSWORD_BYTES_MAX};
 use super::auth_http::{AuthError, failed, read_json, user_json};
 use super::engine::{Commit, Engine};
 use super::http::bearer;
@@ -203,6 +203,7 @@ fn invited(shared: &Shared, body: &Value) -> Result<Response, AuthError> {
             }
         };
         account.invited_at = Some(now);
+        account.mail = Some(Mail::new(MailFor::Invite, now.as_millis()).map_err(Fault::Own)?);
         auth.put_account(&account);
         deeds.accounts.insert(account.id);
         Ok((account, commit, deeds))
@@ -212,7 +213,7 @@ fn invited(shared: &Shared, body: &Value) -> Result<Response, AuthError> {
 fn strength(password: &str) -> Result<(), AuthError> {
     if accounts::is_leaked(password) {
         let message = "Password is known to be weak and easy to guess, please choose a different one.";
-        return Err(AuthError::new(422, "weak_password", message));
+        return Err(AuthError::weak_password(message, "pwned"));
     }
     Ok(())
 }

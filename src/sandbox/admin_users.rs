@@ -14,11 +14,13 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::accounts::{self, AuthCommit, Ban, Fault, Wish};
-use super::auth::{Account, Auth};
+use super::auth::{Account, Auth, Mail, MailFor};
 use super::auth_http::{signed_in, user_json};
 use super::engine::{Caller, Commit, Engine};
+use super::keys::Claims;
 use super::shared::Shared;
 use crate::domain::{Role, Stamp, User};
+use crate::remote::wire::Must;
 use crate::remote::wire::admin::{
     AdminAccount, AdminAction, AdminRefusal, AdminReply, AdminRequest, AuthAccount, BAN_DURATION,
     PAGE_ACCOUNTS, PROFILE_CLAIM, Password, REQUEST_BYTES_MAX, UnlinkedAccount, WhyUnlinked,
@@ -53,9 +55,13 @@ async fn answer(shared: &Shared, request: Request) -> Result<AdminReply, AdminRe
     let headers = request.headers().clone();
     let body = axum::body::to_bytes(request.into_body(), REQUEST_BYTES_MAX).await;
     let request = AdminRequest::read(&body.map_err(|_| AdminRefusal::too_large())?)?;
-    let account = asks(shared, &headers)?;
+    let claims = asks(shared, &headers)?;
+    let lacks = shared.lacks_second_factor(&claims);
     let done = shared.transact_accounts(|engine, auth, now| {
-        let caller = engine.caller(account).map_err(AdminRefusal::must)?;
+        let caller = engine.caller(claims.sub).map_err(AdminRefusal::must)?;
+        if lacks {
+            return Err(AdminRefusal::must(Must::Aal2));
+        }
         if caller.actor.role != Role::MainHq {
             return Err(AdminRefusal::forbidden(caller.actor.role));
         }
@@ -64,11 +70,11 @@ async fn answer(shared: &Shared, request: Request) -> Result<AdminReply, AdminRe
     done.map_err(|_| AdminRefusal::unavailable("The server cannot write to its data folder. Ask its owner."))?
 }
 
-/// The account that asks, as the sign-in server knows it.
-fn asks(shared: &Shared, headers: &HeaderMap) -> Result<Uuid, AdminRefusal> {
+/// Whose token it is, as the sign-in server knows them.
+fn asks(shared: &Shared, headers: &HeaderMap) -> Result<Claims, AdminRefusal> {
     match signed_in(shared, headers) {
         Ok((_, claims)) if shared.is_made_to_expire(claims.session_id) => Err(AdminRefusal::token_expired()),
-        Ok((account, _)) => Ok(account.id),
+        Ok((_, claims)) => Ok(claims),
         Err(error) => Err(match error.code() {
             "no_authorization" => AdminRefusal::not_signed_in(),
             "bad_jwt" if error.message().contains("expired") => AdminRefusal::token_expired(),
@@ -226,6 +232,8 @@ impl Desk<'_> {
             }
         };
         account.invited_at = Some(self.now);
+        let mail = Mail::new(MailFor::Invite, self.now.as_millis());
+        account.mail = Some(mail.map_err(|_| AdminRefusal::not_made(&account.email))?);
         self.auth.put_account(&account);
         deeds.accounts.insert(account.id);
         Ok((self.reply(AdminAction::Invite, &account, Some(user.id)), commit, deeds))

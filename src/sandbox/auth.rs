@@ -8,6 +8,11 @@
 //! Refresh tokens: each use gives a new one. The parent of the newest is always taken again (its user may
 //! have crashed before saving the new one), older ones for ten seconds after their use; both give the newest.
 //! Later use of an old one looks like theft and ends the session.
+//!
+//! `factors` is the second factor, `mail` what is proved by a mailed code.
+
+mod factors;
+mod mail;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -21,6 +26,9 @@ use uuid::Uuid;
 use super::SandboxError;
 use super::keys::random;
 use crate::domain::Stamp;
+use factors::Challenge;
+pub use factors::{Factor, FactorRefusal};
+pub use mail::{Mail, MailFor};
 
 /// How long a used refresh token is still taken.
 const REUSE_INTERVAL_MS: i64 = 10_000;
@@ -57,6 +65,11 @@ pub struct Account {
     pub app_metadata: Map<String, Json>,
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub user_metadata: Map<String, Json>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub factors: Vec<Factor>,
+    /// The mail with a code that was sent last, until its code is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<Mail>,
 }
 
 /// One sign-in, as long as it lasts.
@@ -71,6 +84,18 @@ pub struct Session {
     /// Counts issues over all sessions, so that one can ask whether this one was refreshed since.
     #[serde(default)]
     pub issue: u64,
+    /// How it was begun; absent: by password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// When the second factor was given, and which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<(Uuid, i64)>,
+}
+
+impl Session {
+    pub fn has_second_factor(&self) -> bool {
+        self.second.is_some()
+    }
 }
 
 /// What a token reply is made of.
@@ -78,7 +103,9 @@ pub struct Session {
 pub struct Issued {
     pub account: Account,
     pub session: Uuid,
-    pub created_ms: i64,
+    /// By what the person was recognised and when, the latest first.
+    pub methods: Vec<(String, i64)>,
+    pub second_factor: bool,
     pub refresh_token: String,
 }
 
@@ -110,6 +137,7 @@ pub struct Auth {
     by_email: HashMap<String, Uuid>,
     sessions: HashMap<Uuid, Session>,
     tokens: HashMap<String, Uuid>,
+    challenges: HashMap<Uuid, Challenge>,
     issues: u64,
 }
 
@@ -152,6 +180,8 @@ impl Account {
             invited_at: None,
             app_metadata: Map::new(),
             user_metadata: Map::new(),
+            factors: Vec::new(),
+            mail: None,
         };
         account.set_password(password)?;
         Ok(account)
@@ -168,7 +198,7 @@ impl Account {
         self.banned_until.is_some_and(|until| until > Stamp::from_millis(now_ms))
     }
 
-    fn has_password(&self, password: &str) -> bool {
+    pub fn has_password(&self, password: &str) -> bool {
         let salt = BASE64.decode(&self.salt).unwrap_or_default();
         hash_password(password, &salt).is_ok_and(|hash| super::keys::same(&BASE64.encode(hash), &self.hash))
     }
@@ -260,21 +290,31 @@ impl Auth {
         if account.unconfirmed {
             return Ok(Err(AuthRefusal::EmailNotConfirmed));
         }
+        let id = account.id;
+        self.begin(id, None, now_ms).map(Ok)
+    }
+
+    /// A session for an account that was recognised.
+    fn begin(&mut self, id: Uuid, method: Option<&str>, now_ms: i64) -> Result<Issued, SandboxError> {
+        let account =
+            self.accounts.get_mut(&id).ok_or_else(|| SandboxError::Keys("no account".to_owned()))?;
         account.last_sign_in_ms = Some(now_ms);
         let account = account.clone();
-        self.make_room(account.id);
+        self.make_room(id);
         self.issues += 1;
         let session = Session {
             id: Uuid::new_v4(),
-            account: account.id,
+            account: id,
             created_ms: now_ms,
             newest: refresh_token()?,
             used: VecDeque::new(),
             issue: self.issues,
+            method: method.map(str::to_owned),
+            second: None,
         };
         let issued = issued(account, &session);
         self.put_session(session);
-        Ok(Ok(issued))
+        Ok(issued)
     }
 
     fn make_room(&mut self, account: Uuid) {
@@ -350,10 +390,13 @@ impl Auth {
 }
 
 fn issued(account: Account, session: &Session) -> Issued {
+    let first = session.method.clone().unwrap_or_else(|| "password".to_owned());
+    let second = session.second.map(|(_, at)| ("totp".to_owned(), at));
     Issued {
         account,
         session: session.id,
-        created_ms: session.created_ms,
+        methods: second.into_iter().chain([(first, session.created_ms)]).collect(),
+        second_factor: session.has_second_factor(),
         refresh_token: session.newest.clone(),
     }
 }

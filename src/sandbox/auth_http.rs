@@ -2,6 +2,11 @@
 //!
 //! Errors come in two shapes: `{code: text, message}` to callers that name an API version, and
 //! `{code: status, error_code, msg}` to the others; both with the header `x-sb-error-code`.
+//!
+//! `factors` has the endpoints of the second factor, `password` those by which a password is set anew.
+
+pub mod factors;
+pub mod password;
 
 use std::sync::Arc;
 
@@ -23,12 +28,21 @@ const API_VERSION: &str = "2024-01-01";
 /// The largest body of an auth request.
 const BODY_BYTES_MAX: usize = 1 << 20;
 
-/// An error in the making: status, code, words.
-pub struct AuthError(u16, &'static str, String);
+/// An error in the making: status, code, words, and what is wrong with a password.
+pub struct AuthError(u16, &'static str, String, Option<&'static str>);
 
 impl AuthError {
     pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self(status, code, message.into())
+        Self(status, code, message.into(), None)
+    }
+
+    pub fn weak_password(message: &str, reason: &'static str) -> Self {
+        Self(422, "weak_password", message.to_owned(), Some(reason))
+    }
+
+    /// Too many requests of one kind from one address.
+    pub fn too_often() -> Self {
+        Self::new(429, "over_request_rate_limit", "Request rate limit reached")
     }
 
     pub fn code(&self) -> &'static str {
@@ -40,14 +54,17 @@ impl AuthError {
     }
 
     pub fn into_response(self, headers: &HeaderMap) -> Response {
-        let Self(status, code, message) = self;
+        let Self(status, code, message, weak) = self;
         let version = headers.get("x-supabase-api-version").and_then(|value| value.to_str().ok());
         let versioned = version.is_some_and(|version| version >= API_VERSION);
-        let body = if versioned {
+        let mut body = if versioned {
             json!({"code": code, "message": message})
         } else {
             json!({"code": status, "error_code": code, "msg": message})
         };
+        if let Some(reason) = weak {
+            body["weak_password"] = json!({"reasons": [reason]});
+        }
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(body)).into_response();
         response.headers_mut().insert("x-sb-error-code", HeaderValue::from_static(code));
@@ -129,7 +146,7 @@ fn refusal(why: AuthRefusal) -> AuthError {
 }
 
 /// The session as the client gets it. It is kept before it is handed out.
-fn reply(shared: &Shared, issued: &Issued) -> Result<TokenReply, AuthError> {
+pub(super) fn reply(shared: &Shared, issued: &Issued) -> Result<TokenReply, AuthError> {
     shared.keep_session(issued.session).map_err(|error| failed(&error))?;
     let now = now_s();
     let lifetime = shared.token_lifetime_s;
@@ -143,8 +160,12 @@ fn reply(shared: &Shared, issued: &Issued) -> Result<TokenReply, AuthError> {
         email: issued.account.email.clone(),
         phone: String::new(),
         role: "authenticated".to_owned(),
-        aal: "aal1".to_owned(),
-        amr: json!([{"method": "password", "timestamp": issued.created_ms.div_euclid(1000)}]),
+        aal: if issued.second_factor { "aal2" } else { "aal1" }.to_owned(),
+        amr: issued
+            .methods
+            .iter()
+            .map(|(method, at)| json!({"method": method, "timestamp": at.div_euclid(1000)}))
+            .collect(),
         session_id: issued.session,
         is_anonymous: false,
         app_metadata: app_metadata(&issued.account),
@@ -195,12 +216,15 @@ pub fn user_json(account: &Account) -> AuthUser {
         "identities": [identity],
         "created_at": account.created_at, "updated_at": updated, "is_anonymous": false,
     });
-    // These two are there only where they say something.
+    // These are there only where they say something.
     if let Some(until) = account.banned_until {
         rest["banned_until"] = until.text().into();
     }
     if let Some(at) = account.invited_at {
         rest["invited_at"] = at.text().into();
+    }
+    if !account.factors.is_empty() {
+        rest["factors"] = account.factors.iter().map(factors::listed).collect();
     }
     let rest = match rest {
         Value::Object(map) => map.into_iter().collect(),
@@ -235,6 +259,14 @@ pub fn signed_in(shared: &Shared, headers: &HeaderMap) -> Result<(Account, Claim
         return Err(AuthError::new(403, "user_banned", "User is banned"));
     }
     Ok((account, claims))
+}
+
+/// An answer, or the error it came to.
+pub(super) fn answer(headers: &HeaderMap, reply: Result<Value, AuthError>) -> Response {
+    match reply {
+        Ok(reply) => Json(reply).into_response(),
+        Err(error) => error.into_response(headers),
+    }
 }
 
 pub async fn user(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {

@@ -38,6 +38,9 @@ pub struct FaultSettings {
     pub answer: Option<Answer>,
     /// Sent with `429`.
     pub retry_after_s: Option<u64>,
+    /// A change of password asks for a nonce that comes by mail, as after a day's session with a project that wants it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub asks_for_nonce: bool,
     /// Takes the line down for so long; then it comes back by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line_down_ms: Option<u64>,
@@ -89,6 +92,10 @@ impl Faults {
 
     pub fn set_latency_ms(&self, latency_ms: u64) {
         self.lock().0.latency_ms = latency_ms.min(LATENCY_MS_MAX);
+    }
+
+    pub fn set_asks_for_nonce(&self, asks: bool) {
+        self.lock().0.asks_for_nonce = asks;
     }
 
     pub fn lose_replies(&self, count: u32) {

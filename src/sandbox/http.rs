@@ -12,7 +12,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{any, delete, get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
@@ -37,7 +37,14 @@ pub enum Asker {
 pub fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/auth/v1/token", post(auth_http::token))
-        .route("/auth/v1/user", get(auth_http::user))
+        .route("/auth/v1/user", get(auth_http::user).put(auth_http::password::change))
+        .route("/auth/v1/recover", post(auth_http::password::recover))
+        .route("/auth/v1/verify", post(auth_http::password::verify))
+        .route("/auth/v1/reauthenticate", get(auth_http::password::reauthenticate))
+        .route("/auth/v1/factors", post(auth_http::factors::enrol))
+        .route("/auth/v1/factors/{id}", delete(auth_http::factors::unenrol))
+        .route("/auth/v1/factors/{id}/challenge", post(auth_http::factors::challenge))
+        .route("/auth/v1/factors/{id}/verify", post(auth_http::factors::verify))
         .route("/auth/v1/logout", post(auth_http::logout))
         .route("/auth/v1/settings", get(auth_http::settings))
         .route("/auth/v1/health", get(auth_http::health))
@@ -53,6 +60,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/rest/v1/{table}", get(rows::read))
         .route("/realtime/v1/websocket", get(realtime::connect))
         .route("/sandbox/v1/faults", get(show_faults).post(set_faults))
+        .route("/sandbox/v1/mails", get(show_mails))
         .fallback(no_route)
         .method_not_allowed_fallback(no_verb)
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), gate))
@@ -213,6 +221,14 @@ async fn show_faults(State(shared): State<Arc<Shared>>, request: Request) -> Res
     match request.extensions().get::<ApiKey>().and_then(|key| needs_secret(*key)) {
         Some(refusal) => refusal,
         None => Json(faults_json(&shared)).into_response(),
+    }
+}
+
+/// The mails that were never sent: to whom, what their code is good for, and the code.
+async fn show_mails(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    match request.extensions().get::<ApiKey>().and_then(|key| needs_secret(*key)) {
+        Some(refusal) => refusal,
+        None => Json(shared.mails()).into_response(),
     }
 }
 

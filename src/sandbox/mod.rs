@@ -39,12 +39,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::domain::{Change, Key, Refusal, World};
 use auth::Auth;
+pub use auth::MailFor;
 use device_keys::DeviceKeys;
 use engine::Engine;
 pub use faults::{Answer, FaultSettings, Faults};
@@ -56,6 +58,14 @@ use shared::Shared;
 /// What a server held at one moment.
 #[derive(Clone, Debug)]
 pub struct Moment(Engine);
+
+/// A mail that the server would have sent, whose code was not used yet.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentMail {
+    pub to: String,
+    pub good_for: MailFor,
+    pub code: String,
+}
 
 /// How long `shutdown` lets answers that are on their way get out.
 const GRACE: Duration = Duration::from_millis(200);
@@ -169,6 +179,17 @@ impl Sandbox {
     /// The password of every training account.
     pub fn password(&self) -> &'static str {
         seed::PASSWORD
+    }
+
+    /// The mails that it would have sent, whose codes were not used yet.
+    pub fn mails(&self) -> Vec<SentMail> {
+        self.shared.mails()
+    }
+
+    /// What reads them, for who outlives this handle.
+    pub fn mailbox(&self) -> impl Fn() -> Vec<SentMail> + Send + Sync + use<> {
+        let shared = Arc::clone(&self.shared);
+        move || shared.mails()
     }
 
     /// Reads the truth. The server stands still meanwhile.

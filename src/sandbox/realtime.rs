@@ -95,6 +95,8 @@ struct Listener {
     uid: Uuid,
     session: Uuid,
     exp: i64,
+    /// Without the second factor that the account has.
+    weak: bool,
 }
 
 /// `GET /realtime/v1/websocket?apikey=…&vsn=…`; the gate has seen the key.
@@ -251,12 +253,14 @@ impl Talk {
         if self.shared.is_made_to_expire(claims.session_id) {
             return Err("InvalidJWTToken: Token has expired".to_owned());
         }
-        Ok(Listener { uid: claims.sub, session: claims.session_id, exp: claims.exp })
+        let weak = self.shared.lacks_second_factor(&claims);
+        Ok(Listener { uid: claims.sub, session: claims.session_id, exp: claims.exp, weak })
     }
 
     fn may_hear(&self, listener: &Listener, scope: &str) -> bool {
         let signed_in = self.shared.auth().session(listener.session).is_some();
         signed_in
+            && !listener.weak
             && self
                 .shared
                 .engine()

@@ -94,7 +94,11 @@ fn reader(shared: &Shared, table: &str, request: &Request) -> Result<Reader, Box
         }
         Asker::Service => Reader::All,
         // Nobody works in a session that has ended.
-        Asker::User(claims) if shared.auth().session(claims.session_id).is_none() => Reader::Nobody,
+        Asker::User(claims)
+            if shared.auth().session(claims.session_id).is_none() || shared.lacks_second_factor(&claims) =>
+        {
+            Reader::Nobody
+        }
         Asker::User(claims) => {
             shared.engine().caller(claims.sub).map_or(Reader::Nobody, |caller| Reader::Actor(caller.actor))
         }

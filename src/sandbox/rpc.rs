@@ -147,6 +147,9 @@ pub fn caller(
     if shared.auth().session(claims.session_id).is_none() {
         return Err(word(Must::SignedOut));
     }
+    if shared.lacks_second_factor(claims) {
+        return Err(word(Must::Aal2));
+    }
     if schema == SCHEMA { Ok(caller) } else { Err(word(Must::SchemaOld)) }
 }
 

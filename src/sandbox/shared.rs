@@ -3,6 +3,7 @@
 //! Locks are held for as long as plain data is worked on and never across an await. The order, where two
 //! are held, is engine, accounts, keys of devices, log. A transaction is in the log before anybody hears of it.
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,11 +13,11 @@ use uuid::Uuid;
 
 use super::SandboxError;
 use super::accounts::{self, AuthCommit};
-use super::auth::Auth;
+use super::auth::{Account, Auth};
 use super::device_keys::DeviceKeys;
 use super::engine::{Commit, Engine};
 use super::faults::Faults;
-use super::keys::Keys;
+use super::keys::{Claims, Keys};
 use super::persist::Log;
 use crate::domain::Stamp;
 use crate::remote::wire::device::DeviceKey;
@@ -39,6 +40,8 @@ pub struct Shared {
     pub keys: Keys,
     pub faults: Faults,
     pub nudges: broadcast::Sender<Nudge>,
+    /// When requests of a kind came that are counted, in unix milliseconds.
+    counted: Mutex<HashMap<&'static str, VecDeque<i64>>>,
     pub url: String,
     pub token_lifetime_s: u64,
 }
@@ -80,6 +83,7 @@ impl Shared {
             keys,
             faults,
             nudges: broadcast::Sender::new(NUDGES_MAX),
+            counted: Mutex::default(),
             url: line.0,
             token_lifetime_s: line.1,
         }
@@ -180,6 +184,39 @@ impl Shared {
     pub fn is_made_to_expire(&self, session: Uuid) -> bool {
         let Some(mark) = self.faults.expired_up_to() else { return false };
         self.auth().session(session).is_none_or(|session| session.issue <= mark)
+    }
+
+    /// Has the account a second factor that this token was got without?
+    pub fn lacks_second_factor(&self, claims: &Claims) -> bool {
+        claims.aal != "aal2" && self.auth().account(claims.sub).is_some_and(Account::has_second_factor)
+    }
+
+    /// The mails whose code was not used yet.
+    pub fn mails(&self) -> Vec<super::SentMail> {
+        let auth = self.auth();
+        let mails = auth.accounts().filter_map(|account| Some((account, account.mail.as_ref()?)));
+        mails
+            .map(|(account, mail)| super::SentMail {
+                to: account.email.clone(),
+                good_for: mail.good_for,
+                code: mail.code.clone(),
+            })
+            .collect()
+    }
+
+    /// Counts a request of that kind; true: there were so many within the window already. Everybody comes from one
+    /// address here.
+    pub fn is_too_often(&self, what: &'static str, most: usize, window_ms: i64) -> bool {
+        let (mut counted, now) = (locked(&self.counted), now().as_millis());
+        let times = counted.entry(what).or_default();
+        while times.front().is_some_and(|at| now - at >= window_ms) {
+            times.pop_front();
+        }
+        if times.len() >= most {
+            return true;
+        }
+        times.push_back(now);
+        false
     }
 
     /// Keeps a session that was just made or refreshed.

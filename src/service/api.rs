@@ -11,8 +11,10 @@ use uuid::Uuid;
 
 use super::ServiceError;
 pub use super::control::{InUse, Whois};
+pub use super::held::DiskState;
 pub use super::line::RunView;
 pub use super::outbox::*;
+pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
 pub use super::secrets::Confidence;
 pub use super::state::*;
 use crate::domain::{Fields, Intent, Key, Kind, Stamp, Value};
@@ -62,6 +64,8 @@ pub enum Action {
     LoadInitial,
     /// Settles an edit that needs a decision.
     Settle { edit: u64, decision: Decision },
+    /// Sends the edits that are held back, or lets go of them.
+    SettleHeld { send: bool },
     /// Asks for a pull and a push now.
     SyncNow,
     /// Compares the rows here with the server's; where they differ, all are loaded anew. `Event::Told` says how it ended.
@@ -326,6 +330,15 @@ pub enum Event {
     Done {
         op: Uuid,
         result: Result<Done, ServiceError>,
+    },
+    /// A wish about the own sign-in came to this.
+    Own(Uuid, Result<OwnDone, ServiceError>),
+    /// What this machine has is sealed with an older password than the server takes: `Service::open_with_old`,
+    /// `set_aside` or `let_be` is the answer. `wrong`: why the old password that was given did not do.
+    OlderPassword {
+        /// Edits in it that were not sent, where known.
+        unsent: Option<usize>,
+        wrong: Option<ServiceError>,
     },
     /// The account is open in another console: `Service::take_over` or `Service::let_be` is the answer.
     InUse(Box<InUse>),

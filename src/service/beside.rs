@@ -47,6 +47,14 @@ pub fn consoles(folders: &Folders) -> Result<Consoles, ServiceError> {
     Ok(found)
 }
 
+/// Who has that folder open, if they tell.
+pub(super) fn ask_whois(folder: &AccountFolder) -> Option<Whois> {
+    match ask(folder.path(), &Request::Whois) {
+        Ok(Reply::Whois(whois)) => Some(whois),
+        _ => None,
+    }
+}
+
 impl Console {
     pub fn status(&self) -> Result<Status, ServiceError> {
         match self.query(Query::Status)? {

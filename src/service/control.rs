@@ -122,6 +122,11 @@ fn unsent(edits: usize) -> String {
     }
 }
 
+/// Whether bytes are the message of a request, of an answer.
+pub(crate) fn understood(bytes: &[u8]) -> (bool, bool) {
+    (serde_json::from_slice::<Request>(bytes).is_ok(), serde_json::from_slice::<Reply>(bytes).is_ok())
+}
+
 // ---- the side that is asked ----
 
 /// The socket of an open session. To be dropped before the lock is let go of.

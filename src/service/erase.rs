@@ -123,7 +123,7 @@ impl Inner {
     /// The server said something about the account: notes a dismissal, takes it back, or carries it out.
     pub(super) fn look_at_dismissal(this: &Arc<Self>, line: &Line) {
         let dismissed = match line {
-            Line::Stopped(Stop::Inactive | Stop::NoProfile | Stop::Dismissed) => true,
+            Line::Stopped(Stop::Inactive | Stop::NoProfile | Stop::Blocked) => true,
             Line::Up => false,
             _ => return,
         };

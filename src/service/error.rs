@@ -28,6 +28,8 @@ pub enum ErrorKind {
     Moved,
     /// No console is open to ask.
     NotOpen,
+    /// Something on this machine is to be looked after.
+    Attention,
 }
 
 impl ErrorKind {
@@ -45,6 +47,7 @@ impl ErrorKind {
             Self::Locked => 10,
             Self::Moved => 11,
             Self::NotOpen => 12,
+            Self::Attention => 13,
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::{ErrorKind, ServiceError};
 use crate::remote::{self, Cause, RemoteError};
 use crate::session::SignInError;
+use crate::session::own::ChangeError;
 use crate::session::socket::LineError;
 use crate::store::{Found, Holder, StoreError};
 
@@ -67,6 +68,12 @@ pub(super) fn store(error: &StoreError) -> ServiceError {
         StoreError::ReadOnly { .. } | StoreError::Unsafe { .. } | StoreError::Io { .. } => {
             told.hint("Mend that folder, or set FLYOS_HOME to one that is yours to write.")
         }
+        StoreError::Hung { .. } => told
+            .hint("Quit and start flyos again. Where the cache cannot be used, the server's rows are loaded anew.")
+            .hint("Your own edits are safe: they are in the journal."),
+        StoreError::Foreign { .. } => told
+            .hint("Set FLYOS_HOME to a folder on a disk of this machine.")
+            .hint("Over a network, two consoles could open one account, and a saved edit could be lost. Nothing was written."),
         _ => told.hint("Nothing was changed or deleted."),
     }
 }
@@ -125,7 +132,21 @@ pub(super) fn remote(error: &RemoteError) -> ServiceError {
 
 /// What was found damaged on opening; a write that never ended is no damage, for nobody was told it was saved.
 pub(super) fn found(found: &Found) -> Option<ServiceError> {
-    let lost: u64 = found.missing.iter().map(|numbers| numbers.end() - numbers.start() + 1).sum();
+    let lost = found.lost();
+    if let Some((last, seen)) = found.ends_early {
+        let message = format!(
+            "The journal of this account ends at entry {last}, and this machine has known entry {seen}: it was put back \
+             from an older copy, or its end was lost."
+        );
+        let told = ServiceError::new(ErrorKind::Storage, message)
+            .hint("Edits after that entry which were not sent yet are lost: look through what you did last.");
+        if found.held == 0 {
+            return Some(told);
+        }
+        return Some(
+            told.hint("Those before it that seem unsent may have been sent already: they are held back until you decide."),
+        );
+    }
     if lost > 0 {
         let message =
             format!("The journal of this account was damaged: {lost} of its entries cannot be read.");
@@ -135,6 +156,14 @@ pub(super) fn found(found: &Found) -> Option<ServiceError> {
                 .hint(
                     "All other edits are safe. The damaged file is kept in the account's quarantine folder.",
                 ),
+        );
+    }
+    if let Some(why) = &found.cache_mended {
+        tracing::warn!(why, "the cache was opened without its snapshot");
+        let message = "What this machine had of the server's rows was damaged, and may be older than it was.";
+        return Some(
+            ServiceError::new(ErrorKind::Storage, message)
+                .hint("It is brought up to date as soon as there is a line. Your own edits are safe."),
         );
     }
     let why = found.cache_rebuilt.as_ref()?;
@@ -172,6 +201,43 @@ pub(super) fn not_erased(error: &StoreError) -> ServiceError {
     )
 }
 
+pub(super) fn no_address() -> ServiceError {
+    ServiceError::new(ErrorKind::Usage, "An e-mail address is needed to sign in.")
+}
+
+/// The server wants a mailed code with a new password, and has just sent one.
+pub(super) fn nonce_mailed(email: &str, told: Option<&str>) -> ServiceError {
+    let message = format!("The project wants a code with it: one was mailed to {email} just now.");
+    let error = ServiceError {
+        field: Some(super::own::field::NONCE.to_owned()),
+        ..ServiceError::new(ErrorKind::Refused, message)
+    };
+    match told {
+        Some(code) => error.hint(format!("In training nothing is mailed: it is {code}.")),
+        None => error,
+    }
+}
+
+/// A change of the password that is not known to be one.
+pub(super) fn change(error: &ChangeError) -> ServiceError {
+    match error {
+        ChangeError::Local(SignInError::WrongPassword) => ServiceError {
+            field: Some(super::own::field::CURRENT.to_owned()),
+            ..ServiceError::new(ErrorKind::SignIn, "This is not your present password. Nothing was changed.")
+        },
+        ChangeError::Local(error) => sign_in(error),
+        ChangeError::Refused(error) => remote(error),
+        ChangeError::Unknown(error) => remote(error).hint(
+            "Whether it was changed is not known. Until you sign in again, both passwords open what is here.",
+        ),
+        ChangeError::NotHere(error) => {
+            let message = format!("The password was changed on the server, and could not be here: {error}.");
+            ServiceError::new(ErrorKind::Storage, message)
+                .hint("What this machine has opens with the old one; at the next sign-in with the new one it may be asked for.")
+        }
+    }
+}
+
 pub(super) fn sign_in(error: &SignInError) -> ServiceError {
     match error {
         SignInError::Words(bad) => ServiceError::new(ErrorKind::SignIn, sentence(&bad.to_string()))
@@ -200,12 +266,15 @@ pub(super) fn sign_in(error: &SignInError) -> ServiceError {
             ServiceError::new(ErrorKind::SignIn, message)
                 .hint("Nothing was changed. A forgotten password can be set anew by headquarters.")
         }
-        SignInError::PasswordChanged => ServiceError::new(
+        SignInError::PasswordChanged { .. } => ServiceError::new(
             ErrorKind::SignIn,
             "The server takes this password, but what this machine has is sealed with an older one.",
         )
-        .hint("The older password still opens it for reading here; unsent edits stay and are sent once it is yours again.")
-        .hint("Or use another FLYOS_HOME: it loads everything anew. Nothing was deleted here."),
+        .hint("Nothing was changed or deleted."),
+        SignInError::OldPasswordWrong => {
+            ServiceError::new(ErrorKind::SignIn, "This password does not open what this machine has either.")
+                .hint("Nothing was changed or deleted.")
+        }
         SignInError::Vault(error) => ServiceError::new(ErrorKind::Storage, sentence(&error.to_string()))
             .hint("Nothing was changed. If it stays so, what this machine has of the account is damaged."),
     }

@@ -1,18 +1,28 @@
-//! Lists: filter, order, window. The order of a list is kept until a row changes, so that moving through a
-//! long list costs one window and not one sort.
+//! Lists: filter, order, window. The order of a list is kept, so that moving through a long list costs one window and not
+//! one sort; and where a few rows changed since, these alone are taken out of it and put in again.
+//!
+//! An order has a row's place in its table for each row, four bytes; a million rows are listed several ways at once. What a
+//! row shows may be another row's name, so the rows that point at one that changed are looked at again, too (`stirred`).
 
-use std::cmp::Ordering;
+mod filter;
+mod sort;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use self::filter::Filter;
+use self::sort::{SortKey, Sorting};
 use super::cells::{self, cell};
 use super::{ListPage, ListQuery, Mark, RowView, columns};
 use crate::domain::{Key, Kind, Op, Record, World};
-use crate::store::replica::{Pending, Replica};
+use crate::store::replica::{Pending, Replica, Written};
 
 /// Orders kept: one per tab and some to come back to.
 const KEPT_MAX: usize = 8;
-/// The longest filter, in bytes.
-const FILTER_BYTES_MAX: usize = 200;
+/// Rows that are put in anew one by one; from here on sorting all is quicker.
+const STIRRED_MAX: usize = 2000;
 
 /// Orders made earlier.
 #[derive(Debug, Default)]
@@ -22,8 +32,31 @@ pub(super) struct Lists(Mutex<Vec<Kept>>);
 struct Kept {
     revision: u64,
     query: ListQuery,
-    total: usize,
-    keys: Arc<Vec<Key>>,
+    order: Arc<Order>,
+}
+
+/// The rows that a query finds, in its order.
+#[derive(Clone, Debug, Default)]
+struct Order {
+    items: Vec<Item>,
+    /// Rows that are not in the view (see `Replica::ghosts`).
+    ghosts: Vec<Record>,
+}
+
+/// One row: its place in its table, or among the ghosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Item {
+    Row(u32),
+    Ghost(u32),
+}
+
+impl Order {
+    fn record(&self, world: &World, kind: Kind, item: Item) -> Option<Record> {
+        match item {
+            Item::Row(place) => world.record_at(kind, place),
+            Item::Ghost(number) => self.ghosts.get(number as usize).cloned(),
+        }
+    }
 }
 
 impl Lists {
@@ -34,138 +67,142 @@ impl Lists {
 
     /// The window a query asks for.
     pub(super) fn page(&self, replica: &Replica, query: &ListQuery) -> ListPage {
-        let (total, keys) = self.order(replica, query);
-        let window = keys.iter().skip(query.offset).take(query.limit);
-        let rows = window.filter_map(|key| row_view(replica, key)).collect();
-        ListPage { total, matched: keys.len(), rows }
+        let order = self.order(replica, query);
+        let window = order.items.iter().skip(query.offset).take(query.limit);
+        let records = window.filter_map(|item| order.record(replica.view(), query.kind, *item));
+        let rows = records.filter_map(|record| row_view(replica, &record.key())).collect();
+        let total = replica.view().count(query.kind) + order.ghosts.len();
+        ListPage { total, matched: order.items.len(), rows }
     }
 
     /// Where a row stands in the order.
     pub(super) fn place(&self, replica: &Replica, query: &ListQuery, key: &Key) -> Option<usize> {
-        self.order(replica, query).1.iter().position(|other| other == key)
+        let order = self.order(replica, query);
+        let ghost = || order.ghosts.iter().position(|ghost| ghost.key() == *key).map(number).map(Item::Ghost);
+        let item = replica.view().place_of(key).map(Item::Row).or_else(ghost)?;
+        order.items.iter().position(|other| *other == item)
     }
 
-    fn order(&self, replica: &Replica, query: &ListQuery) -> (usize, Arc<Vec<Key>>) {
+    fn order(&self, replica: &Replica, query: &ListQuery) -> Arc<Order> {
         let query = ListQuery { offset: 0, limit: 0, ..query.clone() };
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|kept| kept.revision == replica.revision());
-        if let Some(found) = kept.iter().find(|kept| kept.query == query) {
-            return (found.total, Arc::clone(&found.keys));
-        }
-        let (total, keys) = ordered(replica, &query);
-        let keys = Arc::new(keys);
+        let earlier = kept.iter().position(|kept| kept.query == query).map(|place| kept.remove(place));
+        let order = match earlier {
+            Some(kept) if kept.revision == replica.revision() => kept.order,
+            Some(mut kept) => {
+                let stirred = replica.written_since(kept.revision);
+                match stirred.and_then(|written| stirred_by(replica.view(), query.kind, &written)) {
+                    Some(stirred) => {
+                        stir(replica, &query, Arc::make_mut(&mut kept.order), &stirred);
+                        kept.order
+                    }
+                    None => Arc::new(ordered(replica, &query)),
+                }
+            }
+            None => Arc::new(ordered(replica, &query)),
+        };
         if kept.len() >= KEPT_MAX {
             kept.remove(0);
         }
-        kept.push(Kept { revision: replica.revision(), query, total, keys: Arc::clone(&keys) });
-        (total, keys)
+        kept.push(Kept { revision: replica.revision(), query, order: Arc::clone(&order) });
+        order
     }
 }
 
-fn ordered(replica: &Replica, query: &ListQuery) -> (usize, Vec<Key>) {
+fn number(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
+/// The rows of a list that what was written may have moved, by their places; `None` where all may have been.
+fn stirred_by(world: &World, kind: Kind, written: &Written) -> Option<BTreeSet<u32>> {
+    // What each list shows of other kinds.
+    let shown: &[Kind] = match kind {
+        Kind::Region => return written.places.is_empty().then(BTreeSet::new),
+        Kind::User => &[Kind::Region, Kind::Assignment],
+        Kind::Drone => &[Kind::Region, Kind::User],
+        Kind::Assignment => &[Kind::User],
+    };
+    if shown.iter().any(|other| written.gone.contains(other)) {
+        return None;
+    }
+    let mut stirred = BTreeSet::new();
+    for (other, place) in &written.places {
+        if *other == kind {
+            stirred.insert(*place);
+        } else if shown.contains(other) {
+            let Some(record) = world.record_at(*other, *place) else { continue };
+            stirred.extend(pointing(world, kind, &record).iter().filter_map(|key| world.place_of(key)));
+        }
+        if stirred.len() > STIRRED_MAX {
+            return None;
+        }
+    }
+    Some(stirred)
+}
+
+/// The rows of a kind that show something of another's row.
+fn pointing(world: &World, kind: Kind, record: &Record) -> Vec<Key> {
+    match (kind, record) {
+        (Kind::User, Record::Region(row)) => world.users_of(row.id).map(Key::user).collect(),
+        (Kind::User, Record::Assignment(row)) => vec![Key::user(row.user_id)],
+        (Kind::Drone, Record::Region(row)) => world.drones_of(row.id).map(Key::drone).collect(),
+        (Kind::Drone, Record::User(row)) => world.operated(row.id).map(Key::drone).collect(),
+        (Kind::Assignment, Record::User(row)) => {
+            world.held(row.id).map(|drone| Key::assignment(row.id, drone)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The ghosts of a kind.
+fn ghosts(replica: &Replica, kind: Kind) -> Vec<Record> {
+    replica.ghosts().into_iter().filter(|record| record.kind() == kind).collect()
+}
+
+fn ordered(replica: &Replica, query: &ListQuery) -> Order {
     let world = replica.view();
     let filter = Filter::parse(query.kind, &query.filter);
-    let mut total = 0;
-    let mut rows: Vec<(SortKey, Key)> = Vec::new();
-    let ghosts = replica.ghosts().into_iter().filter(|record| record.kind() == query.kind);
-    for record in world.records(query.kind).chain(ghosts) {
-        total += 1;
-        if filter.matches(world, &record) {
-            rows.push((SortKey::of(&cell(world, &record, &query.sort)), record.key()));
-        }
+    let ghosts = ghosts(replica, query.kind);
+    let sorting = Sorting { world, query, ghosts: &ghosts };
+    let rows = world.places(query.kind).map(|(place, record)| (Item::Row(place), record));
+    let others = (0..).zip(&ghosts).map(|(number, record)| (Item::Ghost(number), record.clone()));
+    let found = rows.chain(others).filter(|(_, record)| filter.matches(world, record));
+    let mut found: Vec<(SortKey, Item)> = found.map(|(item, record)| (sorting.key(&record), item)).collect();
+    found.sort_unstable_by(|a, b| sorting.compare(a, b));
+    let items = found.into_iter().map(|(_, item)| item).collect();
+    Order { items, ghosts }
+}
+
+/// Takes rows out of an order and puts those that still belong there in again, ghosts always.
+fn stir(replica: &Replica, query: &ListQuery, order: &mut Order, stirred: &BTreeSet<u32>) {
+    let world = replica.view();
+    order.items.retain(|item| matches!(item, Item::Row(place) if !stirred.contains(place)));
+    order.ghosts = ghosts(replica, query.kind);
+    let filter = Filter::parse(query.kind, &query.filter);
+    let sorting = Sorting { world, query, ghosts: &order.ghosts };
+    let rows =
+        stirred.iter().filter_map(|place| Some((Item::Row(*place), world.record_at(query.kind, *place)?)));
+    let others = (0..).zip(&order.ghosts).map(|(number, record)| (Item::Ghost(number), record.clone()));
+    let found = rows.chain(others).filter(|(_, record)| filter.matches(world, record));
+    let mut found: Vec<(SortKey, Item)> = found.map(|(item, record)| (sorting.key(&record), item)).collect();
+    if found.is_empty() {
+        return;
     }
-    rows.sort_by(|(a, key_a), (b, key_b)| {
-        let order = a.cmp(b, query.descending);
-        order.then_with(|| key_a.cmp(key_b))
-    });
-    (total, rows.into_iter().map(|(_, key)| key).collect())
-}
-
-/// Numbers before texts, texts without regard to case, nothing always last.
-enum SortKey {
-    Number(i64),
-    Text(String),
-    Nothing,
-}
-
-impl SortKey {
-    fn of(text: &str) -> Self {
-        match text.parse() {
-            _ if text.is_empty() => Self::Nothing,
-            Ok(number) => Self::Number(number),
-            Err(_) => Self::Text(text.to_lowercase()),
-        }
-    }
-
-    fn cmp(&self, other: &Self, descending: bool) -> Ordering {
-        let order = match (self, other) {
-            (Self::Nothing, Self::Nothing) => return Ordering::Equal,
-            (Self::Nothing, _) => return Ordering::Greater,
-            (_, Self::Nothing) => return Ordering::Less,
-            (Self::Number(a), Self::Number(b)) => a.cmp(b),
-            (Self::Text(a), Self::Text(b)) => a.cmp(b),
-            (Self::Number(_), Self::Text(_)) => Ordering::Less,
-            (Self::Text(_), Self::Number(_)) => Ordering::Greater,
-        };
-        if descending { order.reverse() } else { order }
-    }
-}
-
-/// Words that must all hold.
-struct Filter {
-    kind: Kind,
-    words: Vec<Word>,
-}
-
-struct Word {
-    column: Option<&'static str>,
-    text: String,
-    negated: bool,
-}
-
-impl Filter {
-    fn parse(kind: Kind, text: &str) -> Self {
-        let text: String = text.chars().take(FILTER_BYTES_MAX).collect();
-        let words = text.split_whitespace().filter_map(|word| Word::parse(kind, word)).collect();
-        Self { kind, words }
-    }
-
-    fn matches(&self, world: &World, record: &Record) -> bool {
-        self.words.iter().all(|word| word.found(self.kind, world, record) != word.negated)
-    }
-}
-
-impl Word {
-    fn parse(kind: Kind, word: &str) -> Option<Self> {
-        let (negated, word) = word.strip_prefix('!').map_or((false, word), |rest| (true, rest));
-        let named = word.split_once(':').and_then(|(name, text)| {
-            let name = name.to_lowercase();
-            let column =
-                columns(kind).iter().find(|column| ***column == name || alias(&name) == Some(column))?;
-            Some((Some(*column), text))
+    found.sort_unstable_by(|a, b| sorting.compare(a, b));
+    let mut items = Vec::with_capacity(order.items.len() + found.len());
+    let mut rest = order.items.as_slice();
+    for new in &found {
+        let before = rest.partition_point(|item| {
+            let record = order.record(world, query.kind, *item);
+            record.is_some_and(|record| sorting.compare(&(sorting.key(&record), *item), new).is_lt())
         });
-        let (column, text) = named.unwrap_or((None, word));
-        (!text.is_empty()).then(|| Self { column, text: text.to_lowercase(), negated })
+        let (taken, left) = rest.split_at(before);
+        items.extend_from_slice(taken);
+        items.push(new.1);
+        rest = left;
     }
-
-    fn found(&self, kind: Kind, world: &World, record: &Record) -> bool {
-        let holds = |column: &str| cell(world, record, column).to_lowercase().contains(&self.text);
-        match self.column {
-            Some(column) => holds(column),
-            None => columns(kind).iter().filter(|column| **column != "changed").any(|column| holds(column)),
-        }
-    }
-}
-
-/// Short names people type.
-fn alias(name: &str) -> Option<&'static str> {
-    match name {
-        "user" => Some("username"),
-        "name" => Some("full_name"),
-        "commander" => Some("commander_name"),
-        "drone" => Some("id"),
-        _ => None,
-    }
+    items.extend_from_slice(rest);
+    order.items = items;
 }
 
 /// A row as lists show it; of a row that an unsent edit deletes, the server's last word, and of a new one that was

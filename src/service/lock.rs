@@ -165,7 +165,7 @@ impl Inner {
         };
         // The session binds it anew.
         drop(control);
-        let opened = this.client(&held.project).and_then(|(client, _)| {
+        let opened = this.client_of(&held.project).and_then(|client| {
             session::reopen(held.folder, lock, (&account, key), client, (&held.email, typed))
                 .map_err(|error| explain::sign_in(&error))
         });

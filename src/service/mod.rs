@@ -12,18 +12,22 @@ mod bulk;
 mod cards;
 mod cells;
 pub mod config;
-mod control;
+pub(crate) mod control;
 mod detail;
+pub mod doctor;
 mod erase;
 mod error;
 mod explain;
+mod held;
 mod initial;
 mod lease;
 pub mod line;
 mod list;
 mod lock;
 pub mod outbox;
+pub mod own;
 mod parcel;
+mod projects;
 mod secrets;
 mod session;
 mod sign_in;
@@ -43,11 +47,13 @@ pub use error::{ErrorKind, ServiceError};
 pub use session::{Settings, Training};
 
 use self::session::Inner;
+use self::sign_in::Credentials;
 use self::undo::{Made, Past};
 use crate::domain::{Actor, Fields, Intent, Key, Kind, intent, rules};
 /// The longest reason of an edit, in characters.
 pub use crate::remote::wire::REASON_CHARS_MAX as REASON_LENGTH_MAX;
 pub use crate::session::Clock;
+use crate::session::Old;
 use crate::store::Store;
 use crate::store::entry::Edit;
 use crate::store::replica::Replica;
@@ -99,7 +105,27 @@ impl Service {
     /// Starts signing in; `Event::SignedIn`, `Event::SignInFailed` or `Event::InUse` tells the end.
     pub fn sign_in(&self, ctx: &OpCtx, project: &str, email: &str, password: secrecy::SecretString) {
         tracing::info!(op = %ctx.op, project, "signing in");
-        Inner::sign_in(&self.inner, project.to_owned(), email.trim().to_owned(), password);
+        let (project, email) = (project.to_owned(), email.trim().to_owned());
+        Inner::sign_in(&self.inner, Credentials { project, email, password, old: Old::Ask });
+    }
+
+    /// Starts a wish about the own sign-in; `Event::Own` with `ctx.op` tells the end.
+    pub fn own(&self, ctx: &OpCtx, wish: Own) {
+        Inner::own(&self.inner, ctx.op, wish);
+    }
+
+    /// After `Event::OlderPassword`: what this machine has opens with this password, and is sealed with the one of
+    /// today from then on. The end is that of a sign-in.
+    pub fn open_with_old(&self, ctx: &OpCtx, old: secrecy::SecretString) {
+        tracing::info!(op = %ctx.op, "opening with an older password");
+        Inner::with_old(&self.inner, Old::Password(old));
+    }
+
+    /// After `Event::OlderPassword`: what this machine has is kept aside as it is, and the account begins empty. The
+    /// end is that of a sign-in.
+    pub fn set_aside(&self, ctx: &OpCtx) {
+        tracing::info!(op = %ctx.op, "setting the account aside");
+        Inner::with_old(&self.inner, Old::SetAside);
     }
 
     /// After `Event::InUse`: the other console is to leave. `Event::TakingOver` tells each step, and the end is that
@@ -109,7 +135,7 @@ impl Service {
         Inner::take_over(&self.inner);
     }
 
-    /// After `Event::InUse`: the other console is left alone.
+    /// After `Event::InUse` or `Event::OlderPassword`: all is left as it is.
     pub fn let_be(&self, _ctx: &OpCtx) {
         self.inner.next_attempt();
     }
@@ -183,6 +209,14 @@ impl Service {
             Action::Settle { edit, decision } => {
                 self.at_desk(done, move |store, _| cards::settle(store, edit, &decision));
             }
+            Action::SettleHeld { send } => {
+                let inner = Arc::clone(&self.inner);
+                self.at_desk(done, move |store, _| {
+                    let done = held::settle(store, send)?;
+                    inner.ask(Ask::SyncNow)?;
+                    Ok(done)
+                });
+            }
             Action::SyncNow => done(self.inner.ask(Ask::SyncNow).map(|()| Done::SyncAsked)),
             Action::Verify => done(self.inner.ask(Ask::Verify).map(|()| Done::SyncAsked)),
             Action::Reload => done(self.inner.ask(Ask::Reload).map(|()| Done::SyncAsked)),
@@ -237,6 +271,7 @@ impl Service {
         let refused = finish.clone();
         let submitted = desk.submit(move |store| {
             let result = job(store, &mut inner.past.lock().unwrap_or_else(PoisonError::into_inner));
+            inner.note_disk(store);
             inner.edited(&result);
             finish(result);
         });

@@ -9,16 +9,17 @@ use tokio::sync::{mpsc, oneshot};
 use super::control::Control;
 use super::list::Lists;
 use super::lock::Lock;
+use super::own::Redeemed;
 use super::secrets::NewWords;
+use super::sign_in::Credentials;
 use super::standing::State;
 use super::takeover::Pending;
 use super::undo::Past;
 use super::{
-    Config, Done, ErrorKind, Event, Folders, ProjectConfig, RunView, ServiceError, Setup, Traffic,
-    TrainingHint, explain, line, read, write,
+    Config, Done, ErrorKind, Event, Folders, RunView, ServiceError, Setup, Traffic, TrainingHint, explain,
+    line, read, write,
 };
-use crate::remote::{Project, ProjectProblem};
-use crate::session::{Clock, Open};
+use crate::session::{Clock, Keeper, Open};
 use crate::store::replica::Replica;
 use crate::store::{AccountFolder, Desk, Holder, finish_erasing};
 use crate::sync::engine::{Line, Rhythm};
@@ -41,7 +42,12 @@ pub struct Settings {
 pub struct Training {
     pub hint: TrainingHint,
     pub set_line: Box<dyn Fn(bool) + Send + Sync>,
+    /// The code in the last mail to that address: in training nothing is mailed.
+    pub mailed: Mailed,
 }
+
+/// Looks a mailed code up by its address.
+pub type Mailed = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 type Sink = Arc<dyn Fn(Event) + Send + Sync>;
 
@@ -57,6 +63,10 @@ pub(super) struct Inner {
     pub(super) past: Mutex<Past>,
     /// The sign-in that found the account open elsewhere, until the person has decided.
     pub(super) pending: Mutex<Option<Pending>>,
+    /// The sign-in that found the account under an older password, until the person has decided.
+    pub(super) asked: Mutex<Option<Credentials>>,
+    /// A mailed code that was taken, until the password is set by it.
+    pub(super) redeemed: Mutex<Option<Redeemed>>,
     /// When a key was pressed last, in microseconds since 1970.
     pub(super) last_key: AtomicI64,
     pub(super) lock: Lock,
@@ -117,6 +127,8 @@ impl Inner {
             state: RwLock::new(state),
             past: Mutex::new(Past::default()),
             pending: Mutex::new(None),
+            asked: Mutex::new(None),
+            redeemed: Mutex::new(None),
             last_key: AtomicI64::new(0),
             lock: Lock::default(),
             words: Mutex::new(None),
@@ -160,6 +172,21 @@ impl Inner {
         folder.filter(|_| !self.is_locked())
     }
 
+    pub(super) fn keeper(&self) -> Option<Arc<Keeper>> {
+        read(&self.session, |session| session.as_ref().map(|session| Arc::clone(&session.open.keeper)))
+    }
+
+    pub(super) fn email(&self) -> Option<String> {
+        read(&self.session, |session| session.as_ref().map(|session| session.email.clone()))
+    }
+
+    pub(super) fn folder_and_desk(&self) -> Option<(AccountFolder, Arc<Desk>)> {
+        read(&self.session, |session| {
+            let open = &session.as_ref()?.open;
+            Some((open.folder.clone(), Arc::clone(&open.desk)))
+        })
+    }
+
     pub(super) fn setup(&self) -> Setup {
         let hint = self.settings.training.as_ref().map(|training| training.hint.clone());
         read(&self.config, |config| Setup {
@@ -167,43 +194,6 @@ impl Inner {
             known: config.accounts(),
             training: hint,
             problem: self.settings.problem.clone(),
-        })
-    }
-
-    pub(super) fn add_project(&self, name: &str, url: &str, key: &str) -> Result<(), ServiceError> {
-        let wrong = |field: &str, message: String| ServiceError {
-            field: Some(field.to_owned()),
-            ..ServiceError::new(ErrorKind::Usage, message)
-        };
-        let sound = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-        if name.is_empty() || name.len() > 40 || !sound {
-            return Err(wrong("name", "A project's name is 1 to 40 of A-Z a-z 0-9 - _.".to_owned()));
-        }
-        if name == super::config::FROM_ENVIRONMENT {
-            return Err(wrong(
-                "name",
-                format!("{name} is the name of what the environment describes: take another."),
-            ));
-        }
-        if let Some(problem) = &self.settings.problem {
-            // Writing now would put an empty file in the place of one that a typo keeps from being read.
-            return Err(ServiceError::new(ErrorKind::Configuration, problem.clone())
-                .hint("Mend it and start again; it is not written over."));
-        }
-        let project = Project::new(url, key).map_err(|problem| {
-            let field = if matches!(problem, ProjectProblem::Key(_)) { "key" } else { "url" };
-            wrong(field, problem.to_string())
-        })?;
-        let entry =
-            ProjectConfig { url: project.url().to_owned(), key: key.trim().to_owned(), accounts: Vec::new() };
-        write(&self.config, |config| {
-            config.projects.insert(name.to_owned(), entry);
-            config.default_project.get_or_insert_with(|| name.to_owned());
-            let mut file = config.clone();
-            // What the environment gives is not ours to write down.
-            file.projects.remove(super::config::FROM_ENVIRONMENT);
-            file.default_project = file.default_project.filter(|name| file.projects.contains_key(name));
-            file.write(&self.settings.folders)
         })
     }
 
@@ -228,6 +218,7 @@ impl Inner {
         );
         *this.past.lock().unwrap_or_else(PoisonError::into_inner) = Past::default();
         write(&this.state, State::begin);
+        write(&this.state, |state| state.disk.lost = open.found.lost());
         this.lists.forget();
         let email = open.email.clone();
         this.touched_now();
@@ -235,6 +226,9 @@ impl Inner {
         write(&this.session, |session| *session = Some(Session { project, email, open, asks, control }));
         this.runtime.spawn(runner::run(Arc::new(context), inbox));
         Self::watch_idle(this);
+        Self::look_at_disk(this);
+        this.note_standing();
+        this.note_unsent();
         let over = this.lease_at_start();
         this.emit(Event::SignedIn { offline, trouble: found.or(over) });
         this.emit(Event::Data);
@@ -370,6 +364,7 @@ impl Inner {
             Ok(_) => {
                 write(&self.state, |state| state.not_saved = None);
                 self.ask_runner(Ask::Edited);
+                self.note_unsent();
                 self.emit(Event::Data);
             }
             Err(error) if error.kind == ErrorKind::Storage => {
@@ -383,7 +378,11 @@ impl Inner {
 
     fn told(this: &Arc<Self>, told: Told) {
         match told {
-            Told::Data => this.emit(Event::Data),
+            Told::Data => {
+                this.note_standing();
+                this.note_unsent();
+                this.emit(Event::Data);
+            }
             Told::Line(line) => {
                 Self::look_at_dismissal(this, &line);
                 this.line_changed(line);

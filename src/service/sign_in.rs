@@ -9,7 +9,7 @@ use super::session::Inner;
 use super::takeover::{self, Pending};
 use super::{Config, ErrorKind, Event, ServiceError, explain, read, write};
 use crate::remote::{Client, Project, ProjectProblem};
-use crate::session::{self, Open, SignInError};
+use crate::session::{self, Old, Open, SignInError};
 use crate::store::{AccountFolder, Holder};
 
 /// What a sign-in needs from a person.
@@ -17,12 +17,16 @@ pub(super) struct Credentials {
     pub(super) project: String,
     pub(super) email: String,
     pub(super) password: SecretString,
+    /// What is to be done where this machine has the account under an older password.
+    pub(super) old: Old,
 }
 
 /// Why a sign-in came to nothing: in words, or since another console has the account.
 enum Failure {
     Told(ServiceError),
     InUse(AccountFolder, Option<Box<Holder>>),
+    /// It is sealed with an older password: how much is unsent, and what was wrong with the one that was given for it.
+    PasswordChanged(Option<usize>, Option<ServiceError>),
 }
 
 impl From<ServiceError> for Failure {
@@ -32,18 +36,20 @@ impl From<ServiceError> for Failure {
 }
 
 impl Inner {
-    pub(super) fn sign_in(this: &Arc<Self>, project: String, email: String, password: SecretString) {
+    pub(super) fn sign_in(this: &Arc<Self>, credentials: Credentials) {
         let attempt = this.next_attempt();
         let inner = Arc::clone(this);
         this.runtime().spawn(async move {
             inner.end_session();
-            Self::attempt(&inner, attempt, Credentials { project, email, password }).await;
+            Self::attempt(&inner, attempt, credentials).await;
         });
     }
 
     /// A new attempt to sign in: what the one before it comes to is not wanted any more.
     pub(super) fn next_attempt(&self) -> u64 {
         drop(self.pending.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.asked.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.redeemed.lock().unwrap_or_else(PoisonError::into_inner).take());
         write(&self.state, |state| {
             state.attempt += 1;
             state.attempt
@@ -51,8 +57,7 @@ impl Inner {
     }
 
     pub(super) async fn attempt(this: &Arc<Self>, attempt: u64, credentials: Credentials) {
-        let Credentials { project, email, password } = &credentials;
-        let opened = this.try_sign_in(project, email, password).await;
+        let opened = this.try_sign_in(&credentials).await;
         let in_use = match &opened {
             Err(Failure::InUse(folder, holder)) => takeover::ask(folder, holder.as_deref()).await,
             _ => None,
@@ -63,6 +68,7 @@ impl Inner {
         match opened {
             Ok(open) => Self::begin_session(this, credentials.project, *open),
             Err(Failure::Told(error)) => this.emit(Event::SignInFailed(error)),
+            Err(Failure::PasswordChanged(unsent, wrong)) => this.ask_for_old(credentials, unsent, wrong),
             Err(Failure::InUse(folder, _)) => match in_use {
                 Some(in_use) => this.put_question(Pending { folder, in_use, credentials }),
                 None => this.emit(Event::SignInFailed(explain::in_use(None))),
@@ -70,23 +76,20 @@ impl Inner {
         }
     }
 
-    async fn try_sign_in(
-        &self,
-        project: &str,
-        email: &str,
-        password: &SecretString,
-    ) -> Result<Box<Open>, Failure> {
+    async fn try_sign_in(&self, credentials: &Credentials) -> Result<Box<Open>, Failure> {
+        let Credentials { project, email, password, old } = credentials;
         if email.is_empty() {
-            let told = ServiceError::new(ErrorKind::Usage, "An e-mail address is needed to sign in.");
-            return Err(told.into());
+            return Err(explain::no_address().into());
         }
-        let (client, url) = self.client(project)?;
+        let client = self.client_of(project)?;
+        let url = client.project().url().to_owned();
         let request = session::Request {
             data: &self.settings.folders.data,
             client,
             url: &url,
             email,
             password,
+            old,
             kdf: self.settings.kdf,
             now: self.settings.clock.now(),
         };
@@ -100,29 +103,35 @@ impl Inner {
         }
         signed_in.map(Box::new).map_err(|error| match error {
             SignInError::InUse { folder, holder } => Failure::InUse(folder, holder),
+            SignInError::PasswordChanged { unsent } => Failure::PasswordChanged(unsent, None),
+            error if matches!(old, Old::Password(_)) && is_about_old(&error) => {
+                Failure::PasswordChanged(None, Some(explain::sign_in(&error)))
+            }
             error => explain::sign_in(&error).into(),
         })
     }
 
-    /// Speaks to a project, by its name in the configuration; with its address.
-    pub(super) fn client(&self, project: &str) -> Result<(Client, String), ServiceError> {
-        let config = read(&self.config, |config| config.projects.get(project).cloned());
+    /// A client of that project.
+    pub(super) fn client_of(&self, name: &str) -> Result<Client, ServiceError> {
+        let config = read(&self.config, |config| config.projects.get(name).cloned());
         let config = config.ok_or_else(|| {
-            ServiceError::new(ErrorKind::Configuration, format!("There is no project named {project}."))
+            ServiceError::new(ErrorKind::Configuration, format!("There is no project named {name}."))
         })?;
         let wrong = |problem: ProjectProblem| {
-            let place = if project == super::config::FROM_ENVIRONMENT {
+            let place = if name == super::config::FROM_ENVIRONMENT {
                 "It comes from the environment: SUPABASE_URL and SUPABASE_PUBLISHABLE_KEY.".to_owned()
             } else {
                 let path = Config::path(&self.settings.folders);
-                format!("The project {project} is described in {}.", path.display())
+                format!("The project {name} is described in {}.", path.display())
             };
             ServiceError::new(ErrorKind::Configuration, problem.to_string()).hint(place)
         };
         let project = Project::new(&config.url, &config.key).map_err(wrong)?;
-        let url = project.url().to_owned();
-        let client =
-            Client::new(project, env!("CARGO_PKG_VERSION")).map_err(|error| explain::remote(&error))?;
-        Ok((client, url))
+        Client::new(project, env!("CARGO_PKG_VERSION")).map_err(|error| explain::remote(&error))
     }
+}
+
+/// Is it the old password that is wrong, or asked for too soon?
+const fn is_about_old(error: &SignInError) -> bool {
+    matches!(error, SignInError::OldPasswordWrong | SignInError::TooManyTries { .. })
 }

@@ -2,10 +2,12 @@
 
 use std::time::Instant;
 
+use uuid::Uuid;
+
 use super::lease::Lease;
 use super::session::Inner;
-use super::{Account, Link, Status, Traffic, cells, initial, read};
-use crate::domain::Stamp;
+use super::{Account, DiskState, Event, Link, Status, Traffic, cells, initial, read, write};
+use crate::domain::{Role, Stamp};
 use crate::remote::wire::Progress;
 use crate::sync::engine::{Line, Stop};
 use crate::sync::history::History;
@@ -18,6 +20,7 @@ pub(super) struct State {
     next_try: Option<Stamp>,
     pub(super) progress: Option<Progress>,
     pub(super) not_saved: Option<String>,
+    pub(super) disk: DiskState,
     pub(super) training_line: Option<bool>,
     pub(super) traffic: Traffic,
     pub(super) lease: Lease,
@@ -27,6 +30,10 @@ pub(super) struct State {
     pub(super) history: History,
     /// Counts sign-ins, so that a late answer of an earlier one is known as such.
     pub(super) attempt: u64,
+    /// The person's role and region as they were told last.
+    standing: Option<(Role, Option<Uuid>)>,
+    /// How many edits were unsent when that was noted beside the account.
+    pub(super) unsent_noted: Option<usize>,
 }
 
 impl State {
@@ -37,23 +44,27 @@ impl State {
             next_try: None,
             progress: None,
             not_saved: None,
+            disk: DiskState::default(),
             training_line: training.then_some(true),
             traffic: Traffic::Normal,
             lease: Lease::default(),
             key_asked: None,
             history: History::default(),
             attempt: 0,
+            standing: None,
+            unsent_noted: None,
         }
     }
 
     /// A new session knows nothing of the line yet.
     pub(super) fn begin(&mut self) {
         (self.line, self.line_since, self.next_try) = (Line::Unknown, None, None);
-        (self.progress, self.not_saved) = (None, None);
+        (self.progress, self.not_saved, self.disk) = (None, None, DiskState::default());
         self.traffic = Traffic::Normal;
         self.history = History::default();
         self.lease = Lease::default();
         self.key_asked = None;
+        (self.standing, self.unsent_noted) = (None, None);
     }
 
     pub(super) fn line_changed(&mut self, line: Line, now: Stamp, as_of: Option<Stamp>) {
@@ -84,7 +95,8 @@ impl State {
                 Link::ServerFault { next_try_s: u64::try_from(wait).unwrap_or(0) }
             }
             Line::Stopped(Stop::SignInAgain) => Link::SignInAgain,
-            Line::Stopped(Stop::Dismissed) => Link::Dismissed,
+            Line::Stopped(Stop::SecondFactor) => Link::SecondFactor,
+            Line::Stopped(Stop::Blocked) => Link::Blocked,
             Line::Stopped(Stop::Inactive) => Link::Inactive,
             Line::Stopped(Stop::NoProfile) => Link::NoProfile,
             Line::Stopped(Stop::Configuration { why }) => Link::CannotSync { why: why.clone() },
@@ -106,7 +118,7 @@ impl Inner {
         read(&self.state, |state| Status {
             link: match (&account, locked, state.link(now)) {
                 (None, ..) => Link::SignedOut,
-                (_, _, shut @ (Link::Inactive | Link::NoProfile | Link::Dismissed)) => shut,
+                (_, _, shut @ (Link::Inactive | Link::NoProfile | Link::Blocked)) => shut,
                 (_, Some(days), _) => Link::Locked { days },
                 (_, None, link) => link,
             },
@@ -119,6 +131,7 @@ impl Inner {
             traffic: state.traffic,
             bytes: state.history.bytes().total(),
             not_saved: state.not_saved.clone(),
+            disk: state.disk,
             training_line: state.training_line,
         })
     }
@@ -128,6 +141,28 @@ impl Inner {
         let (waiting, syncing) = self.locked_counts();
         let training_line = read(&self.state, |state| state.training_line);
         Status { training_line, ..Status::locked(waiting, syncing) }
+    }
+
+    /// Says so where headquarters gave the person another role or region since it was looked at last.
+    pub(super) fn note_standing(&self) {
+        let seen = self.peek(|replica| {
+            let actor = replica.actor()?;
+            let region =
+                actor.region.map(|id| replica.view().region(id).map(|region| region.name.to_string()));
+            // A region whose row has not come yet has no name to tell.
+            let region = region.map_or(Some(None), |name| name.map(Some))?;
+            Some((actor.role, actor.region, region))
+        });
+        let Some((role, id, region)) = seen.flatten() else { return };
+        let before = write(&self.state, |state| state.standing.replace((role, id)));
+        let Some((old_role, old_id)) = before.filter(|before| *before != (role, id)) else { return };
+        let region = match &region {
+            Some(name) => format!("Your region is now {name}."),
+            None => "You have no region now.".to_owned(),
+        };
+        let role_told = (role != old_role).then(|| format!("Your role is now {role}."));
+        let told: Vec<String> = role_told.into_iter().chain((id != old_id).then_some(region)).collect();
+        self.emit(Event::Told(format!("{} What you see follows.", told.join(" "))));
     }
 
     fn account(&self) -> Option<Account> {

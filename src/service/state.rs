@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Traffic;
+use super::{DiskState, Traffic};
 use crate::domain::{Role, Stamp};
 
 /// How the console stands; the state line is made of it by `status::line`.
@@ -24,13 +24,16 @@ pub struct Status {
     pub bytes: u64,
     /// Why the last edit could not be saved, until one could be.
     pub not_saved: Option<String>,
+    /// What is wrong with this machine's own files.
+    #[serde(default)]
+    pub disk: DiskState,
     /// In training: whether the line is up.
     pub training_line: Option<bool>,
 }
 
 impl Status {
     /// Of a console that is locked.
-    pub const fn locked(waiting: usize, syncing: bool) -> Self {
+    pub fn locked(waiting: usize, syncing: bool) -> Self {
         Self {
             account: None,
             link: Link::Idle { syncing },
@@ -42,6 +45,7 @@ impl Status {
             traffic: Traffic::Normal,
             bytes: 0,
             not_saved: None,
+            disk: DiskState::default(),
             training_line: None,
         }
     }
@@ -85,8 +89,10 @@ pub enum Link {
         next_try_s: u64,
     },
     SignInAgain,
-    /// The sign-in account is barred, or gone.
-    Dismissed,
+    /// The account has a second factor, and this session has not given its code.
+    SecondFactor,
+    /// Headquarters barred the account, or deleted it.
+    Blocked,
     /// The console was left alone and is locked; its owner unlocks it. `syncing`: traffic goes on.
     Idle {
         syncing: bool,

@@ -1,6 +1,6 @@
 //! The state line, from one table of words.
 
-use super::{Link, Status, Traffic};
+use super::{DiskState, Link, Status, Traffic};
 use crate::domain::Stamp;
 
 /// The whole line, in words. `zone` is the person's.
@@ -20,7 +20,6 @@ pub fn line(status: &Status, now: Stamp, zone: &jiff::tz::TimeZone) -> String {
         Link::SignedOut => vec![Some("SIGNED OUT".to_owned())],
         Link::Idle { syncing: false } => vec![Some("LOCKED".to_owned()), kept],
         Link::Idle { syncing: true } => vec![Some("LOCKED, syncing on".to_owned()), waiting],
-        Link::Dismissed => vec![Some("YOUR ACCOUNT IS BARRED: ask headquarters".to_owned()), kept],
         Link::Connecting => vec![Some("CONNECTING".to_owned()), as_of, waiting],
         Link::Loading { done, total } => {
             let percent = (done * 100).checked_div(*total).unwrap_or(0).min(100);
@@ -47,6 +46,8 @@ pub fn line(status: &Status, now: Stamp, zone: &jiff::tz::TimeZone) -> String {
             ]
         }
         Link::SignInAgain => vec![Some("SIGN IN AGAIN".to_owned()), as_of, kept],
+        Link::SecondFactor => vec![Some("CODE NEEDED: A gives it".to_owned()), as_of, kept],
+        Link::Blocked => vec![Some("YOUR ACCOUNT IS BLOCKED: ask headquarters".to_owned()), as_of, kept],
         Link::CannotSync { why } => vec![Some(format!("CANNOT SYNC: {why}")), kept],
         Link::Inactive => vec![
             Some("YOUR ACCOUNT IS INACTIVE: ask headquarters".to_owned()),
@@ -63,19 +64,33 @@ pub fn line(status: &Status, now: Stamp, zone: &jiff::tz::TimeZone) -> String {
     let spent = || format!("sparing, {} so far", super::line::bytes(status.bytes));
     parts.push((status.traffic == Traffic::Sparing).then(spent));
     let line = parts.into_iter().flatten().collect::<Vec<_>>().join(" · ");
-    match &status.not_saved {
+    let line = match &status.not_saved {
         Some(why) => format!("NOT SAVED: {why} · {line}"),
         None => line,
-    }
+    };
+    disk(&status.disk).into_iter().chain([line]).collect::<Vec<_>>().join(" · ")
+}
+
+/// What is wrong with this machine's own files.
+fn disk(disk: &DiskState) -> Vec<String> {
+    let of = |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+    let parts = [
+        disk.full.then(|| "DISK FULL: make room".to_owned()),
+        (disk.lost > 0).then(|| format!("LOST: {}", of(disk.lost, "entry", "entries"))),
+        (disk.held > 0).then(|| format!("HELD BACK: {} (!)", of(disk.held as u64, "edit", "edits"))),
+    ];
+    parts.into_iter().flatten().collect()
 }
 
 /// Does the line need a person (and is shown reversed)?
 pub fn is_loud(status: &Status, now: Stamp) -> bool {
     status.not_saved.is_some()
+        || status.disk != DiskState::default()
         || matches!(
             status.link,
             Link::SignInAgain
-                | Link::Dismissed
+                | Link::SecondFactor
+                | Link::Blocked
                 | Link::CannotSync { .. }
                 | Link::Inactive
                 | Link::NoProfile
@@ -179,6 +194,7 @@ mod tests {
             sending,
             needs_you,
             not_saved: None,
+            disk: DiskState::default(),
             training_line: None,
             empty: false,
             traffic: Traffic::Normal,
@@ -202,6 +218,14 @@ mod tests {
             (status(Link::Online, (3, 3, 0)), "ONLINE · sending 3"),
             (status(Link::Online, (0, 0, 2)), "ONLINE · up to date · 2 need you"),
             (status(Link::SignInAgain, (3, 0, 0)), "SIGN IN AGAIN · data as of 13:16 · 3 waiting, kept"),
+            (
+                status(Link::SecondFactor, (3, 0, 0)),
+                "CODE NEEDED: A gives it · data as of 13:16 · 3 waiting, kept",
+            ),
+            (
+                status(Link::Blocked, (0, 0, 0)),
+                "YOUR ACCOUNT IS BLOCKED: ask headquarters · data as of 13:16",
+            ),
             (status(down.clone(), (0, 0, 0)), "OFFLINE 2 h 14 min · data as of 13:16"),
             (
                 status(down.clone(), (3, 0, 1)),
@@ -235,6 +259,13 @@ mod tests {
                 Status { not_saved: Some("the disk is full".to_owned()), ..status(down, (1, 0, 0)) },
                 "NOT SAVED: the disk is full · OFFLINE 2 h 14 min · data as of 13:16 · 1 waiting",
             ),
+            (
+                Status {
+                    disk: DiskState { full: true, lost: 1, held: 2 },
+                    ..status(Link::Online, (2, 0, 0))
+                },
+                "DISK FULL: make room · LOST: 1 entry · HELD BACK: 2 edits (!) · ONLINE · 2 waiting",
+            ),
         ];
         for (status, words) in table {
             assert_eq!(line(&status, at(NOW), &TimeZone::UTC), words);
@@ -256,6 +287,8 @@ mod tests {
         );
         assert!(is_loud(&status(Link::SignInAgain, (0, 0, 0)), now));
         assert!(is_loud(&Status { not_saved: Some("x".to_owned()), ..status(Link::Online, (0, 0, 0)) }, now));
+        let lost = DiskState { lost: 1, ..DiskState::default() };
+        assert!(is_loud(&Status { disk: lost, ..status(Link::Online, (0, 0, 0)) }, now));
     }
 
     #[test]

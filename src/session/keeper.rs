@@ -5,6 +5,8 @@
 //! crash between the two costs nothing. Times are measured by the monotonic clock: a wrong wall clock does
 //! not end a session.
 //!
+//! The code of a second factor replaces both tokens, under the same lock.
+//!
 //! After an offline unlock there may be no usable refresh token; then the password that unlocked is used
 //! once for a fresh session, and wiped.
 
@@ -16,7 +18,7 @@ use tokio::sync::{Mutex, watch};
 use uuid::Uuid;
 
 use crate::remote::wire::TokenReply;
-use crate::remote::{Cause, Client, ErrorKind, RemoteError};
+use crate::remote::{Cause, Client, ErrorKind, RemoteError, SignOutScope};
 use crate::store::Desk;
 
 /// How long the server is told of a sign-out.
@@ -80,13 +82,34 @@ impl Keeper {
 
     /// A token that is good for a while; renews it where needed.
     pub async fn token(&self) -> Result<SecretString, RemoteError> {
-        let mut tokens = self.tokens.lock().await;
+        self.good(&mut *self.tokens.lock().await).await
+    }
+
+    async fn good(&self, tokens: &mut Tokens) -> Result<SecretString, RemoteError> {
         if let Some((access, ends)) = &tokens.access
             && *ends > Instant::now() + MARGIN
         {
             return Ok(access.clone());
         }
-        self.renew(&mut tokens).await
+        self.renew(tokens).await
+    }
+
+    /// Gives the code of the second factor: of that one, or of the one that the account has. What comes back takes the
+    /// place of both tokens. Nobody renews meanwhile: the refresh token from before the code is dead after it.
+    pub async fn give_code(&self, factor: Option<&str>, code: &SecretString) -> Result<(), RemoteError> {
+        let mut tokens = self.tokens.lock().await;
+        let token = self.good(&mut tokens).await?;
+        let own;
+        let factor = if let Some(factor) = factor {
+            factor
+        } else {
+            let user = self.client.user(&token).await?.value;
+            own = user.second_factor().ok_or_else(RemoteError::no_second_factor)?.id;
+            &own
+        };
+        let challenge = self.client.challenge(&token, factor).await?.value;
+        let reply = self.client.answer(&token, factor, &challenge.id, code).await?.value;
+        self.accept(&mut tokens, &reply).await.map(drop)
     }
 
     /// The server did not accept this token: the next call renews, unless somebody already did.
@@ -109,21 +132,29 @@ impl Keeper {
             },
             None => self.with_password(tokens).await,
         }?;
+        self.accept(tokens, &reply).await
+    }
+
+    /// Writes a session's new tokens down and works with them from now on.
+    async fn accept(&self, tokens: &mut Tokens, reply: &TokenReply) -> Result<SecretString, RemoteError> {
         if reply.user.id != self.uid {
             // The address belongs to another account by now: its session is not this folder's.
             tokens.unlock = None;
             return Err(RemoteError::session_ended());
         }
-        self.keep(&reply).await;
-        tokens.take(&reply);
-        let access = SecretString::from(reply.access_token);
+        self.keep(reply).await;
+        tokens.take(reply);
+        let access = SecretString::from(reply.access_token.clone());
         self.fresh.send_replace(Some(access.clone()));
         Ok(access)
     }
 
     async fn with_password(&self, tokens: &Tokens) -> Result<TokenReply, RemoteError> {
         match &tokens.unlock {
-            Some((email, password)) => self.client.sign_in(email, password).await.map(|reply| reply.value),
+            Some((email, password)) => {
+                let reply = self.client.sign_in(email, password).await?.value;
+                self.client.checked(reply).await
+            }
             None => Err(RemoteError::session_ended()),
         }
     }
@@ -147,10 +178,16 @@ impl Keeper {
     /// Tells the server of the sign-out, if it can be reached soon.
     pub async fn sign_out(&self, access: Option<SecretString>) {
         let Some(access) = access else { return };
-        let told = self.client.logout(&access, crate::remote::SignOutScope::Local);
+        let told = self.client.logout(&access, SignOutScope::Local);
         if !matches!(tokio::time::timeout(SIGN_OUT_PATIENCE, told).await, Ok(Ok(_))) {
             tracing::info!("the server was not told of the sign-out");
         }
+    }
+
+    /// Ends other sessions of the account, or all of them.
+    pub async fn end(&self, scope: SignOutScope) -> Result<(), RemoteError> {
+        let token = self.token().await?;
+        self.client.logout(&token, scope).await.map(drop)
     }
 
     /// Forgets the session here, also on disk; gives the access token for telling the server. A renewal that is

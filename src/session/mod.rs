@@ -4,17 +4,23 @@
 //! asked, and the server's word comes later, in the background. An account it does not know needs the
 //! server once. Either way the folder is locked for the life of the session.
 //!
-//! The password, or recovery words in its place, is looked at before the lock: whoever is told that another console has the account, where it
+//! Where the server takes a password that does not open what this machine has, it was changed elsewhere: the key that the
+//! server keeps for this device opens it (`ways`), or the old one is asked for once, and the key is wrapped anew (`own`);
+//! or what is here is set aside, and nothing is deleted.
+//!
+//! The password, or recovery words in its place, is looked at before the lock: whoever is told that another console has the
+//! account, where it
 //! runs, and may take over from it, has shown to be its owner. `socket` is how that console is spoken to,
 //! `takeover` how one that hangs is ended.
 
 pub mod clock;
 pub mod keeper;
+pub mod own;
 pub mod socket;
 pub mod takeover;
 pub mod ways;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -25,9 +31,9 @@ pub use keeper::Keeper;
 
 use crate::domain::Stamp;
 use crate::remote::wire::TokenReply;
-use crate::remote::{Client, RemoteError};
+use crate::remote::{Client, RemoteError, SignOutScope};
 use crate::store::{AccountFile, AccountFolder, AccountLock, Desk, Found, Holder, Store, StoreError, Tries};
-use crate::vault::{self, DataKey, KdfParams, Sealer, VaultError, WrapBy, words};
+use crate::vault::{DataKey, KdfParams, Sealer, VaultError, WrapBy, words};
 
 /// An account that is open here.
 #[derive(Debug)]
@@ -62,9 +68,13 @@ pub enum SignInError {
     /// Too many wrong ones: none is looked at for so many seconds.
     #[error("too many wrong passwords: wait {wait_s} s")]
     TooManyTries { wait_s: i64 },
-    /// The server takes the password, but what this machine has is sealed with an older one.
+    /// The server takes the password, but what this machine has is sealed with an older one. `unsent`: how many edits
+    /// are in it that were not sent, where that is known.
     #[error("the password was changed elsewhere")]
-    PasswordChanged,
+    PasswordChanged { unsent: Option<usize> },
+    /// The old password that was given for it opens nothing either.
+    #[error("the old password does not open what this machine has")]
+    OldPasswordWrong,
     #[error("the keys could not be made: {0}")]
     Vault(VaultError),
     /// Meant as recovery words, and none.
@@ -86,9 +96,23 @@ pub struct Request<'a> {
     pub url: &'a str,
     pub email: &'a str,
     pub password: &'a SecretString,
+    /// What is to be done where this machine has the account under an older password.
+    pub old: &'a Old,
     pub kdf: KdfParams,
     /// What the clock says.
     pub now: Stamp,
+}
+
+/// What is to be done with an account that is sealed with an older password.
+#[derive(Clone, Debug, Default)]
+pub enum Old {
+    /// Nothing yet: the person is asked.
+    #[default]
+    Ask,
+    /// It opens with this one, and is wrapped anew with the password of today.
+    Password(SecretString),
+    /// It is set aside as it is, and the account begins empty.
+    SetAside,
 }
 
 /// Signs in. Blocking work (key derivation, opening files) runs on a thread of its own.
@@ -114,42 +138,27 @@ fn is_words(typed: &SecretString) -> bool {
 }
 
 async fn unlock(request: Request<'_>, folder: AccountFolder) -> Result<Open, SignInError> {
-    let (password, now, again) = (request.password.clone(), request.now, folder.clone());
+    let (password, now) = (request.password.clone(), request.now);
+    let (at, words) = (folder.clone(), is_words(request.password));
+    if !words && blocking(move || own::is_unsure(&at)).await? {
+        // A change of the password whose end nobody heard: with a line, the server says which one holds.
+        match request.client.sign_in(request.email, request.password).await {
+            Ok(reply) => return online(request, reply.value).await,
+            Err(error) => tracing::info!(cause = ?error.cause, "which password holds is not known yet"),
+        }
+    }
     let opened = blocking(move || open_known(folder, &password, now)).await?;
     match opened {
-        Err(SignInError::WrongPassword) if !is_words(request.password) => {
+        Err(SignInError::WrongPassword) if !words => {
             // Wrong here: either mistyped, or changed on the server meanwhile. Only the server can tell.
             match request.client.sign_in(request.email, request.password).await {
-                Ok(reply) => by_server(request, again, &reply.value).await,
+                Ok(reply) => online(request, reply.value).await,
                 Err(error) if error.is_offline() => Err(SignInError::WrongPassword),
                 Err(error) => Err(error.into()),
             }
         }
         other => Ok(other?.unlocked(request.client, request.email, request.password)),
     }
-}
-
-/// The server took a password that does not open what is here: the key that it keeps for this device may.
-async fn by_server(
-    request: Request<'_>,
-    folder: AccountFolder,
-    reply: &TokenReply,
-) -> Result<Open, SignInError> {
-    let token = SecretString::from(reply.access_token.clone());
-    let way = ways::by_server(&request.client, &token, &folder, request.password, request.kdf).await?;
-    let Some((account, key)) = way.filter(|(account, _)| account.user_id == reply.user.id) else {
-        return Err(SignInError::PasswordChanged);
-    };
-    let (url, email) = (request.url.to_owned(), request.email.to_owned());
-    let known = blocking(move || {
-        let lock = lock(&folder)?;
-        folder.update(|account| {
-            account.readdress(&url, &email);
-            Ok(())
-        })?;
-        open_store(folder, lock, key, &account)
-    });
-    Ok(known.await??.signed_in(request.client, request.email, reply).await)
 }
 
 /// An account that was opened, before anybody speaks for it with the server.
@@ -249,6 +258,10 @@ fn lock(folder: &AccountFolder) -> Result<AccountLock, SignInError> {
     })
 }
 
+fn unwrap(account: &AccountFile, password: &SecretString) -> Result<DataKey, SignInError> {
+    own::opened_by(account, password).map(|(_, key)| key)
+}
+
 fn open_store(
     folder: AccountFolder,
     lock: AccountLock,
@@ -269,12 +282,45 @@ fn open_store(
 
 async fn first_time(request: Request<'_>) -> Result<Open, SignInError> {
     let reply = request.client.sign_in(request.email, request.password).await?.value;
-    let (data, url, email) = (request.data.to_owned(), request.url.to_owned(), request.email.to_owned());
-    let (password, kdf, user) = (request.password.clone(), request.kdf, reply.user.id);
-    let folder = AccountFolder::of(request.data, account_id(request.url, user));
-    match blocking(move || make(&data, (&url, &email, user), &password, kdf)).await? {
-        Err(SignInError::PasswordChanged) => by_server(request, folder, &reply).await,
-        made => Ok(made?.signed_in(request.client, request.email, &reply).await),
+    online(request, reply).await
+}
+
+/// The server has taken the password.
+async fn online(request: Request<'_>, reply: TokenReply) -> Result<Open, SignInError> {
+    let reply = request.client.checked(reply).await?;
+    let mut making = Making {
+        data: request.data.to_owned(),
+        url: request.url.to_owned(),
+        email: request.email.to_owned(),
+        user: reply.user.id,
+        password: request.password.clone(),
+        old: request.old.clone(),
+        by_server: None,
+        kdf: request.kdf,
+        now: request.now,
+    };
+    let (mut made, again) = blocking(move || (making.make(), making)).await?;
+    making = again;
+    if matches!(made, Err(SignInError::PasswordChanged { .. })) {
+        let token = SecretString::from(reply.access_token.clone());
+        let folder = AccountFolder::of(request.data, account_id(request.url, reply.user.id));
+        match ways::by_server(&request.client, &token, &folder).await {
+            Ok(Some(key)) => {
+                making.by_server = Some(key);
+                made = blocking(move || making.make()).await?;
+            }
+            Ok(None) => {}
+            Err(error) => made = Err(error),
+        }
+    }
+    match made {
+        Ok(made) => Ok(made.signed_in(request.client, request.email, &reply).await),
+        Err(error) => {
+            // Nobody will use this session.
+            let (client, token) = (request.client, SecretString::from(reply.access_token));
+            tokio::spawn(async move { client.logout(&token, SignOutScope::Local).await.map(drop) });
+            Err(error)
+        }
     }
 }
 
@@ -287,31 +333,67 @@ fn account_id(url: &str, user: Uuid) -> Uuid {
     uuid::Builder::from_custom_bytes(id).into_uuid()
 }
 
-/// Makes the account's folder; or, where the account is known under an older address, opens it.
-fn make(
-    data: &Path,
-    (url, email, user): (&str, &str, Uuid),
-    password: &SecretString,
+/// What an account's folder is made of, or opened with, once the server has taken the password.
+struct Making {
+    data: PathBuf,
+    url: String,
+    email: String,
+    user: Uuid,
+    password: SecretString,
+    old: Old,
+    /// The account's key, where the server's key for this device opened it.
+    by_server: Option<DataKey>,
     kdf: KdfParams,
-) -> Result<Known, SignInError> {
-    let folder = AccountFolder::create_or_open(data, account_id(url, user))?;
-    // The server has taken the password; whether it opens what is here is seen before anybody has to leave.
-    if let Some(account) = folder.read()?
-        && !folder.is_free()
-    {
-        ways::open(&account, password).map_err(|_| SignInError::PasswordChanged)?;
+    now: Stamp,
+}
+
+impl Making {
+    /// Makes the account's folder; or, where the account is known under an older address or password, opens it.
+    fn make(&self) -> Result<Known, SignInError> {
+        let mut folder = self.folder()?;
+        // Whether the password opens what is here is seen before anybody has to leave.
+        let key = match folder.read()? {
+            None => None,
+            Some(_) if self.by_server.is_some() => self.by_server.clone(),
+            Some(account) => match (unwrap(&account, &self.password), &self.old) {
+                (Err(SignInError::WrongPassword), Old::Ask) => {
+                    return Err(SignInError::PasswordChanged { unsent: folder.unsent() });
+                }
+                (Err(SignInError::WrongPassword), Old::Password(old)) => {
+                    let proved = prove(&folder, old, self.now).map_err(|error| match error {
+                        SignInError::WrongPassword => SignInError::OldPasswordWrong,
+                        other => other,
+                    });
+                    Some(proved?.1)
+                }
+                (Err(SignInError::WrongPassword), Old::SetAside) => {
+                    let aside = folder.set_aside(lock(&folder)?, self.now)?;
+                    tracing::warn!(path = %aside.display(), "an account that does not open was set aside");
+                    folder = self.folder()?;
+                    None
+                }
+                (opened, _) => Some(opened?),
+            },
+        };
+        let lock = lock(&folder)?;
+        let mut account = match folder.read()? {
+            Some(account) => account,
+            None => AccountFile::new(&self.url, &self.email, self.user)?,
+        };
+        let key = match key {
+            Some(key) => key,
+            None if account.wraps.is_empty() => DataKey::random().map_err(SignInError::Vault)?,
+            // Somebody else made it meanwhile.
+            None => unwrap(&account, &self.password)?,
+        };
+        account.readdress(&self.url, &self.email);
+        account.tries = Tries::default();
+        own::wrap_only_by(&mut account, &self.password, &key, self.kdf)?;
+        folder.write(&account)?;
+        open_store(folder, lock, key, &account)
     }
-    let lock = lock(&folder)?;
-    let (account, key) = if let Some(mut account) = folder.read()? {
-        let (key, _) = ways::open(&account, password).map_err(|_| SignInError::PasswordChanged)?;
-        account.readdress(url, email);
-        (account, key)
-    } else {
-        let key = DataKey::random().map_err(SignInError::Vault)?;
-        let mut account = AccountFile::new(url, email, user)?;
-        account.wraps.push(vault::wrap(password, &key, kdf).map_err(SignInError::Vault)?);
-        (account, key)
-    };
-    folder.write(&account)?;
-    open_store(folder, lock, key, &account)
+
+    fn folder(&self) -> Result<AccountFolder, StoreError> {
+        AccountFolder::create_or_open(&self.data, account_id(&self.url, self.user))
+    }
 }

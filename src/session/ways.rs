@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::{SignInError, blocking};
+use super::SignInError;
 use crate::domain::Stamp;
 use crate::remote::wire::device::{DeviceKey, DeviceKeyReply, DeviceKeyRequest};
 use crate::remote::{Client, RemoteError};
@@ -30,14 +30,13 @@ pub enum ServerKey {
 
 /// Opens the key with what somebody typed: the password, or the recovery words.
 pub(super) fn open(account: &AccountFile, typed: &SecretString) -> Result<(DataKey, WrapBy), SignInError> {
-    let read = words::is_meant(typed.expose_secret()).then(|| words::read(typed.expose_secret()));
-    let (by, secret) = match read.transpose().map_err(SignInError::Words)? {
-        Some(words) => (WrapBy::Recovery, words),
-        None => (WrapBy::Password, typed.clone()),
-    };
-    let wrap = account.wrap(by).ok_or(SignInError::WrongPassword)?;
-    match wrap.open(&secret) {
-        Ok(key) => Ok((key, by)),
+    if !words::is_meant(typed.expose_secret()) {
+        return super::own::opened_by(account, typed).map(|(_, key)| (key, WrapBy::Password));
+    }
+    let words = words::read(typed.expose_secret()).map_err(SignInError::Words)?;
+    let wrap = account.wrap(WrapBy::Recovery).ok_or(SignInError::WrongPassword)?;
+    match wrap.open(&words) {
+        Ok(key) => Ok((key, WrapBy::Recovery)),
         Err(VaultError::WrongPassword) => Err(SignInError::WrongPassword),
         Err(error) => Err(SignInError::Vault(error)),
     }
@@ -73,40 +72,23 @@ fn gone() -> StoreError {
 }
 
 /// After a good sign-in with a password that does not open what this machine has: the account's key by way of the
-/// server's, and from now on by this password. `None`: there is no such way.
+/// server's. `None`: there is no such way.
 pub(super) async fn by_server(
     client: &Client,
     token: &SecretString,
     folder: &AccountFolder,
-    password: &SecretString,
-    kdf: KdfParams,
-) -> Result<Option<(AccountFile, DataKey)>, SignInError> {
+) -> Result<Option<DataKey>, SignInError> {
     let account = folder.read()?.ok_or_else(gone)?;
-    if account.wrap(WrapBy::Server).is_none() {
-        return Ok(None);
-    }
-    let server = match ask(client, token, account.device).await {
-        Ok(ServerKey::Kept(server)) => server,
-        Ok(ServerKey::None) => return Ok(None),
-        Ok(ServerKey::Erased) => return Err(SignInError::Erased { folder: folder.clone() }),
+    let Some(wrap) = account.wrap(WrapBy::Server) else { return Ok(None) };
+    match ask(client, token, account.device).await {
+        Ok(ServerKey::Kept(server)) => Ok(wrap.open(server.secret()).ok()),
+        Ok(ServerKey::None) => Ok(None),
+        Ok(ServerKey::Erased) => Err(SignInError::Erased { folder: folder.clone() }),
         Err(error) => {
             tracing::warn!(%error, "the server's key for this device could not be fetched");
-            return Ok(None);
+            Ok(None)
         }
-    };
-    let (folder, password) = (folder.clone(), password.clone());
-    blocking(move || {
-        let wrap = account.wrap(WrapBy::Server).ok_or_else(gone)?;
-        let Ok(key) = wrap.open(server.secret()) else { return Ok(None) };
-        let by_password = vault::wrap(&password, &key, kdf).map_err(SignInError::Vault)?;
-        let account = folder.update(|account| {
-            account.put_wrap(by_password);
-            account.tries = crate::store::Tries::default();
-            Ok(account.clone())
-        })?;
-        Ok(Some((account, key)))
-    })
-    .await?
+    }
 }
 
 /// New recovery words for who knows the password (or the words before them), and the wrap that makes them count once

@@ -14,9 +14,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::cache::{Batch, Cache, CachedRow, Meta};
+use super::cache::{Batch, CachedRow, Meta};
 use super::entry::{Edit, Entry};
-use super::journal::Journal;
 use super::replica::{Fate, Pending, Pulled, Replica};
 use crate::domain::Key;
 
@@ -30,25 +29,9 @@ pub trait Log {
 /// Where the server's rows are kept. It may lose its newest batches, never a part of one.
 pub trait Rows {
     /// Writes rows and meta in one batch.
-    fn write(&mut self, batch: &Batch) -> Result<(), StoreError>;
+    fn write(&mut self, batch: Batch) -> Result<(), StoreError>;
     /// Hands on what was written, so that a later start finds it.
     fn flush(&mut self) -> Result<(), StoreError>;
-}
-
-impl Log for Journal {
-    fn append(&mut self, entries: &[Entry]) -> Result<RangeInclusive<u64>, StoreError> {
-        Self::append(self, entries)
-    }
-}
-
-impl Rows for Cache {
-    fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        Self::write(self, batch)
-    }
-
-    fn flush(&mut self) -> Result<(), StoreError> {
-        Self::flush(self)
-    }
 }
 
 /// The three in step.
@@ -69,6 +52,10 @@ impl<L: Log, R: Rows> Books<L, R> {
 
     pub fn replica(&self) -> &Arc<RwLock<Replica>> {
         &self.replica
+    }
+
+    pub fn log(&self) -> &L {
+        &self.log
     }
 
     /// The replica, for changing memory. Short: readers wait meanwhile.
@@ -141,7 +128,7 @@ impl<L: Log, R: Rows> Books<L, R> {
     ) -> (bool, Result<(), StoreError>) {
         if crate::bugs::bug("cursor_before_page") {
             let meta = Meta { applied_seq: self.read().meta().applied_seq, ..meta.clone() };
-            drop(self.rows.write(&Batch { rows: Vec::new(), clear: false, meta }));
+            drop(self.rows.write(Batch { rows: Vec::new(), clear: false, meta }));
         }
         let taken = self.write().take_page(page, meta, drained.then_some(number));
         let news = !taken.writes.is_empty() || !taken.settled.is_empty();
@@ -201,7 +188,7 @@ impl<L: Log, R: Rows> Books<L, R> {
             let rows = if self.rows_behind { replica.base_rows() } else { rows };
             Batch { rows, clear: self.rows_behind, meta: replica.meta().clone() }
         };
-        let written = self.rows.write(&batch);
+        let written = self.rows.write(batch);
         self.rows_behind = written.is_err() && !crate::bugs::bug("cache_left_behind");
         written
     }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use super::error::{READING, StoreError};
+use super::filesystem::refuse_foreign;
 
 pub(super) const DIR_MODE: u32 = 0o700;
 pub(super) const FILE_MODE: u32 = 0o600;
@@ -30,7 +31,7 @@ pub(super) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(StoreError::io("syncing", dir))
 }
 
-/// Makes the folder if it is missing and holds it to be a folder, ours, no symlink, and closed to others.
+/// Makes the folder if it is missing and holds it to be a folder, ours, no symlink, on this machine, and closed to others.
 pub(super) fn private_dir(path: &Path) -> Result<(), StoreError> {
     match fs::symlink_metadata(path) {
         Ok(_) => {}
@@ -60,6 +61,7 @@ pub(super) fn private_dir(path: &Path) -> Result<(), StoreError> {
     if found.uid() != me {
         return refuse(format!("it belongs to user {}, and this is user {me}", found.uid()));
     }
+    refuse_foreign(path)?;
     set_mode(path, found.mode(), DIR_MODE)
 }
 
@@ -103,6 +105,16 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         StoreError::from_io("writing", path, error)
     })?;
     path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Takes a file away, durably; one that is not there is gone already.
+pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::from_io("deleting", path, error))
+        }
+        _ => path.parent().map_or(Ok(()), sync_dir),
+    }
 }
 
 /// A path in `dir` that nothing has yet: `name`, `name-2`, `name-3`, …

@@ -33,6 +33,12 @@ pub enum StoreError {
     /// A folder that other people could read or swap.
     #[error("{} is not safe to use: {why}", path.display())]
     Unsafe { path: PathBuf, why: String },
+    /// A folder on another machine, where neither a lock nor a sync is to be relied on.
+    #[error("{} lies on another machine ({kind}), where what is saved is not safe", path.display())]
+    Foreign { path: PathBuf, kind: String },
+    /// The cache got nowhere; this process uses none any more.
+    #[error("the cache in {} did not answer for {seconds} s", path.display())]
+    Hung { path: PathBuf, seconds: u64 },
     #[error("sealing failed: {0}")]
     Seal(VaultError),
     #[error("{doing} {} failed: {source}", path.display())]

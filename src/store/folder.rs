@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::disk::{self, DIR_MODE, FILE_MODE};
 use super::error::{READING, StoreError};
+use super::filesystem::refuse_foreign;
 use super::holder::Holder;
 use super::tries::Tries;
 use crate::domain::Stamp;
@@ -186,6 +187,12 @@ impl AccountFolder {
         self.hold().is_ok()
     }
 
+    /// Has another process the lock? Neither takes it nor makes its file, but for the moment of asking.
+    pub fn is_held(&self) -> bool {
+        let file = disk::options().read(true).open(self.lock_path());
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
     fn hold(&self) -> Result<File, StoreError> {
         let path = self.lock_path();
         let opened = disk::options().read(true).write(true).create(true).truncate(false).open(&path);
@@ -238,7 +245,7 @@ impl AccountFolder {
     }
 }
 
-/// The data folder: made with its missing parents; ours, and a folder.
+/// The data folder: made with its missing parents; ours, a folder, and on this machine.
 fn prepare_root(root: &Path) -> Result<(), StoreError> {
     let made = DirBuilder::new().recursive(true).mode(DIR_MODE).create(root);
     made.map_err(StoreError::io("making the folder", root))?;
@@ -248,7 +255,7 @@ fn prepare_root(root: &Path) -> Result<(), StoreError> {
         let why = format!("it belongs to user {}, and this is user {me}", found.uid());
         return Err(StoreError::Unsafe { path: root.to_owned(), why });
     }
-    Ok(())
+    refuse_foreign(root)
 }
 
 /// What the holder of the lock wrote into it.
@@ -285,7 +292,8 @@ impl AccountFile {
         })
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, StoreError> {
+    /// Reads it from its bytes.
+    pub fn parse(bytes: &[u8]) -> Result<Self, StoreError> {
         let bad = || StoreError::corrupt("account.toml cannot be read");
         let text = std::str::from_utf8(bytes).map_err(|_| bad())?;
         // The version first: a newer file may have another shape.

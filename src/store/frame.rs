@@ -160,11 +160,11 @@ fn split(bytes: &[u8], floor: u64) -> Option<(u64, u8, &[u8], usize)> {
     (crc32c::crc32c(said) == u32::from_le_bytes(*crc)).then_some((seq, *kind, sealed, said.len() + CRC_BYTES))
 }
 
-/// What a segment holds.
-#[derive(Debug, Default)]
-pub(super) struct Scan {
+/// What a segment holds; `T` is what was read of each frame.
+#[derive(Debug)]
+pub(super) struct Scan<T = Entry> {
     pub header: Option<Header>,
-    pub entries: Vec<(u64, Entry)>,
+    pub entries: Vec<(u64, T)>,
     /// The places of the sound frames, in order.
     pub frames: Vec<std::ops::Range<usize>>,
     /// The places that are neither header nor frame.
@@ -178,24 +178,40 @@ pub(super) fn scan(bytes: &[u8], sealer: &Sealer, what: &str) -> Result<Scan, St
     if header.is_some_and(|header| header.account != sealer.account()) {
         return Err(StoreError::Key { what: what.to_owned() });
     }
-    let mut found = Scan { header, ..Scan::default() };
+    walk(bytes, header, |rest, floor| match read(rest, floor, sealer)? {
+        At::Frame { seq, entry, bytes } => Ok(Some((seq, *entry, bytes))),
+        At::Nothing => Ok(None),
+    })
+}
+
+/// The same without the key: what the sums alone say. A header or a frame may still turn out to be another's.
+pub(super) fn survey(bytes: &[u8], what: &str) -> Result<Scan<()>, StoreError> {
+    let header = Header::decode(bytes, what)?;
+    walk(bytes, header, |rest, floor| Ok(split(rest, floor).map(|(seq, _, _, bytes)| (seq, (), bytes))))
+}
+
+/// Goes through the bytes; `frame` reads one that begins there and is numbered above the floor: its number, what it
+/// says, how long it is.
+fn walk<T>(
+    bytes: &[u8],
+    header: Option<Header>,
+    frame: impl Fn(&[u8], u64) -> Result<Option<(u64, T, usize)>, StoreError>,
+) -> Result<Scan<T>, StoreError> {
+    let mut found = Scan { header, entries: Vec::new(), frames: Vec::new(), bad: Vec::new() };
     // Without a sound header the frames may still stand behind it, or right at the start.
     let mut at = if header.is_some() { HEADER_BYTES } else { 0 };
     let mut floor = header.map_or(0, |header| header.first_seq.saturating_sub(1));
     let mut bad_from = None;
     while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-        match read(rest, floor, sealer)? {
-            At::Frame { seq, entry, bytes } => {
-                found.bad.extend(bad_from.take().map(|from| from..at));
-                found.entries.push((seq, *entry));
-                found.frames.push(at..at + bytes);
-                floor = seq;
-                at += bytes;
-            }
-            At::Nothing => {
-                bad_from.get_or_insert(at);
-                at += 1;
-            }
+        if let Some((seq, said, bytes)) = frame(rest, floor)? {
+            found.bad.extend(bad_from.take().map(|from| from..at));
+            found.entries.push((seq, said));
+            found.frames.push(at..at + bytes);
+            floor = seq;
+            at += bytes;
+        } else {
+            bad_from.get_or_insert(at);
+            at += 1;
         }
     }
     found.bad.extend(bad_from.map(|from| from..bytes.len()));

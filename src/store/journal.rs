@@ -3,9 +3,9 @@
 //! Segments `00000001.log`, `00000002.log`, … hold one frame per entry (see `frame`), numbered without gaps.
 //! One writer, under the account's lock. An append is one write and one `fdatasync`. When either fails, that
 //! descriptor is never trusted again: after a failed sync the system may have dropped the pages and call
-//! them clean. The tail is cut, the numbers are rolled back, and the next append begins a new segment, whose
-//! first number makes void whatever the old one may still hold from there on. (If the cut fails too, and the
-//! machine dies before a new segment is made, an edit that was called not saved may come back.)
+//! them clean. The tail is cut, the numbers are rolled back, and a new segment is begun, after a failed sync at once,
+//! whose first number makes void whatever the old one may still hold from there on. (If the cut fails too, and the
+//! process dies before a new segment could be made, an edit that was called not saved may come back.)
 //!
 //! Opening never guesses: bytes that are no frame are copied to quarantine, told, and taken out; every sound
 //! frame before and after them is kept. Another key, another account, or a newer format touches nothing.
@@ -13,7 +13,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
@@ -81,19 +81,25 @@ pub struct Damage {
     pub kept: Option<PathBuf>,
 }
 
-/// A segment as read at opening.
-struct Found {
+/// A segment as read.
+struct Found<T = Entry> {
     path: PathBuf,
     number: u64,
     bytes: Vec<u8>,
-    scan: Scan,
+    scan: Scan<T>,
 }
 
-impl Found {
+impl<T> Found<T> {
     /// The number its first entry has or would have; 1 where nothing says so.
     fn first(&self) -> u64 {
         let entry = self.scan.entries.first().map_or(1, |(seq, _)| *seq);
         self.scan.header.map_or(entry, |header| header.first_seq)
+    }
+
+    /// Bytes of it that are no entry.
+    fn damage(&self, bad: &Range<usize>, newest: bool, kept: Option<PathBuf>) -> Damage {
+        let torn = newest && bad.end == self.bytes.len();
+        Damage { segment: self.path.clone(), from: size(bad.start), bytes: size(bad.len()), torn, kept }
     }
 }
 
@@ -101,7 +107,7 @@ impl Journal {
     /// Opens the journal in `dir`, mending what is damaged; copies of that go to `quarantine`.
     pub fn open(dir: &Path, quarantine: &Path, sealer: Sealer) -> Result<(Self, Opened), StoreError> {
         // First all is read, so that an answer for which nothing may be touched comes before any mending.
-        let mut found = read_all(dir, &sealer)?;
+        let mut found = read_all(dir, |bytes, what| frame::scan(bytes, &sealer, what))?;
         void_overtaken(&mut found);
         let mut opened = Opened::default();
         let mut journal =
@@ -111,7 +117,7 @@ impl Journal {
         for (nth, segment) in found.into_iter().enumerate() {
             journal.take_in(segment, nth + 1 == count, quarantine, &mut opened);
         }
-        opened.missing = gaps(first, &opened.entries, journal.next);
+        opened.missing = gaps(first, opened.entries.iter().map(|(seq, _)| *seq), journal.next);
         Ok((journal, opened))
     }
 
@@ -183,11 +189,18 @@ impl Journal {
         let Some(segment) = self.segments.last_mut() else {
             return Err(StoreError::corrupt("the journal has no segment to write to"));
         };
-        if let Err(error) = write_through(&active.file, bytes, active.len) {
+        let written = put(&active.file, bytes, active.len);
+        let was_written = written.is_ok();
+        if let Err(error) = written.and_then(|()| active.file.sync_data()) {
             // From here on this descriptor is out of use: `active` stays empty.
             let error = StoreError::from_io("writing", &segment.path, error);
             drop(active.file);
             cut(&segment.path, active.len);
+            if was_written {
+                // It was the sync that failed: what the file holds in memory is not what the disk has, and no later
+                // process can know. A newer segment keeps it from going on in this one.
+                self.active = self.begin().ok();
+            }
             return Err(error);
         }
         active.len += size;
@@ -203,7 +216,7 @@ impl Journal {
         let header = Header { account: self.sealer.account(), first_seq: self.next }.encode();
         let made = disk::options().write(true).create_new(true).open(&path);
         let file = made.map_err(StoreError::io("making", &path))?;
-        let made = write_through(&file, &header, 0)
+        let made = put(&file, &header, 0)
             .and_then(|()| file.sync_all())
             .map_err(StoreError::io("making", &path))
             .and_then(|()| disk::sync_dir(&self.dir));
@@ -240,7 +253,10 @@ impl Journal {
 }
 
 /// Every segment in the folder, by number.
-fn read_all(dir: &Path, sealer: &Sealer) -> Result<Vec<Found>, StoreError> {
+fn read_all<T>(
+    dir: &Path,
+    scan: impl Fn(&[u8], &str) -> Result<Scan<T>, StoreError>,
+) -> Result<Vec<Found<T>>, StoreError> {
     let mut paths = Vec::new();
     for item in fs::read_dir(dir).map_err(StoreError::io(READING, dir))? {
         let path = item.map_err(StoreError::io(READING, dir))?.path();
@@ -254,14 +270,14 @@ fn read_all(dir: &Path, sealer: &Sealer) -> Result<Vec<Found>, StoreError> {
     let mut found = Vec::new();
     for (number, path) in paths {
         let Some(bytes) = disk::read_bounded(&path, READ_BYTES_MAX)? else { continue };
-        let scan = frame::scan(&bytes, sealer, &path.display().to_string())?;
+        let scan = scan(&bytes, &path.display().to_string())?;
         found.push(Found { path, number, bytes, scan });
     }
     Ok(found)
 }
 
 /// Takes out entries that a later segment's first number makes void: their append had failed.
-fn void_overtaken(found: &mut [Found]) {
+fn void_overtaken<T>(found: &mut [Found<T>]) {
     let mut limit = u64::MAX;
     for segment in found.iter_mut().rev() {
         segment.scan.entries.retain(|(seq, _)| *seq < limit);
@@ -272,16 +288,68 @@ fn void_overtaken(found: &mut [Found]) {
 }
 
 /// The numbers from `first` up to `next`, the one to be given, that have no entry.
-fn gaps(first: u64, entries: &[(u64, Entry)], next: u64) -> Vec<RangeInclusive<u64>> {
+fn gaps(first: u64, numbers: impl Iterator<Item = u64>, next: u64) -> Vec<RangeInclusive<u64>> {
     let mut expected = first;
     let mut gaps = Vec::new();
-    for seq in entries.iter().map(|(seq, _)| *seq).chain([next]) {
+    for seq in numbers.chain([next]) {
         if seq > expected {
             gaps.push(expected..=seq - 1);
         }
         expected = seq.saturating_add(1);
     }
     gaps
+}
+
+/// What a journal looks like from outside, with nothing mended.
+#[derive(Debug, Default)]
+pub struct Examined {
+    pub segments: usize,
+    pub bytes: u64,
+    pub frames: usize,
+    /// The number the next entry would get.
+    pub next: u64,
+    /// Bytes that are no entry; what is torn was never acknowledged.
+    pub damage: Vec<Damage>,
+    /// Numbers without an entry.
+    pub missing: Vec<RangeInclusive<u64>>,
+    /// Every entry; only with the key.
+    pub entries: Vec<(u64, Entry)>,
+}
+
+/// Looks at the journal in `dir` and leaves it as it is: with the key at each entry, without it at the sums alone.
+pub fn examine(dir: &Path, sealer: Option<&Sealer>) -> Result<Examined, StoreError> {
+    match sealer {
+        Some(sealer) => {
+            let (mut examined, entries) =
+                judge(read_all(dir, |bytes, what| frame::scan(bytes, sealer, what))?);
+            examined.entries = entries;
+            Ok(examined)
+        }
+        None => Ok(judge(read_all(dir, frame::survey)?).0),
+    }
+}
+
+fn judge<T>(mut found: Vec<Found<T>>) -> (Examined, Vec<(u64, T)>) {
+    void_overtaken(&mut found);
+    let mut examined = Examined { segments: found.len(), next: 1, ..Examined::default() };
+    let (first, count) = (found.first().map_or(1, Found::first), found.len());
+    let mut entries = Vec::new();
+    for (nth, mut segment) in found.into_iter().enumerate() {
+        examined.bytes += size(segment.bytes.len());
+        examined.frames += segment.scan.frames.len();
+        examined
+            .damage
+            .extend(segment.scan.bad.iter().map(|bad| segment.damage(bad, nth + 1 == count, None)));
+        let last = segment.scan.entries.last().map_or(segment.first().saturating_sub(1), |(seq, _)| *seq);
+        examined.next = examined.next.max(last.saturating_add(1));
+        entries.append(&mut segment.scan.entries);
+    }
+    examined.missing = gaps(first, entries.iter().map(|(seq, _)| *seq), examined.next);
+    (examined, entries)
+}
+
+fn size(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 /// Copies a damaged segment aside and takes the bad bytes out. Returns its length then (0: it held nothing
@@ -298,14 +366,7 @@ fn mend(
     let name = found.path.file_name().and_then(|name| name.to_str()).unwrap_or("segment");
     let kept =
         if found.bytes.is_empty() { None } else { disk::set_aside(quarantine, name, &found.bytes).ok() };
-    let at = |place: usize| u64::try_from(place).unwrap_or(u64::MAX);
-    damage.extend(found.scan.bad.iter().map(|bad| Damage {
-        segment: found.path.clone(),
-        from: at(bad.start),
-        bytes: at(bad.len()),
-        torn: newest && bad.end == found.bytes.len(),
-        kept: kept.clone(),
-    }));
+    damage.extend(found.scan.bad.iter().map(|bad| found.damage(bad, newest, kept.clone())));
     if kept.is_none() && !found.bytes.is_empty() {
         return None;
     }
@@ -316,9 +377,9 @@ fn mend(
     let frames = found.scan.frames.iter().filter_map(|place| found.bytes.get(place.clone()));
     let sound: Vec<u8> = [&header[..]].into_iter().chain(frames).flatten().copied().collect();
     if found.bytes.starts_with(&sound) {
-        cut(&found.path, at(sound.len())).then_some(at(sound.len()))
+        cut(&found.path, size(sound.len())).then_some(size(sound.len()))
     } else {
-        disk::replace(&found.path, &sound).ok().map(|()| at(sound.len()))
+        disk::replace(&found.path, &sound).ok().map(|()| size(sound.len()))
     }
 }
 
@@ -331,14 +392,14 @@ fn reopen(path: &Path, dir: &Path, len: u64) -> Option<Active> {
     Some(Active { file, len })
 }
 
-/// Writes in one call and syncs. A short write means that there is no room: a second call would say so, but
-/// this descriptor is done with anyway.
-fn write_through(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+/// Writes in one call. A short write means that there is no room: a second call would say so, but this descriptor is
+/// done with anyway.
+fn put(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
     let written = file.write_at(bytes, at)?;
     if written < bytes.len() {
         return Err(io::ErrorKind::StorageFull.into());
     }
-    file.sync_data()
+    Ok(())
 }
 
 /// Cuts a file to `len` by a descriptor of its own; whether that is durable.

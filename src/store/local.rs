@@ -1,14 +1,23 @@
-//! One account's store: its books on disk, opened and shut, and the session's token.
+//! One account's store: its books on disk, opened, looked after and shut, and the session's token.
+//!
+//! Opening puts right what can be: the journal mends itself, the cache climbs down its ladder (`recovery`), and a disk
+//! that is all but full gets the reserve. What was found is told, not only logged: what is lost is for a person to know,
+//! and what may have been done already (`held`) is for a person to decide.
 
 use std::ops::RangeInclusive;
+use std::path::Path;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::books::Books;
-use super::cache::{Cache, Meta};
+use super::books::{Books, Log};
+use super::entry::Entry;
+use super::held::Held;
 use super::journal::Journal;
-use super::replica::Replica;
-use super::{AccountFolder, AccountLock, StoreError};
+use super::minded::Minded;
+use super::recovery::{self, Loaded, PATIENCE};
+use super::reserve::Reserve;
+use super::{AccountFile, AccountFolder, AccountLock, StoreError};
 use crate::vault::Sealer;
 
 /// What was found on opening, for the log and for the person.
@@ -16,19 +25,53 @@ use crate::vault::Sealer;
 pub struct Found {
     /// What was cut or skipped in the journal.
     pub damage: Vec<super::Damage>,
-    /// Numbers of edits that are lost.
+    /// Numbers of entries that are lost.
     pub missing: Vec<RangeInclusive<u64>>,
     /// The cache could not be used and is loaded anew.
     pub cache_rebuilt: Option<String>,
+    /// The cache could be used without its snapshot; it may be older than it was.
+    pub cache_mended: Option<String>,
+    /// The journal ends earlier than it once did, by the cache: at the first number instead of the second.
+    pub ends_early: Option<(u64, u64)>,
+    /// Edits that are held back for it.
+    pub held: usize,
+}
+
+impl Found {
+    /// How many entries are lost.
+    pub fn lost(&self) -> u64 {
+        self.missing.iter().map(|numbers| numbers.end() - numbers.start() + 1).sum()
+    }
+}
+
+/// The journal, with the reserve behind it.
+#[derive(Debug)]
+pub struct Durable {
+    journal: Journal,
+    reserve: Reserve,
+}
+
+impl Log for Durable {
+    fn append(&mut self, entries: &[Entry]) -> Result<RangeInclusive<u64>, StoreError> {
+        let appended = match self.journal.append(entries) {
+            Err(StoreError::Full { .. }) if self.reserve.give_up() => self.journal.append(entries),
+            appended => appended,
+        };
+        if appended.is_ok() {
+            self.reserve.restore();
+        }
+        appended
+    }
 }
 
 /// One account's store. Lives on the desk's thread.
 #[derive(Debug)]
 pub struct Store {
     /// What people did, what the server said, and both as one view.
-    pub books: Books<Journal, Cache>,
+    pub books: Books<Durable, Minded>,
     sealer: Sealer,
     folder: AccountFolder,
+    held: Held,
     // Dropped last: until then nobody else may open the account.
     lock: AccountLock,
 }
@@ -40,27 +83,80 @@ impl Store {
         lock: AccountLock,
         sealer: &Sealer,
     ) -> Result<(Self, Found), StoreError> {
-        let quarantine = folder.quarantine_dir();
+        Self::open_within(folder, lock, sealer, PATIENCE)
+    }
+
+    /// The same with another patience for the cache: for tests, which cannot wait as long.
+    pub fn open_within(
+        folder: AccountFolder,
+        lock: AccountLock,
+        sealer: &Sealer,
+        patience: Duration,
+    ) -> Result<(Self, Found), StoreError> {
+        let (cache_dir, quarantine) = (folder.cache_dir(), folder.quarantine_dir());
+        let mut reserve = Reserve::of(&folder);
+        reserve.prepare();
+        let mut held = Held::read(folder.path())?;
         let (mut journal, opened) = Journal::open(&folder.journal_dir(), &quarantine, sealer.clone())?;
-        let mut found = Found { damage: opened.damage, missing: opened.missing, cache_rebuilt: None };
-        let mut replica = Replica::default();
-        let (cache, meta) = match load(&folder, sealer, &mut replica) {
-            Ok(loaded) => loaded,
-            // Sealed by another key is no cache of this account either: it can always be pulled again.
-            Err(
-                StoreError::Corrupt { what } | StoreError::Key { what } | StoreError::Schema { what, .. },
-            ) => {
-                found.cache_rebuilt = Some(what);
-                replica = Replica::default();
-                (Cache::rebuild(&folder.cache_dir(), &quarantine, sealer.clone())?, Meta::default())
+        let mut found = Found { damage: opened.damage, missing: opened.missing, ..Found::default() };
+        let loaded = match recovery::load(&cache_dir, &quarantine, sealer, patience) {
+            Err(StoreError::Full { .. }) if reserve.give_up() => {
+                recovery::load(&cache_dir, &quarantine, sealer, patience)
             }
-            Err(error) => return Err(error),
+            loaded => loaded,
         };
-        // A journal that lost its end must not give the numbers again that the cache has seen.
-        journal.skip_past(meta.applied_seq);
+        let Loaded { cache, meta, mut replica, rebuilt, mended } = loaded?;
+        (found.cache_rebuilt, found.cache_mended) = (rebuilt, mended);
+        let (last, seen) = (journal.next_seq() - 1, meta.applied_seq);
         replica.replay(meta, &opened.entries);
-        let books = Books::new(journal, cache, replica);
-        Ok((Self { books, sealer: sealer.clone(), folder, lock }, found))
+        if seen > last {
+            if replica.outbox().any(|pending| pending.fate.is_unsent()) {
+                held.hold(last)?;
+            }
+            // Its numbers must not be given again: the cache has seen them.
+            journal.skip_past(seen);
+            found.missing.push(last + 1..=seen);
+            found.ends_early = Some((last, seen));
+        }
+        let cache = Minded::start(cache, &cache_dir, patience)?;
+        let books = Books::new(Durable { journal, reserve }, cache, replica);
+        let store = Self { books, sealer: sealer.clone(), folder, held, lock };
+        found.held = store.held_edits().len();
+        Ok((store, found))
+    }
+
+    /// Up to which edit none is sent until a person has decided; see `held`.
+    pub fn held_back(&self) -> Option<u64> {
+        self.held.up_to()
+    }
+
+    /// The edits that are held back and not sent.
+    pub fn held_edits(&self) -> Vec<u64> {
+        let Some(up_to) = self.held.up_to() else { return Vec::new() };
+        let replica = self.books.read();
+        let unsent = replica.outbox().filter(|pending| pending.fate.is_unsent() && pending.seq <= up_to);
+        unsent.map(|pending| pending.seq).collect()
+    }
+
+    /// A person says that they are to be sent.
+    pub fn send_held(&mut self) -> Result<(), StoreError> {
+        self.held.release()
+    }
+
+    /// A person lets go of them.
+    pub fn discard_held(&mut self) -> Result<usize, StoreError> {
+        let edits = self.held_edits();
+        let entries: Vec<Entry> = edits.iter().map(|edit| Entry::Discarded { edit: *edit }).collect();
+        if !entries.is_empty() {
+            self.books.note(&entries)?;
+        }
+        self.held.release()?;
+        Ok(edits.len())
+    }
+
+    /// The disk is full, and edits are saved into what was kept back for that.
+    pub fn is_disk_full(&self) -> bool {
+        self.books.log().reserve.is_used_up()
     }
 
     /// Writes the refresh token down, sealed, durably.
@@ -73,12 +169,25 @@ impl Store {
     }
 
     fn write_session(&self, refresh: Option<&SecretString>) -> Result<(), StoreError> {
-        self.folder.update(|account| account.set_session(&self.sealer, refresh))
+        self.change_account(|account| account.set_session(&self.sealer, refresh))
+    }
+
+    /// Changes `account.toml`, durably.
+    pub fn change_account(
+        &self,
+        change: impl FnOnce(&mut AccountFile) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.folder.update(change)
     }
 
     /// The refresh token of an earlier session, where there is one that opens.
     pub fn stored_session(&self) -> Option<SecretString> {
         self.folder.read().ok()??.session(&self.sealer).ok()?
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Puts what is in sled's buffers on the disk and lets go of the files and the keys. Gives the account's lock, which
@@ -89,10 +198,4 @@ impl Store {
         }
         self.lock
     }
-}
-
-fn load(folder: &AccountFolder, sealer: &Sealer, replica: &mut Replica) -> Result<(Cache, Meta), StoreError> {
-    let cache = Cache::open(&folder.cache_dir(), sealer.clone())?;
-    let meta = cache.load(|key, row| replica.restore(&key, row))?;
-    Ok((cache, meta))
 }

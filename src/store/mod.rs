@@ -4,12 +4,17 @@
 //! * `cache`: what the server said, in sled, rebuildable at any time;
 //! * `replica`: both in memory, as one view; all reading goes through it;
 //! * `books`: the three in step; `local`: on disk, for one account; `desk`: the thread that owns them;
-//! * `folder`: where it lies, who may read it, and that one process has it; `holder`: which one; `wraps`: the ways to its
-//!   key; `erase`: letting go of it for good.
+//! * `minded`: the cache at work, never waited for without end; `recovery`: opening one that is damaged; `reserve`: room
+//!   for when the disk is full; `held`: edits of a journal that was put back from an older copy; `look`: looking at all of
+//!   it without touching it;
+//! * `folder`: where it lies, who may read it, and that one process has it; `holder`: which one; `aside`: a folder that
+//!   does not open; `filesystem`: that it is a disk of this machine; `wraps`: the ways to its key; `erase`: letting go of
+//!   it for good.
 //!
 //! Journal and cache are sealed. All of it but the replica blocks: one thread owns it, never a task of the
 //! runtime. The store judges nothing: what may be edited is for the service, what is sent is for sync.
 
+mod aside;
 pub mod books;
 pub mod cache;
 pub mod desk;
@@ -17,13 +22,19 @@ mod disk;
 pub mod entry;
 mod erase;
 pub mod error;
+pub mod filesystem;
 pub mod folder;
 mod frame;
+mod held;
 pub mod holder;
 pub mod journal;
 pub mod local;
+pub mod look;
+mod minded;
 mod pages;
+mod recovery;
 pub mod replica;
+mod reserve;
 pub mod row;
 mod tries;
 mod wraps;
@@ -37,6 +48,9 @@ pub use error::StoreError;
 pub use folder::{AccountFile, AccountFolder, AccountLock, private_umask};
 pub use holder::Holder;
 pub use journal::{Damage, Journal, Opened};
-pub use local::{Found, Store};
+pub use local::{Durable, Found, Store};
+pub use minded::Minded;
+pub use recovery::PATIENCE;
 pub use replica::Replica;
+pub use reserve::RESERVE_BYTES;
 pub use tries::Tries;

@@ -14,6 +14,7 @@
 mod bases;
 pub mod decide;
 mod fold;
+mod news;
 mod outbox;
 mod overlay;
 mod pulls;
@@ -23,6 +24,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
 use self::bases::Bases;
+use self::news::News;
+pub use self::news::Written;
 use self::outbox::HeldUp;
 use super::cache::{CachedRow, Meta, Who};
 use super::entry::{Edit, Entry, Seen};
@@ -124,7 +127,7 @@ pub struct Replica {
     pulls_begun: u64,
     /// The generation being loaded beside the shown one, after a resync.
     loading: Option<BTreeSet<Key>>,
-    revision: u64,
+    news: News,
 }
 
 /// One row of a pull, as the store takes it.
@@ -150,7 +153,31 @@ impl Replica {
 
     /// Grows with every change of what can be seen: answers made at one revision stay good for it.
     pub fn revision(&self) -> u64 {
-        self.revision
+        self.news.revision()
+    }
+
+    /// What of the view was written since a revision; `None` where that is too much, or too long ago.
+    pub fn written_since(&self, revision: u64) -> Option<Written> {
+        self.news.since(revision)
+    }
+
+    /// Writes a row of the view.
+    fn show(&mut self, record: Record) -> Option<Record> {
+        let key = record.key();
+        let before = self.view.put(record);
+        if let Some(place) = self.view.place_of(&key) {
+            self.news.shown(key.kind, place);
+            self.base.shown(&key, place);
+        }
+        before
+    }
+
+    /// Takes a row out of the view.
+    fn hide(&mut self, key: &Key) -> Option<Record> {
+        let place = self.view.place_of(key)?;
+        self.news.hidden(key.kind, place);
+        self.base.hidden(key, place);
+        self.view.remove(key)
     }
 
     /// The server's row, where an unsent edit hides it.
@@ -162,14 +189,15 @@ impl Replica {
     }
 
     /// Rows that are not in the view and still somebody's concern: base rows that unsent edits delete, and new
-    /// rows that were refused.
+    /// rows that were refused. Each once.
     pub fn ghosts(&self) -> Vec<Record> {
         let hidden = self.shadow.iter().filter(|(key, _)| !self.view.has(key));
         let hidden = hidden.filter_map(|(_, record)| record.clone());
         let refused = self.outbox.values().filter(|pending| pending.fate.needs_you());
         let refused =
             refused.flat_map(|pending| &pending.edit.changes).filter(|change| !self.view.has(&change.key));
-        hidden.chain(refused.filter_map(new_row)).collect()
+        let mut keys = BTreeSet::new();
+        hidden.chain(refused.filter_map(new_row)).filter(|record| keys.insert(record.key())).collect()
     }
 
     /// A row that went while an edit was about it, as it was last, or one that is there.
@@ -179,9 +207,9 @@ impl Replica {
 
     /// One of `ghosts`.
     pub fn ghost(&self, key: &Key) -> Option<Record> {
-        let refused =
-            || self.edits_of(key).flat_map(|pending| &pending.edit.changes).find(|change| change.key == *key);
-        self.base_row(key).or_else(|| refused().and_then(new_row))
+        let refused = self.edits_of(key).filter(|pending| pending.fate.needs_you());
+        let asked = refused.flat_map(|pending| &pending.edit.changes).filter(|change| change.key == *key);
+        self.base_row(key).or_else(|| asked.filter_map(new_row).last())
     }
 
     /// How many of the server's rows are here.
@@ -191,12 +219,12 @@ impl Replica {
 
     /// The digest of the server's rows as they are here, to compare with the server's own.
     pub fn digest(&self) -> Digests {
-        digest::digest(&Kind::ALL, self.base.iter().map(|(key, v, _)| (key, v)))
+        digest::digest(&Kind::ALL, self.base.iter(&self.view).map(|(key, v, _)| (key, v)))
     }
 
     /// Does the server know this row, as far as we do?
     pub fn is_known(&self, key: &Key) -> bool {
-        self.base.has(key)
+        self.version(key).is_some()
     }
 
     /// Who acts here, by the profile's own row; what the last pull said where the row is not there.
@@ -212,8 +240,8 @@ impl Replica {
 
     /// Takes a base row out of the cache. Before any entry is replayed.
     pub fn restore(&mut self, key: &Key, row: CachedRow) {
-        self.base.insert(key, row.v, &row.scopes);
         self.view.put(row.row);
+        self.base.insert(&self.view, key, row.v, &row.scopes);
     }
 
     /// Ends the start: `meta` from the cache, then every entry of the journal, then the overlay.
@@ -287,12 +315,12 @@ impl Replica {
 
     /// The version of the server's row, where we have it.
     pub fn version(&self, key: &Key) -> Option<u64> {
-        self.base.version(key)
+        self.base.version(&self.view, key)
     }
 
     /// Every base row's version and scopes.
     pub fn versions(&self) -> impl Iterator<Item = (Key, u64, &[String])> {
-        self.base.iter()
+        self.base.iter(&self.view)
     }
 
     /// Who the account is; unknown before the first pull has told.
@@ -302,7 +330,7 @@ impl Replica {
 
     /// Every base row, as the cache keeps them.
     pub fn base_rows(&self) -> Vec<(Key, Option<CachedRow>)> {
-        let rows = self.base.iter().filter_map(|(key, v, scopes)| {
+        let rows = self.base.iter(&self.view).filter_map(|(key, v, scopes)| {
             let row = self.base_row(&key)?;
             Some((key, Some(CachedRow { v, scopes: scopes.to_vec(), row })))
         });

@@ -18,7 +18,8 @@ pub(super) fn trouble(error: &RemoteError) -> Trouble {
     let why = short(error);
     let retry_after_ms = error.retry_after.and_then(|after| u64::try_from(after.as_millis()).ok());
     match (error.kind, error.cause) {
-        (_, Cause::Banned | Cause::AccountGone) => Trouble::Stop(Stop::Dismissed),
+        (_, Cause::SecondFactor) => Trouble::Stop(Stop::SecondFactor),
+        (_, Cause::Banned | Cause::AccountGone) => Trouble::Stop(Stop::Blocked),
         (ErrorKind::SignInAgain, _) => Trouble::Stop(Stop::SignInAgain),
         (ErrorKind::TryAgain { unreachable: true }, _) => Trouble::Unreachable { why },
         (ErrorKind::TryAgain { .. } | ErrorKind::ServerFault | ErrorKind::Gone, _) => {
@@ -121,6 +122,14 @@ pub(super) async fn pull(context: &Context) -> Event {
         }
         Err(trouble) => {
             run.end(0, 0, Some(&trouble));
+            if trouble == Trouble::Stop(Stop::Blocked) {
+                // Who is barred may do no more here than who is INACTIVE: their sessions ended, so no page tells.
+                let shut = context.exchange(|_, store, _| Ok(store.books.shut())).await;
+                if let Ok(Err(error)) = shut {
+                    tracing::warn!(%error, "that the account is barred could not be written down");
+                }
+                (context.tell)(Told::Data);
+            }
             Event::PullFailed(trouble)
         }
     }
@@ -166,6 +175,7 @@ pub(super) async fn push(context: &Context) -> Event {
 /// One push; `Err`: there was nothing to send and nothing to tell (yet: not before so many ms).
 async fn push_once(context: &Context, run: &mut Running<'_>) -> Result<Result<Pushed, Option<u64>>, Trouble> {
     let made = context.exchange(move |exchange, store, now_ms| {
+        exchange.hold(store.held_back());
         let push = exchange.push_request(&mut store.books, now_ms, now(), Uuid::now_v7)?;
         Ok(push.ok_or(exchange.due(now_ms)))
     });

@@ -47,6 +47,8 @@ pub struct Exchange {
     waits: HashMap<u64, (u64, u32)>,
     /// Groups of the next push, at most.
     groups: usize,
+    /// Edits up to this one are held back until a person has decided.
+    held: Option<u64>,
 }
 
 /// What a reply to a pull came to.
@@ -108,7 +110,13 @@ impl Exchange {
             last_report_ms: None,
             waits: HashMap::new(),
             groups: PUSH_GROUPS_MAX,
+            held: None,
         }
+    }
+
+    /// Holds back the edits up to that one; what builds on them waits with them.
+    pub fn hold(&mut self, up_to: Option<u64>) {
+        self.held = up_to;
     }
 
     pub fn set_report_ms(&mut self, report_ms: u64) {
@@ -225,7 +233,8 @@ impl Exchange {
     // ---- push ----
 
     fn waits(&self, edit: u64, now_ms: u64) -> bool {
-        self.waits.get(&edit).is_some_and(|(until, _)| now_ms < *until)
+        let held = self.held.is_some_and(|up_to| edit <= up_to);
+        held || self.waits.get(&edit).is_some_and(|(until, _)| now_ms < *until)
     }
 
     /// How long from now the next of the edits that wait is due. Those that were due and did not go are held up by

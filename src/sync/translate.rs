@@ -205,7 +205,7 @@ pub fn stop(must: Must) -> Option<Trouble> {
         Must::Inactive => Stop::Inactive,
         Must::NoProfile => Stop::NoProfile,
         Must::SignedOut => Stop::SignInAgain,
-        Must::Aal2 => Stop::Configuration { why: "the account asks for a second factor".to_owned() },
+        Must::Aal2 => Stop::SecondFactor,
         Must::SchemaOld => Stop::Configuration { why: "this console is too old for the server".to_owned() },
     }))
 }

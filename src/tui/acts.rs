@@ -1,8 +1,9 @@
 //! What acts do, place by place: signing in, browsing lists and details, popups.
 
 use super::app::{App, Effect, Effects, Why};
+use super::decide::pair;
 use super::keys::{self, Act, Context};
-use super::popups::{Confirm, Form, Menu, Picker, Popup, confirm, menu, picker};
+use super::popups::{Form, Menu, Picker, Popup, confirm, menu, picker};
 use super::screens::TABS;
 use super::screens::detail;
 use super::screens::sign_in::AddProject;
@@ -46,6 +47,7 @@ impl App {
             }
             Act::OtherAccount => screen.other_account(1),
             Act::OtherProject => screen.other_project(),
+            Act::NoPassword => self.open_no_password(),
             Act::NewProject => screen.add = Some(AddProject::new()),
             Act::FieldNext | Act::FieldPrevious => screen.other_field(),
             Act::Reveal => screen.password.masked = !screen.password.masked,
@@ -87,6 +89,7 @@ impl App {
             Act::TabPrevious => return self.turn_to_tab((self.tab + TABS.len() - 1) % TABS.len()),
             Act::SyncNow => return vec![self.submit(Action::SyncNow)],
             Act::SignOut => self.ask_to_sign_out(),
+            Act::Account => self.open_account(),
             Act::Decide => return self.ask_cards(),
             Act::Undo => return vec![self.submit(Action::Undo)],
             Act::Redo => return vec![self.submit(Action::Redo)],
@@ -219,14 +222,6 @@ impl App {
         }
     }
 
-    fn ask_to_sign_out(&mut self) {
-        let mut lines = vec!["What this machine has is kept for the next time.".to_owned()];
-        lines.extend(texts::waiting(self.status.waiting));
-        let confirm =
-            Confirm::new("Sign out?".to_owned(), lines, ["Stay", "Sign out"], confirm::Goal::SignOut);
-        self.popups.push(Popup::Confirm(confirm));
-    }
-
     fn open_sort(&mut self) {
         let kind = self.list().kind;
         let title = |name: &str| {
@@ -340,11 +335,13 @@ impl App {
             (Some(popup), Act::Accept | Act::Save) if popup.saving().is_some() => {}
             (Some(Popup::Ask(_)), Act::Accept) => return self.ask_accept(),
             (Some(Popup::Words(_)), Act::Accept) => return self.words_written(),
-            (Some(Popup::Ask(ask)), _) => ask.step(by),
+            (Some(Popup::Prompt(_)), Act::Accept) => return self.prompt_accept(),
+            (Some(Popup::Prompt(prompt)), _) => prompt.step(by),
             (Some(Popup::Form(_)), Act::Accept | Act::Save) => return self.form_accept(act == Act::Save),
             (Some(Popup::Picker(_)), Act::Accept) => return self.picker_accept(),
             (Some(Popup::Confirm(_)), Act::Accept) => return self.confirm_accept(),
             (Some(Popup::Menu(_)), Act::Accept) => return self.menu_accept(),
+            (Some(Popup::Ask(ask)), _) => ask.step(by),
             (Some(Popup::Form(form)), _) => form.step(by),
             (Some(Popup::Picker(picker)), _) => picker.step(by),
             (Some(Popup::Menu(menu)), _) => menu.step(by),
@@ -425,10 +422,15 @@ impl App {
                 let (card, chosen) = (card.clone(), chosen.clone());
                 return self.column_chosen(&card, chosen, choice.value.as_deref());
             }
+            picker::Goal::Own(goal) => {
+                let goal = *goal;
+                return self.own_picked(goal, &choice.value.unwrap_or_default());
+            }
             picker::Goal::Look => {
                 self.popups.pop();
                 return Vec::new();
             }
+            picker::Goal::Held => return self.held_settled(choice.value.as_deref()),
             picker::Goal::Traffic => return self.traffic_chosen(choice.value.as_deref()),
             picker::Goal::Status(key, on) => {
                 seen.insert("status".to_owned(), on.clone());
@@ -458,6 +460,7 @@ impl App {
             return if confirm.typed.is_none() { self.put_away() } else { Vec::new() };
         }
         let action = match confirm.goal.clone() {
+            confirm::Goal::Own(goal) => return self.own_confirmed(goal),
             confirm::Goal::Quit => return vec![Effect::Quit],
             confirm::Goal::TakeOver => {
                 self.popups.pop();
@@ -508,13 +511,4 @@ fn start_assign(key: Key, label: &str) -> Effects {
     let picker = Picker::new(title, Vec::new(), picker::Goal::Assign(key.clone()));
     let query = Query::Choices { kind, field: field.to_owned(), key: Some(key) };
     vec![Effect::Ask(Why::Pick(Box::new(picker), None), query)]
-}
-
-/// The drone and the user of a choice made on the row of either.
-fn pair(key: &Key, chosen: Option<&str>) -> Option<(String, uuid::Uuid)> {
-    let chosen = chosen?;
-    match key.kind {
-        Kind::User => Some((chosen.to_owned(), key.uuid()?)),
-        _ => Some((key.pk.clone(), uuid::Uuid::try_parse(chosen).ok()?)),
-    }
 }

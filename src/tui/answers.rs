@@ -1,7 +1,7 @@
 //! What the service tells, and what becomes of it on the screen.
 
 use super::app::{App, Effect, Effects, Why};
-use super::popups::{Confirm, Form, Message, Picker, Popup, ask, confirm, picker};
+use super::popups::{Confirm, Form, Message, Picker, Popup, confirm, picker, prompt};
 use super::screens::list::Next;
 use super::texts;
 use crate::domain::{Key, Kind};
@@ -20,7 +20,8 @@ impl App {
             }
             Event::Status => vec![Effect::Ask(Why::Status, Query::Status)],
             // Told as `Msg::Done`, under the number the screen gave it; and the loop ends when the session moves.
-            Event::Done { .. } | Event::Moved { .. } => Vec::new(),
+            Event::Done { .. } | Event::Own(..) | Event::Moved { .. } => Vec::new(),
+            Event::OlderPassword { unsent, wrong } => self.ask_for_old(unsent, wrong),
             Event::Locked { syncing } => self.lock(syncing),
             Event::Unlocked => self.unlocked(),
             Event::Words(words) => {
@@ -76,6 +77,11 @@ impl App {
     /// Takes the topmost popup away, unanswered or answered with no.
     pub(super) fn put_away(&mut self) -> Effects {
         match self.popups.pop() {
+            Some(Popup::Picker(picker)) if picker.goal == picker::Goal::Own(picker::OwnGoal::OldPassword) => {
+                self.sign_in.settle();
+                self.sign_in.notice = Some(texts::LEFT_AS_IT_IS.to_owned());
+                vec![Effect::TakeOver(false)]
+            }
             Some(Popup::Confirm(confirm)) if confirm.goal == confirm::Goal::TakeOver => {
                 self.sign_in.settle();
                 self.sign_in.notice = Some(texts::LEFT_ALONE.to_owned());
@@ -83,7 +89,9 @@ impl App {
             }
             // Words that were shown and are not typed back count for nothing.
             Some(Popup::Words(_)) => vec![Effect::ForgetWords],
-            Some(Popup::Ask(ask)) if ask.goal == ask::Goal::KeepWords => vec![Effect::ForgetWords],
+            Some(Popup::Prompt(prompt)) if prompt.goal == prompt::Goal::KeepWords => {
+                vec![Effect::ForgetWords]
+            }
             _ => Vec::new(),
         }
     }
@@ -91,7 +99,7 @@ impl App {
     /// Nothing of a session stays on the screen, nor in its memory.
     pub(super) fn forget_session(&mut self) {
         self.signed_in = false;
-        self.offered = false;
+        (self.offered, self.asked) = (false, 0);
         self.lists = super::screens::TABS.map(super::screens::list::List::new);
         self.detail = super::screens::detail::Detail::default();
         self.verbs = Vec::<VerbState>::new();
@@ -118,7 +126,13 @@ impl App {
                     self.popups.retain(|popup| matches!(popup, Popup::Message(_)));
                     self.detail = super::screens::detail::Detail::default();
                 }
+                let asks = |status: &Status| status.link == Link::SecondFactor;
+                let begins = asks(&status) && !asks(&self.status);
                 self.status = *status;
+                self.ask_about_held();
+                if begins && self.signed_in {
+                    self.ask_for_code();
+                }
                 self.offer_initial();
             }
             (Why::Saved(edits, summary), Answer::Status(status)) => {

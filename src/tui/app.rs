@@ -22,7 +22,8 @@ use super::texts;
 use super::theme::Theme;
 use crate::domain::{Intent, Key, Kind, Stamp};
 use crate::service::{
-    Action, Answer, Confidence, Done, Event, ListQuery, Query, ServiceError, Setup, Status, Verb, VerbState,
+    Action, Answer, Confidence, Done, Event, ListQuery, Own, OwnDone, Query, ServiceError, Setup, Status,
+    Verb, VerbState,
 };
 
 /// What happened.
@@ -38,6 +39,7 @@ pub enum Msg {
     /// Where the selected row is among those that match.
     Placed(Kind, Option<usize>),
     Done(u64, Result<Done, ServiceError>),
+    Own(u64, Result<OwnDone, ServiceError>),
 }
 
 /// What a question was asked for.
@@ -98,6 +100,12 @@ pub enum Effect {
     Confide(u64, Confidence),
     /// New recovery words are not wanted.
     ForgetWords,
+    /// A wish about the own sign-in.
+    Own(u64, Own),
+    /// What this machine has opens with an older password.
+    OpenWithOld(SecretString),
+    /// What it has is kept aside.
+    SetAside,
     Suspend,
     Quit,
 }
@@ -117,6 +125,8 @@ pub struct App {
     pub signed_in: bool,
     /// The initial data set was offered in this session.
     pub offered: bool,
+    /// So many edits that are held back were asked about in this session.
+    pub asked: usize,
     pub sign_in: SignIn,
     pub lists: [List; 3],
     pub tab: usize,
@@ -146,6 +156,7 @@ impl App {
             status,
             signed_in: false,
             offered: false,
+            asked: 0,
             sign_in: SignIn::default(),
             lists: TABS.map(List::new),
             tab: 2,
@@ -245,6 +256,7 @@ impl App {
             Msg::Answer(why, answer) => self.answered(why, answer),
             Msg::Placed(kind, place) => self.placed(kind, place),
             Msg::Done(submission, result) => self.done(submission, result),
+            Msg::Own(submission, result) => self.own_done(submission, result),
         }
     }
 

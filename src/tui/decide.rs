@@ -8,7 +8,7 @@ use super::popups::picker::Goal;
 use super::popups::{Confirm, Form, Picker, Popup, confirm};
 use super::screens::detail;
 use super::texts;
-use crate::domain::{Fields, Key};
+use crate::domain::{Fields, Key, Kind};
 use crate::service::{Action, Card, CardField, Choice, Decision, Query, RunView, Traffic, line, status};
 
 /// The modes of the line: as stored in a choice, as called, and what it does.
@@ -34,6 +34,7 @@ impl App {
             cards = own;
         }
         match cards.len() {
+            0 if self.status.disk.held > 0 => self.open_held(),
             0 => self.toast = Some(texts::NOTHING_TO_DECIDE.to_owned()),
             1 => self.open_card(&cards.swap_remove(0)),
             _ => {
@@ -163,6 +164,33 @@ impl App {
         self.popups.push(Popup::Confirm(confirm));
     }
 
+    /// Edits that are held back: asked once in a session, and on the key for what needs a person.
+    pub(super) fn ask_about_held(&mut self) {
+        let held = self.status.disk.held;
+        if held != self.asked && self.popups.is_empty() {
+            self.asked = held;
+            if held > 0 {
+                self.open_held();
+            }
+        }
+    }
+
+    fn open_held(&mut self) {
+        let choices = texts::HELD_CHOICES.map(|(value, label, note)| choice(value, label, note)).into();
+        let about = texts::HELD.iter().map(|line| (*line).to_owned()).collect();
+        let title = texts::held(self.status.disk.held);
+        self.popups.push(Popup::Picker(Picker::new(title, choices, Goal::Held).about(about)));
+    }
+
+    pub(super) fn held_settled(&mut self, value: Option<&str>) -> Effects {
+        self.popups.pop();
+        match value {
+            Some(texts::SEND) => vec![self.submit(Action::SettleHeld { send: true })],
+            Some(texts::LET_GO) => vec![self.submit(Action::SettleHeld { send: false })],
+            _ => Vec::new(),
+        }
+    }
+
     /// What the line was used for in this session.
     pub(super) fn show_runs(&mut self, runs: &[RunView]) {
         let entry = |run: &RunView| {
@@ -206,5 +234,14 @@ fn words(decision: &Decision, fields: &[CardField]) -> Choice {
         Decision::Theirs => choice("theirs", "Take theirs", values(|field| &field.theirs)),
         Decision::CreateAgain => choice("again", "Make it once more", "with your change"),
         Decision::Set { .. } | Decision::Discard => choice("discard", "Discard my edit", "it is let go of"),
+    }
+}
+
+/// The drone and the user of a choice made on the row of either.
+pub(super) fn pair(key: &Key, chosen: Option<&str>) -> Option<(String, uuid::Uuid)> {
+    let chosen = chosen?;
+    match key.kind {
+        Kind::User => Some((chosen.to_owned(), key.uuid()?)),
+        _ => Some((key.pk.clone(), uuid::Uuid::try_parse(chosen).ok()?)),
     }
 }

@@ -50,6 +50,12 @@ impl Runner {
                 self.service.confide(&ctx, confidence);
             }
             Effect::ForgetWords => self.service.forget_words(),
+            Effect::Own(submission, wish) => {
+                self.submissions.insert(ctx.op, submission);
+                self.service.own(&ctx, wish);
+            }
+            Effect::OpenWithOld(old) => self.service.open_with_old(&ctx, old),
+            Effect::SetAside => self.service.set_aside(&ctx),
             Effect::Suspend => return Err(Request::Suspend),
             Effect::Quit => return Err(Request::Quit),
         }
@@ -72,6 +78,9 @@ impl Runner {
         match event {
             Event::Done { op, result } => {
                 self.submissions.remove(&op).map(|submission| Msg::Done(submission, result))
+            }
+            Event::Own(op, result) => {
+                self.submissions.remove(&op).map(|submission| Msg::Own(submission, result))
             }
             event => Some(Msg::Service(event)),
         }

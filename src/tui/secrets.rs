@@ -10,7 +10,7 @@ use secrecy::SecretString;
 
 use super::app::{App, Effect, Effects, Why};
 use super::keys::Act;
-use super::popups::{Ask, Confirm, Message, Popup, Words, ask, confirm};
+use super::popups::{Confirm, Message, Popup, Prompt, Words, confirm, prompt};
 use super::screens::lock::Locked;
 use super::texts;
 use super::widgets::text_field::TextField;
@@ -89,7 +89,12 @@ impl App {
         about.push(if ways.server { texts::SERVER_KEPT } else { texts::SERVER_NOT_KEPT });
         about.push(if ways.words { texts::WORDS_THERE } else { texts::WORDS_NONE });
         let fields = vec![("Password", TextField::masked())];
-        self.popups.push(Popup::Ask(Ask::new(texts::WORDS_TITLE, &about, fields, ask::Goal::MakeWords)));
+        self.popups.push(Popup::Prompt(Prompt::new(
+            texts::WORDS_TITLE,
+            &about,
+            fields,
+            prompt::Goal::MakeWords,
+        )));
     }
 
     pub(super) fn ask_to_remove_words(&mut self) {
@@ -109,8 +114,8 @@ impl App {
     pub(super) fn words_written(&mut self) -> Effects {
         self.popups.pop();
         let fields = vec![("Words", TextField::default())];
-        let ask = Ask::new(texts::WORDS_TITLE, &[texts::WORDS_BACK], fields, ask::Goal::KeepWords);
-        self.popups.push(Popup::Ask(ask));
+        let ask = Prompt::new(texts::WORDS_TITLE, &[texts::WORDS_BACK], fields, prompt::Goal::KeepWords);
+        self.popups.push(Popup::Prompt(ask));
         Vec::new()
     }
 
@@ -124,24 +129,24 @@ impl App {
             ("Passphrase", TextField::masked()),
             ("once more", TextField::masked()),
         ];
-        let mut ask = Ask::new(texts::EXPORT_TITLE, &[texts::EXPORT], fields, ask::Goal::Export(edits));
+        let mut ask = Prompt::new(texts::EXPORT_TITLE, &[texts::EXPORT], fields, prompt::Goal::Export(edits));
         ask.at = 1;
-        self.popups.push(Popup::Ask(ask));
+        self.popups.push(Popup::Prompt(ask));
     }
 
     pub(super) fn ask_to_import(&mut self) {
         let fields = vec![("File", TextField::default()), ("Passphrase", TextField::masked())];
-        self.popups.push(Popup::Ask(Ask::new(
+        self.popups.push(Popup::Prompt(Prompt::new(
             texts::IMPORT_TITLE,
             &[texts::IMPORT],
             fields,
-            ask::Goal::Import,
+            prompt::Goal::Import,
         )));
     }
 
     /// Enter in a popup that asks: to the next field, or on with it.
-    pub(super) fn ask_accept(&mut self) -> Effects {
-        let Some(Popup::Ask(ask)) = self.popups.last_mut() else { return Vec::new() };
+    pub(super) fn prompt_accept(&mut self) -> Effects {
+        let Some(Popup::Prompt(ask)) = self.popups.last_mut() else { return Vec::new() };
         if ask.at + 1 < ask.fields.len() {
             ask.step(1);
             return Vec::new();
@@ -150,7 +155,7 @@ impl App {
             return Vec::new();
         }
         let goal = ask.goal.clone();
-        if let (ask::Goal::Export(_), [_, (_, one), (_, again)]) = (&goal, ask.fields.as_mut_slice())
+        if let (prompt::Goal::Export(_), [_, (_, one), (_, again)]) = (&goal, ask.fields.as_mut_slice())
             && one.text() != again.text()
         {
             again.take();
@@ -166,10 +171,10 @@ impl App {
         ask.error = None;
         ask.saving = Some(self.submitted + 1);
         self.confide(match goal {
-            ask::Goal::MakeWords => Confidence::MakeWords { typed: secret },
-            ask::Goal::KeepWords => Confidence::KeepWords { typed: secret },
-            ask::Goal::Export(edits) => Confidence::Export { edits, path: file, passphrase: secret },
-            ask::Goal::Import => Confidence::Import { path: file, passphrase: secret },
+            prompt::Goal::MakeWords => Confidence::MakeWords { typed: secret },
+            prompt::Goal::KeepWords => Confidence::KeepWords { typed: secret },
+            prompt::Goal::Export(edits) => Confidence::Export { edits, path: file, passphrase: secret },
+            prompt::Goal::Import => Confidence::Import { path: file, passphrase: secret },
         })
     }
 

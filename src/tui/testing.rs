@@ -9,6 +9,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::Modifier;
+use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
 use super::app::{App, Effect, Msg};
@@ -18,8 +19,8 @@ use super::theme::Theme;
 use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, merge::Clash};
 use crate::service::{
     Account, Action, Answer, Card, CardField, Choice, Decision, Detail, DetailLine, Done, EditState,
-    ErrorKind, Event, Link, ListPage, ListQuery, Mark, OutboxLine, ProjectView, Query, Related, RowView,
-    RunView, ServiceError, Setup, Status, TrainingHint, Verb, VerbState, Wanted,
+    ErrorKind, Event, Link, ListPage, ListQuery, Mark, OutboxLine, Own, OwnDone, ProjectView, Query, Related,
+    RowView, RunView, ServiceError, Setup, Status, TrainingHint, Verb, VerbState, Wanted,
 };
 
 /// Sat 21 Nov 2026, 13:30 UTC.
@@ -43,6 +44,9 @@ pub struct Fake {
     pub cards: Vec<Card>,
     pub runs: Vec<RunView>,
     pub actions: Vec<Action>,
+    /// Wishes about the own sign-in, and what they come to; without an answer they are under way.
+    pub owns: Vec<Own>,
+    pub own_answers: std::collections::VecDeque<Result<OwnDone, ServiceError>>,
     /// The rows that verbs were asked for, in order.
     pub verbs_asked: std::cell::RefCell<Vec<Option<Key>>>,
 }
@@ -152,6 +156,7 @@ pub fn status() -> Status {
         sending: 0,
         needs_you: 1,
         not_saved: None,
+        disk: crate::service::DiskState::default(),
         training_line: None,
         empty: false,
         traffic: crate::service::Traffic::Normal,
@@ -206,6 +211,8 @@ impl Default for Fake {
             cards: Vec::new(),
             runs: Vec::new(),
             actions: Vec::new(),
+            owns: Vec::new(),
+            own_answers: std::collections::VecDeque::new(),
         }
     }
 }
@@ -439,6 +446,8 @@ pub struct Bench {
     pub taken_over: Vec<bool>,
     /// What was done with secrets, as `Debug` shows it, and for which submission.
     pub confided: Vec<(u64, String)>,
+    /// Old passwords that were given; `None`: it is to be set aside.
+    pub old_given: Vec<Option<String>>,
 }
 
 impl Bench {
@@ -452,6 +461,7 @@ impl Bench {
             signed_in_as: Vec::new(),
             taken_over: Vec::new(),
             confided: Vec::new(),
+            old_given: Vec::new(),
         };
         bench.tell(Msg::Time(NOW));
         bench.tell(Msg::Resized(width, height));
@@ -515,12 +525,26 @@ impl Bench {
                         | Action::Undo
                         | Action::Redo
                         | Action::Settle { .. }
+                        | Action::SettleHeld { .. }
                         | Action::Bulk { .. },
                     ) => Ok(Done::Undone { summary: "done".to_owned() }),
                     (None, Action::SetTraffic { traffic }) => Ok(Done::Traffic { traffic }),
                     (None, Action::TrainingLine { up }) => Ok(Done::Line { up }),
                 };
                 Some(Msg::Done(submission, result))
+            }
+            Effect::Own(submission, wish) => {
+                self.fake.owns.push(wish);
+                let answer = self.fake.own_answers.pop_front();
+                answer.map(|result| Msg::Own(submission, result))
+            }
+            Effect::OpenWithOld(old) => {
+                self.old_given.push(Some(old.expose_secret().to_owned()));
+                None
+            }
+            Effect::SetAside => {
+                self.old_given.push(None);
+                None
             }
             Effect::TakeOver(yes) => {
                 self.taken_over.push(yes);

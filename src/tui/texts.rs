@@ -19,6 +19,102 @@ pub const LINE_UP: &str = "The line is back.";
 pub const LINE_DOWN: &str = "The line is gone. Work on: edits are kept and sent when it is back.";
 pub const STOPPED_WAITING: &str = "No longer waiting. If the answer comes all the same, you are signed in.";
 
+pub const MISSING: &str = "Something is to be typed here.";
+pub const NOT_ALIKE: &str = "This is not the same as above.";
+pub const ASKING: &str = "Asking the server …";
+pub const EMAIL_MISSING: &str = "an e-mail address is needed";
+pub const PASSWORD_MISSING: &str = "the password is needed";
+pub const EMAIL_HINT: &str = "the address you sign in with";
+pub const CODE_HINT: &str = "the six digits that your authenticator app shows now";
+pub const MAILED_CODE_HINT: &str = "the code from the mail";
+pub const NEW_PASSWORD_HINT: &str = "8 characters or more";
+pub const AGAIN_HINT: &str = "the same once more";
+
+pub const ACCOUNT_TITLE: &str = "Your sign-in";
+pub const CODE_TITLE: &str = "Your second factor";
+pub const CODE_ABOUT: &str =
+    "The server wants a code of your authenticator app before it takes or gives anything.";
+pub const CODE_TAKEN: &str = "The code was taken.";
+pub const FACTORS_TITLE: &str = "Your second factor";
+pub const NO_FACTOR: &str = "Your password alone opens your account. With an authenticator app on your phone, its code is asked for as well.";
+pub const ENROL_TITLE: &str = "Set up a second factor";
+pub const ENROL_ABOUT: &str = "Scan this with an authenticator app, or type this secret into it:";
+pub const ENROL_THEN: &str = "Then type the code that it shows. Until then nothing changes.";
+pub const NO_ROOM_FOR_PICTURE: &str =
+    "This window is too small for the picture, so the secret has to be typed.";
+pub const ENROLLED: &str =
+    "Set up. From now on the code is asked for when you sign in; other sessions have ended.";
+pub const UNENROL_TITLE: &str = "Take the second factor away?";
+pub const UNENROL_ABOUT: &str =
+    "Its codes are not asked for any more. Without another one, the password alone opens your account.";
+pub const UNENROLLED: &str = "Taken away.";
+pub const PASSWORD_TITLE: &str = "Change the password";
+pub const PASSWORD_ABOUT: &str = "Your sessions on other machines end. There, the old password is asked for once more, to open what they hold.";
+pub const PASSWORD_CHANGED: &str = "The password was changed, on the server and here.";
+pub const OTHERS_TITLE: &str = "Sign out the others?";
+pub const OTHERS_ABOUT: &str = "Your sessions on other machines end at once. What those machines hold stays sealed there; unsent edits go out when you sign in there again.";
+pub const OTHERS_OUT: &str = "Your sessions on other machines have ended.";
+pub const EVERYWHERE_TITLE: &str = "Sign out everywhere?";
+pub const EVERYWHERE_ABOUT: &str =
+    "Your sessions on all machines end at once, this one too. What they hold stays sealed there.";
+pub const NO_PASSWORD_TITLE: &str = "No password?";
+pub const MAIL_TITLE: &str = "Have a code mailed";
+pub const REDEEM_TITLE: &str = "A new password";
+pub const INVITED_TITLE: &str = "Your first password";
+pub const OLD_TITLE: &str = "The old password";
+pub const CHANGED_TITLE: &str = "Your password was changed elsewhere";
+pub const SET_ASIDE_TITLE: &str = "Keep what is here aside?";
+pub const SET_ASIDE: [&str; 2] = [
+    "It is renamed and stays on this disk, sealed; nothing is deleted. Without the old password nobody can open it, and its unsent edits are not sent.",
+    "You begin with an empty cache, which is loaded anew.",
+];
+pub const LEFT_AS_IT_IS: &str = "Nothing was changed or deleted.";
+
+/// What an account holds that is sealed with an older password.
+pub fn changed_elsewhere(unsent: Option<usize>) -> Vec<String> {
+    let unsent = match unsent {
+        Some(0) => "No edit in it is unsent.".to_owned(),
+        Some(1) => "1 edit in it was not sent yet.".to_owned(),
+        Some(edits) => format!("{edits} edits in it were not sent yet."),
+        None => "How many edits in it are unsent is not known.".to_owned(),
+    };
+    vec![format!(
+        "The server takes this password. What this machine has is sealed with the one before. {unsent}"
+    )]
+}
+
+/// A code is on its way; in training it is told.
+pub fn code_mailed(email: &str, told: Option<&str>) -> String {
+    match told {
+        Some(code) => format!("In training nothing is mailed: the code for {email} is {code}."),
+        None => {
+            format!("If {email} has an account, a code is on its way there. It is good for an hour at most.")
+        }
+    }
+}
+
+/// What becomes of unsent edits until the code is given.
+pub fn goes_after(edits: usize) -> Option<String> {
+    match edits {
+        0 => None,
+        1 => Some("1 edit waits for that; it is saved here.".to_owned()),
+        _ => Some(format!("{edits} edits wait for that; they are saved here.")),
+    }
+}
+
+/// What becomes of unsent edits at a sign-out.
+pub fn stays_sealed(edits: usize) -> Option<String> {
+    match edits {
+        0 => None,
+        1 => Some(
+            "1 edit is unsent: it stays sealed on this machine and goes out at your next sign-in.".to_owned(),
+        ),
+        _ => Some(format!(
+            "{edits} edits are unsent: they stay sealed on this machine and go out at your next sign-in."
+        )),
+    }
+}
+
 pub const IN_USE: &str = "This account is open already";
 pub const LEFT_ALONE: &str = "The other console was left alone.";
 pub const TAKEN_OVER: &str = "Taken over. The bottom line says what waits to be sent.";
@@ -87,6 +183,24 @@ pub const INITIAL: [&str; 2] = [
     "Load the initial data set: 2 regions, 17 users, 32 drones and who flies what?",
     "Its users cannot sign in until headquarters makes accounts for them. z takes it back.",
 ];
+pub const HELD: [&str; 3] = [
+    "The journal here ends earlier than it once did: it was put back from an older copy, or its end was lost.",
+    "These edits are in it as unsent. They may have been sent since, and changed by others after that.",
+    "Until you decide they stay here, and so does what builds on them. Other edits are sent.",
+];
+pub const SEND: &str = "send";
+pub const LET_GO: &str = "let go";
+/// The value, the choice, and what it does.
+pub const HELD_CHOICES: [(&str, &str, &str); 3] = [
+    ("", "Keep them back", "look at their rows first"),
+    (SEND, "Send them", "changes since are asked about"),
+    (LET_GO, "Let go of them", "sent already, or not wanted"),
+];
+
+pub fn held(edits: usize) -> String {
+    if edits == 1 { "1 edit is held back".to_owned() } else { format!("{edits} edits are held back") }
+}
+
 pub const RUNS: &str = "What the line was used for";
 pub const TRAFFIC: &str = "Use of the line";
 

@@ -3,6 +3,7 @@
 #![allow(
     dead_code,
     clippy::unwrap_used,
+    clippy::panic,
     reason = "each test binary uses its own part of this, and a helper fails its test"
 )]
 
@@ -12,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use flyos::domain::{Fields, Intent, Key, Kind};
 use flyos::service::{
-    Action, Clock, Config, Done, Event, Folders, Front, Link, ListQuery, ProjectConfig, Service,
-    ServiceError, Settings,
+    Action, Clock, Config, Done, Event, Folders, Front, Link, ListQuery, Own, OwnDone, ProjectConfig,
+    Service, ServiceError, Settings,
 };
 use flyos::sync::engine::Rhythm;
 use flyos::vault::KdfParams;
@@ -82,6 +83,19 @@ impl Person {
                 Event::SignedIn { offline, .. } => return Ok(offline),
                 Event::SignInFailed(error) => return Err(error),
                 Event::InUse(other) => return Err(other.refusal()),
+                Event::OlderPassword { unsent, .. } => panic!("sealed with an older one: {unsent:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// Does what is wished about the own sign-in, and waits for its end.
+    pub fn own(&self, wish: Own) -> Result<OwnDone, ServiceError> {
+        let ctx = self.service.ctx(Front::Test);
+        self.service.own(&ctx, wish);
+        loop {
+            match self.events.recv_timeout(PATIENCE).expect("an end of it") {
+                Event::Own(op, result) if op == ctx.op => return result,
                 _ => {}
             }
         }
@@ -135,6 +149,19 @@ impl Person {
             .into_iter()
             .map(|row| row.label)
             .collect()
+    }
+
+    /// The key of the first row that a filter leaves.
+    pub fn key(&self, kind: Kind, filter: &str) -> String {
+        let query = ListQuery {
+            kind,
+            filter: filter.to_owned(),
+            sort: if kind == Kind::Region { "name" } else { "username" }.to_owned(),
+            descending: false,
+            offset: 0,
+            limit: 1,
+        };
+        self.service.list(&self.service.ctx(Front::Test), &query).rows[0].key.pk.clone()
     }
 
     pub fn field(&self, key: &Key, field: &str) -> Option<String> {

@@ -323,7 +323,7 @@ pub fn http_get(address: &str, path: &str, key: &str) -> serde_json::Value {
 }
 
 /// A plain HTTP/1.0 exchange: enough for a test, and it needs no runtime.
-fn http(address: &str, method: &str, path: &str, key: &str, body: &str) -> (u16, String) {
+pub fn http(address: &str, method: &str, path: &str, key: &str, body: &str) -> (u16, String) {
     let mut stream = std::net::TcpStream::connect(address).expect("the server listens");
     let length = body.len();
     write!(

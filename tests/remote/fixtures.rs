@@ -7,7 +7,7 @@ use std::time::Duration;
 use flyos::domain::Kind;
 use flyos::remote::wire::admin::AdminRequest;
 use flyos::remote::wire::{DigestRequest, PullRequest, PushRequest, SCHEMA};
-use flyos::remote::{Answer, Cause, Client, Doing, ErrorKind, RemoteError, Select, SignOutScope};
+use flyos::remote::{Answer, Cause, Client, CodeFor, Doing, ErrorKind, RemoteError, Select, SignOutScope};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -147,6 +147,14 @@ async fn ask(client: &Client, doing: Doing) -> Option<RemoteError> {
         Doing::Pushing => client.sync_push(&token, &push).await.err(),
         Doing::Digesting => client.sync_digest(&token, &digest).await.err(),
         Doing::Administering => client.admin_users(&token, &AdminRequest::Ban { profile: uid }).await.err(),
+        Doing::Enrolling => client.enrol(&token, "phone").await.err(),
+        Doing::GivingCode => client.answer(&token, "f", "c", &SecretString::from("123456")).await.err(),
+        Doing::AskingForMail => client.recover("a@b.c").await.err(),
+        Doing::RedeemingCode => {
+            let code = SecretString::from("123456");
+            client.redeem("a@b.c", CodeFor::Recovery, &code).await.err()
+        }
+        Doing::SettingPassword => client.set_password(&token, &token, None, None).await.err(),
         Doing::Reading => client.select(&token, Kind::Drone, &Select::default()).await.err(),
         _ => None,
     }

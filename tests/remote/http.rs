@@ -118,6 +118,10 @@ async fn whoever_is_signed_out_already_is_signed_out() {
     for status in [401, 403, 404] {
         server.set(Canned::json(status, &json!({"code": "bad_jwt", "message": "invalid JWT"})));
         client.logout(&token(), SignOutScope::Local).await.expect("signed out");
+        // Of others it ends none, so nothing else may be said.
+        let error = client.logout(&token(), SignOutScope::Others).await.expect_err("not done");
+        assert!(error.message.starts_with("Ending sessions failed"), "{error}");
+        assert!(error.message.contains("Nothing was changed."), "{error}");
     }
     server.set(Canned::json(500, &json!({"code": "unexpected_failure", "message": "x"})));
     let error = client.logout(&token(), SignOutScope::Local).await.expect_err("a fault");

@@ -5,12 +5,16 @@ mod auth;
 mod cases;
 #[path = "../common/kit.rs"]
 mod common;
+mod factors;
 mod faults;
 #[path = "../common/fixtures.rs"]
 mod fixtures;
 mod kit;
+mod password;
 mod realtime;
 mod rules;
 mod shapes;
 mod sync;
 mod tables;
+#[path = "../common/totp.rs"]
+mod totp;

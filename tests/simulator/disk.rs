@@ -253,8 +253,8 @@ impl Log for SimLog {
 pub struct SimRows(pub Rc<RefCell<Disk>>);
 
 impl Rows for SimRows {
-    fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        self.0.borrow_mut().written(batch)
+    fn write(&mut self, batch: Batch) -> Result<(), StoreError> {
+        self.0.borrow_mut().written(&batch)
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {

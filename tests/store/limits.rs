@@ -54,13 +54,18 @@ fn a_file_that_may_not_grow_is_told_and_costs_nothing() {
 }
 
 /// A small disk of our own; `None` where we may not mount one.
-struct Disk(Place);
+pub struct Disk(Place);
 
 impl Disk {
     fn new() -> Option<Self> {
+        Self::of_size("8m")
+    }
+
+    pub fn of_size(size: &str) -> Option<Self> {
         let place = Place::new();
+        let mut mount = Command::new("mount");
         let mount =
-            Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(place.path()).output();
+            mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(place.path()).output();
         let mounted = mount.is_ok_and(|done| done.status.success());
         if !mounted {
             say("skipped: no disk can be mounted here");
@@ -68,17 +73,17 @@ impl Disk {
         mounted.then_some(Self(place))
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    fn remount(&self, how: &str) {
+    pub fn remount(&self, how: &str) {
         let done = Command::new("mount").args(["-o", &format!("remount,{how}")]).arg(self.path()).status();
         assert!(done.unwrap().success());
     }
 
     /// Takes all the room there is.
-    fn fill(&self) {
+    pub fn fill(&self) {
         let mut file = fs::File::create(self.path().join("filler")).unwrap();
         while file.write_all(&[0; 4096]).is_ok() {}
     }

@@ -32,16 +32,20 @@ fn session(code: &str, facts: &Facts<'_>) -> Option<Cause> {
 fn person(code: &str, facts: &Facts<'_>) -> Option<Cause> {
     Some(match code {
         "invalid_credentials" if facts.says("unsupported_grant") => Cause::CallWrong,
-        "invalid_credentials" => Cause::WrongPassword,
+        "invalid_credentials" | "current_password_required" | "current_password_invalid" => {
+            Cause::WrongPassword
+        }
         "user_banned" => Cause::Banned,
         "email_not_confirmed" | "phone_not_confirmed" | "provider_email_needs_verification" => {
             Cause::EmailNotConfirmed
         }
-        "insufficient_aal"
-        | "mfa_verification_failed"
-        | "mfa_challenge_expired"
-        | "mfa_verification_rejected"
-        | "mfa_ip_address_mismatch" => Cause::SecondFactor,
+        "insufficient_aal" => Cause::SecondFactor,
+        "mfa_verification_failed" | "otp_expired" | "reauthentication_not_valid" => Cause::CodeWrong,
+        "mfa_challenge_expired" | "mfa_ip_address_mismatch" => Cause::CodeLate,
+        "mfa_verification_rejected" => Cause::SessionGone,
+        "weak_password" => Cause::PasswordWeak,
+        "same_password" => Cause::PasswordSame,
+        "reauthentication_needed" => Cause::NonceNeeded,
         "not_admin" => Cause::NotAllowed,
         _ => return None,
     })
@@ -55,6 +59,8 @@ fn service(code: &str) -> Option<Cause> {
         | "provider_disabled"
         | "signup_disabled"
         | "otp_disabled"
+        | "mfa_totp_enroll_not_enabled"
+        | "mfa_totp_verify_not_enabled"
         | "feature_disabled" => Cause::SignInOff,
         "over_request_rate_limit" | "over_email_send_rate_limit" | "over_sms_send_rate_limit" => {
             Cause::RateLimited
@@ -64,6 +70,29 @@ fn service(code: &str) -> Option<Cause> {
         "bad_json" => Cause::CallWrong,
         _ => return None,
     })
+}
+
+/// What is wrong with a password, as far as the server tells.
+pub(super) fn weakness(facts: &Facts<'_>) -> Option<String> {
+    let reasons = facts.body.get("weak_password")?.get("reasons")?.as_array()?;
+    let words: Vec<&str> = reasons
+        .iter()
+        .filter_map(|reason| {
+            Some(match reason.as_str()? {
+                "length" => "it is too short",
+                "characters" => "it lacks a kind of character that the project asks for",
+                "pwned" => "it stands on a list of passwords that leaked",
+                _ => return None,
+            })
+        })
+        .collect();
+    (!words.is_empty()).then(|| words.join("; "))
+}
+
+/// Of "you can only request this after 52 seconds", the seconds.
+pub(super) fn seconds_told(facts: &Facts<'_>) -> Option<u64> {
+    let (_, rest) = facts.text.split_once("after ")?;
+    rest.split(' ').next()?.parse().ok()
 }
 
 /// Servers from before 2024, and faults in the shape of OAuth, have no code.

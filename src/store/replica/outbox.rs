@@ -73,7 +73,7 @@ impl Replica {
         if !light {
             self.relay();
         } else if entries.iter().any(|entry| matches!(entry, Entry::Edit(_))) {
-            self.revision += 1;
+            self.news.turn();
         }
     }
 
@@ -143,9 +143,9 @@ impl Replica {
             && crate::bugs::bug("results_write_the_base")
         {
             for seen in v.iter().filter(|seen| seen.v < u64::MAX) {
-                let by = self.base.get(&seen.key).map(|(_, by)| by.to_vec());
+                let by = self.base.get(&self.view, &seen.key).map(|(_, by)| by.to_vec());
                 if let Some(by) = by {
-                    self.base.insert(&seen.key, seen.v, &by);
+                    self.base.insert(&self.view, &seen.key, seen.v, &by);
                 }
             }
         }

@@ -38,21 +38,21 @@ impl Replica {
     pub(super) fn take_off(&mut self) {
         for (key, record) in std::mem::take(&mut self.shadow) {
             match record {
-                Some(record) => drop(self.view.put(record)),
-                None => drop(self.view.remove(&key)),
+                Some(record) => drop(self.show(record)),
+                None => drop(self.hide(&key)),
             }
         }
     }
 
     /// Lays every edit that counts on the base again, oldest first.
     pub(super) fn relay(&mut self) {
-        self.revision += 1;
         self.about.clear();
         self.held_up = HeldUp::default();
         let seqs: Vec<u64> = self.outbox.keys().copied().collect();
         for seq in seqs {
             self.lay_on_top(seq);
         }
+        self.news.turn();
     }
 
     /// The edits about these rows, and about theirs.
@@ -76,8 +76,8 @@ impl Replica {
     pub(super) fn take_off_part(&mut self, part: &Part) {
         for key in &part.keys {
             match self.shadow.remove(key) {
-                Some(Some(record)) => drop(self.view.put(record)),
-                Some(None) => drop(self.view.remove(key)),
+                Some(Some(record)) => drop(self.show(record)),
+                Some(None) => drop(self.hide(key)),
                 None => {}
             }
         }
@@ -85,7 +85,6 @@ impl Replica {
 
     /// Lays the edits of a part on again, those that are still in the outbox; or all, where the part was too small.
     pub(super) fn relay_part(&mut self, part: &Part) {
-        self.revision += 1;
         for key in &part.keys {
             self.about.remove(key);
         }
@@ -97,7 +96,9 @@ impl Replica {
             whole &= !pending.touched.iter().any(others);
             self.outbox.insert(*seq, pending);
         }
-        if !whole {
+        if whole {
+            self.news.turn();
+        } else {
             self.take_off();
             self.relay();
         }
@@ -162,8 +163,8 @@ impl Replica {
         touched.push(change.key.clone());
         self.shadow.entry(change.key.clone()).or_insert(before);
         match after {
-            Some(record) => drop(self.view.put(record)),
-            None => drop(self.view.remove(&change.key)),
+            Some(record) => drop(self.show(record)),
+            None => drop(self.hide(&change.key)),
         }
     }
 }

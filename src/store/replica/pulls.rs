@@ -64,7 +64,7 @@ impl Replica {
             && let Some(kept) = self.loading.take()
         {
             let left: Vec<Key> =
-                self.base.iter().map(|(key, ..)| key).filter(|key| !kept.contains(key)).collect();
+                self.base.iter(&self.view).map(|(key, ..)| key).filter(|key| !kept.contains(key)).collect();
             let left = left.into_iter().filter(|_| !crate::bugs::bug("reload_keeps_rows"));
             writes.extend(left.map(|key| self.drop_base(key)));
         }
@@ -86,7 +86,7 @@ impl Replica {
         let Pulled { key, v, row, deleted } = pulled;
         let Some((fields, scopes)) = row else {
             // A notice older than what we hold is about an earlier life of the row.
-            self.base.version(&key).filter(|ours| *ours <= v)?;
+            self.version(&key).filter(|ours| *ours <= v)?;
             if deleted && self.about.contains_key(&key) {
                 self.gone.extend(self.view.get(&key).map(|row| (key.clone(), row)));
             }
@@ -95,14 +95,14 @@ impl Replica {
         // After a resync versions of two generations are not compared.
         let fresh = self.loading.as_mut().is_some_and(|kept| kept.insert(key.clone()));
         if !fresh
-            && let Some((ours, by)) = self.base.get(&key)
+            && let Some((ours, by)) = self.base.get(&self.view, &key)
             && (ours > v || (ours == v && *by == *scopes))
         {
             return None;
         }
         let record = Record::from_fields(&key, &fields)?;
-        self.view.put(record.clone());
-        self.base.insert(&key, v, &scopes);
+        self.show(record.clone());
+        self.base.insert(&self.view, &key, v, &scopes);
         Some((key, Some(CachedRow { v, scopes, row: record })))
     }
 
@@ -113,7 +113,7 @@ impl Replica {
     }
 
     fn drop_base(&mut self, key: Key) -> (Key, Option<CachedRow>) {
-        self.view.remove(&key);
+        self.hide(&key);
         self.base.remove(&key);
         (key, None)
     }
@@ -124,7 +124,7 @@ impl Replica {
         self.take_off();
         let gone: Vec<Key> = self
             .base
-            .iter()
+            .iter(&self.view)
             .filter(|(_, _, by)| !scope::meet(now, by) && !crate::bugs::bug("narrow_keeps_rows"))
             .map(|(key, ..)| key)
             .collect();
@@ -149,7 +149,7 @@ impl Replica {
     }
 
     fn has(&self, seen: &[Seen]) -> bool {
-        seen.iter().all(|seen| self.base.version(&seen.key).is_some_and(|v| v >= seen.v))
+        seen.iter().all(|seen| self.version(&seen.key).is_some_and(|v| v >= seen.v))
     }
 
     /// The journal says of these, up to its entry `seq`, that they left the outbox.

@@ -49,8 +49,10 @@ impl Trouble {
 pub enum Stop {
     #[error("the session has ended")]
     SignInAgain,
-    #[error("the sign-in account is barred, or gone")]
-    Dismissed,
+    #[error("the second factor was not given")]
+    SecondFactor,
+    #[error("the account is blocked")]
+    Blocked,
     #[error("the account is INACTIVE")]
     Inactive,
     #[error("the account has no profile")]

@@ -1,101 +1,290 @@
-//! A few texts that are asked for at once: a password, words, a passphrase, the name of a file. What is secret is shown
-//! as dots and taken out of its field when it is handed on.
+//! A few lines to be typed for the server: codes and passwords, each beside what is wrong with it. Secrets are wiped
+//! when it closes.
 
 use ratatui::layout::Rect;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::error_lines;
+use super::qr::Qr;
 use crate::service::ServiceError;
+use crate::service::own::field;
 use crate::tui::texts;
 use crate::tui::widgets::text_field::TextField;
 use crate::tui::widgets::{Pen, after, centred, line, wrap};
 
-/// What is asked for.
+/// What the answers are for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Goal {
-    /// The password, before new recovery words are made.
-    MakeWords,
-    /// The new words, typed back.
-    KeepWords,
-    /// Where to write the edits, and their passphrase, twice; all edits where none is named.
-    Export(Vec<u64>),
-    /// Which file to take in, and its passphrase.
-    Import,
+    /// The session's second factor.
+    Code,
+    /// The first code of a factor that is being set up.
+    Confirm {
+        factor: String,
+    },
+    ChangePassword,
+    /// Have a code mailed.
+    MailCode,
+    /// Set the password by a mailed code.
+    Redeem {
+        invited: bool,
+    },
+    /// The password by which this machine has the account.
+    OldPassword,
+}
+
+#[derive(Clone, Debug)]
+pub struct AskField {
+    pub name: &'static str,
+    title: &'static str,
+    hint: &'static str,
+    pub text: TextField,
+    pub error: Option<String>,
 }
 
 #[derive(Clone, Debug)]
 pub struct Ask {
-    pub title: &'static str,
-    about: Vec<String>,
-    pub fields: Vec<(&'static str, TextField)>,
+    pub title: String,
+    /// Above the fields.
+    pub about: Vec<String>,
+    /// Beside them, where there is room.
+    pub picture: Option<Qr>,
+    pub fields: Vec<AskField>,
     pub at: usize,
     pub goal: Goal,
     pub saving: Option<u64>,
     pub error: Option<ServiceError>,
 }
 
-const WIDTH: u16 = 70;
-const TITLE_WIDTH: u16 = 14;
+impl Drop for Ask {
+    fn drop(&mut self) {
+        let typed = self.fields.iter_mut().map(|field| field.text.take());
+        // What it says may be the secret of a new factor.
+        typed.chain(self.about.drain(..)).map(SecretString::from).for_each(drop);
+    }
+}
+
+pub const EMAIL: &str = "email";
+pub const AGAIN: &str = "again";
+
+const WIDTH: u16 = 66;
+/// Columns that the text has beside a picture, at the least and at the most.
+const TEXT_WIDTH_MIN: u16 = 34;
+const TEXT_WIDTH_MAX: u16 = 52;
+const TITLE_WIDTH: u16 = 20;
+
+fn plain(name: &'static str, title: &'static str, hint: &'static str) -> AskField {
+    AskField { name, title, hint, text: TextField::default(), error: None }
+}
+
+fn masked(name: &'static str, title: &'static str, hint: &'static str) -> AskField {
+    AskField { text: TextField::masked(), ..plain(name, title, hint) }
+}
 
 impl Ask {
-    pub fn new(
-        title: &'static str,
-        about: &[&str],
-        fields: Vec<(&'static str, TextField)>,
-        goal: Goal,
-    ) -> Self {
-        let about = about.iter().map(|text| (*text).to_owned()).collect();
-        Self { title, about, fields, at: 0, goal, saving: None, error: None }
+    pub fn new(goal: Goal, about: Vec<String>) -> Self {
+        let code = || plain(field::CODE, "Code", texts::CODE_HINT);
+        let new = || {
+            let again = masked(AGAIN, "Again", texts::AGAIN_HINT);
+            [masked(field::NEW, "New password", texts::NEW_PASSWORD_HINT), again]
+        };
+        let email = || plain(EMAIL, "Email", texts::EMAIL_HINT);
+        let (title, fields) = match goal {
+            Goal::Code => (texts::CODE_TITLE, vec![code()]),
+            Goal::Confirm { .. } => (texts::ENROL_TITLE, vec![code()]),
+            Goal::ChangePassword => {
+                let current = masked(field::CURRENT, "Present password", "");
+                (texts::PASSWORD_TITLE, [current].into_iter().chain(new()).collect())
+            }
+            Goal::MailCode => (texts::MAIL_TITLE, vec![email()]),
+            Goal::Redeem { invited } => {
+                let title = if invited { texts::INVITED_TITLE } else { texts::REDEEM_TITLE };
+                let code = plain(field::CODE, "Code", texts::MAILED_CODE_HINT);
+                (title, [email(), code].into_iter().chain(new()).collect())
+            }
+            Goal::OldPassword => (texts::OLD_TITLE, vec![masked(field::CURRENT, "Old password", "")]),
+        };
+        let title = title.to_owned();
+        Self { title, about, picture: None, fields, at: 0, goal, saving: None, error: None }
+    }
+
+    pub fn set(&mut self, name: &str, text: &str) {
+        if let Some(field) = self.fields.iter_mut().find(|field| field.name == name) {
+            field.text.set(text);
+        }
+        self.at = self.fields.iter().position(|field| field.text.is_empty()).unwrap_or(0);
+    }
+
+    pub fn text(&self, name: &str) -> String {
+        let field = self.fields.iter().find(|field| field.name == name);
+        field.map(|field| field.text.text().trim().to_owned()).unwrap_or_default()
+    }
+
+    /// A secret as it was typed; blanks in a password are part of it, in a code they are not.
+    pub fn secret(&self, name: &str) -> Option<SecretString> {
+        let field = self.fields.iter().find(|field| field.name == name)?;
+        let text = field.text.text();
+        Some(SecretString::from(if field.text.masked {
+            text.to_owned()
+        } else {
+            text.chars().filter(|c| !c.is_whitespace()).collect()
+        }))
+    }
+
+    pub fn field(&mut self) -> Option<&mut TextField> {
+        let at = self.at;
+        self.fields.get_mut(at).filter(|_| self.saving.is_none()).map(|field| &mut field.text)
+    }
+
+    pub fn typed(&mut self) {
+        self.error = None;
+        if let Some(field) = self.fields.get_mut(self.at) {
+            field.error = None;
+        }
     }
 
     pub fn step(&mut self, by: isize) {
         self.at = self.at.saturating_add_signed(by).min(self.fields.len().saturating_sub(1));
     }
 
-    /// The first field that is empty has the focus; true: there is one.
-    pub fn misses(&mut self) -> bool {
-        let missing = self.fields.iter().position(|(_, field)| field.is_empty());
-        self.at = missing.unwrap_or(self.at);
-        missing.is_some()
+    /// Is everything there, and typed alike where it is typed twice? Else the first that is not has the focus.
+    pub fn is_whole(&mut self) -> bool {
+        let new = self.secret(field::NEW);
+        let again = self.secret(AGAIN);
+        let alike = match (&new, &again) {
+            (Some(new), Some(again)) => new.expose_secret() == again.expose_secret(),
+            _ => true,
+        };
+        for field in &mut self.fields {
+            field.error = if field.text.is_empty() {
+                Some(texts::MISSING.to_owned())
+            } else if field.name == AGAIN && !alike {
+                Some(texts::NOT_ALIKE.to_owned())
+            } else {
+                None
+            };
+        }
+        self.error = None;
+        let wrong = self.fields.iter().position(|field| field.error.is_some());
+        self.at = wrong.unwrap_or(self.at);
+        wrong.is_none()
     }
 
-    pub fn field(&mut self) -> Option<&mut TextField> {
-        self.fields.get_mut(self.at).map(|(_, field)| field).filter(|_| self.saving.is_none())
-    }
-
+    /// The server, or what stands before it, said no: beside the field it is about, or below. A field that was not
+    /// asked for yet comes in.
     pub fn failed(&mut self, error: ServiceError) {
         self.saving = None;
-        self.error = Some(error);
+        let name = match error.field.as_deref() {
+            Some(field::NONCE) => field::NONCE,
+            Some(field::SECOND) => field::SECOND,
+            Some(name) => self.fields.iter().find(|field| field.name == name).map_or("", |field| field.name),
+            None => "",
+        };
+        if name == field::NONCE && !self.has(name) {
+            self.fields.push(plain(name, "Code from mail", texts::MAILED_CODE_HINT));
+        } else if name == field::SECOND && !self.has(name) {
+            self.fields.push(plain(name, "Code of your app", texts::CODE_HINT));
+        }
+        match self.fields.iter().position(|field| field.name == name) {
+            Some(at) => {
+                if let Some(field) = self.fields.get_mut(at) {
+                    let words = std::iter::once(error.message).chain(error.hints).collect::<Vec<_>>();
+                    field.error = Some(words.join(" "));
+                    drop(SecretString::from(field.text.take()));
+                }
+                self.at = at;
+            }
+            None => self.error = Some(error),
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field.name == name)
     }
 
     pub fn draw(&self, pen: &mut Pen, area: Rect) {
-        let width = WIDTH.min(area.width);
-        let inner = width.saturating_sub(4);
-        let about: Vec<String> = self.about.iter().flat_map(|text| wrap(text, inner)).collect();
-        let error = self.error.as_ref().map(|error| error_lines(error, inner)).unwrap_or_default();
-        let height = about.len() + self.fields.len() + error.len() + 5;
-        let inside = pen.frame(centred(area, width, u16::try_from(height).unwrap_or(u16::MAX)), self.title);
-        // In a low window the fields come first: what it is about was read in the title.
-        let rest = self.fields.len() + error.len() + 2;
-        let room = usize::from(inside.height).saturating_sub(rest);
-        let mut at = 0;
-        for text in about.iter().take(room) {
-            pen.put(line(inside, at), text, pen.theme.plain());
-            at += 1;
+        // Inside the frame, beside the text.
+        let room = (area.width.saturating_sub(4 + 2 + TEXT_WIDTH_MIN), area.height.saturating_sub(2));
+        let picture = self.picture.as_ref().and_then(|qr| Some((qr, qr.size(pen.theme.ascii, room)?)));
+        let beside = picture.map_or(0, |(_, (columns, _))| columns + 2);
+        let width = if picture.is_some() { beside + TEXT_WIDTH_MAX + 4 } else { WIDTH }.min(area.width);
+        let lines = self.lines(pen, width.saturating_sub(4 + beside), picture.is_some());
+        let text_height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
+        let height = text_height.max(picture.map_or(0, |(_, (_, lines))| lines)).saturating_add(2);
+        let inside = pen.frame(centred(area, width, height), &self.title);
+        if let Some((qr, _)) = picture {
+            qr.draw(pen, inside);
         }
-        at += u16::from(room > about.len());
-        for (nth, (title, field)) in self.fields.iter().enumerate() {
-            let focused = nth == self.at && self.saving.is_none();
-            let style = if focused { pen.theme.strong() } else { pen.theme.plain() };
-            pen.put(line(inside, at), if focused { ">" } else { "" }, style);
-            pen.put(after(line(inside, at), 2), title, style);
-            field.draw(pen, after(line(inside, at), TITLE_WIDTH), focused);
-            at += 1;
+        let text = after(inside, beside);
+        let room = text.height.saturating_sub(1);
+        // Of a low window, the field with the focus is seen.
+        let at = lines.iter().position(|line| matches!(line, Line::Field(at) if *at == self.at)).unwrap_or(0);
+        let first = crate::tui::widgets::scroll(at, lines.len(), usize::from(room));
+        for (shown, y) in lines.iter().skip(first).zip(0..room) {
+            self.draw_line(pen, line(text, y), shown);
         }
-        for text in &error {
-            pen.put(line(inside, at), text, pen.theme.error());
-            at += 1;
-        }
-        let footer = if self.saving.is_some() { texts::WORKING } else { "Enter go on   Esc leave it" };
-        pen.put(line(inside, inside.height.saturating_sub(1)), footer, pen.theme.faint());
+        let footer = if self.saving.is_some() { texts::ASKING } else { "Enter go on   Esc leave it" };
+        pen.put(line(text, text.height.saturating_sub(1)), footer, pen.theme.faint());
     }
+
+    fn lines(&self, pen: &Pen, width: u16, with_picture: bool) -> Vec<Line> {
+        let mut lines = Vec::new();
+        let about = self.about.iter().map(String::as_str);
+        let small = (self.picture.is_some() && !with_picture).then_some(texts::NO_ROOM_FOR_PICTURE);
+        for text in small.into_iter().chain(about) {
+            lines.extend(wrap(&pen.theme.clean(text), width).into_iter().map(Line::Text));
+        }
+        if !lines.is_empty() {
+            lines.push(Line::Text(String::new()));
+        }
+        // In a narrow column what is said of a field begins at its left edge.
+        let beside = if with_picture { 2 } else { TITLE_WIDTH };
+        for (at, field) in self.fields.iter().enumerate() {
+            lines.push(Line::Field(at));
+            let room = width.saturating_sub(beside + 2);
+            if let Some(error) = &field.error {
+                lines.extend(wrap(error, room).into_iter().map(|text| Line::Error(beside, text)));
+            } else if at == self.at && !field.hint.is_empty() {
+                lines.extend(wrap(field.hint, room).into_iter().map(|text| Line::Hint(beside, text)));
+            }
+        }
+        if let Some(error) = &self.error {
+            lines.push(Line::Text(String::new()));
+            lines.extend(
+                error_lines(error, width.saturating_sub(2)).into_iter().map(|text| Line::Error(0, text)),
+            );
+        }
+        lines
+    }
+
+    fn draw_line(&self, pen: &mut Pen, area: Rect, shown: &Line) {
+        match shown {
+            Line::Text(text) => drop(pen.put(area, text, pen.theme.plain())),
+            Line::Hint(x, text) => drop(pen.put(after(area, *x), text, pen.theme.faint())),
+            Line::Error(x, text) => {
+                pen.put(after(area, x.saturating_sub(2)), "!", pen.theme.error());
+                pen.put(after(area, (*x).max(2)), text, pen.theme.error());
+            }
+            Line::Field(at) => {
+                let Some(field) = self.fields.get(*at) else { return };
+                let focused = *at == self.at && self.saving.is_none();
+                let style = if focused { pen.theme.strong() } else { pen.theme.plain() };
+                pen.put(area, if focused { ">" } else { "" }, style);
+                let title = if self.fields.len() == 1 && area.width < TEXT_WIDTH_MIN + TITLE_WIDTH {
+                    u16::try_from(field.title.len() + 4).unwrap_or(TITLE_WIDTH)
+                } else {
+                    TITLE_WIDTH
+                };
+                pen.put(Rect { width: area.width.min(title - 2), ..after(area, 2) }, field.title, style);
+                field.text.draw(pen, after(area, title), focused);
+            }
+        }
+    }
+}
+
+/// A line of it; hints and errors with where they begin.
+enum Line {
+    Text(String),
+    Hint(u16, String),
+    Error(u16, String),
+    Field(usize),
 }

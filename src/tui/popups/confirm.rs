@@ -18,9 +18,21 @@ pub enum Goal {
     SignOut,
     Erase,
     RemoveWords,
+    /// About the own sign-in.
+    Own(OwnGoal),
     LoadInitial,
     /// From the console that has the account open.
     TakeOver,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnGoal {
+    SignOutOthers,
+    SignOutEverywhere,
+    /// Taking that second factor away.
+    Unenrol(String),
+    /// Keeping what does not open aside.
+    SetAside,
 }
 
 #[derive(Clone, Debug)]

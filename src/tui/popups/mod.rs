@@ -8,6 +8,8 @@ pub mod help;
 pub mod menu;
 pub mod message;
 pub mod picker;
+pub mod prompt;
+pub mod qr;
 pub mod words;
 
 use ratatui::layout::Rect;
@@ -24,30 +26,32 @@ pub use help::Help;
 pub use menu::Menu;
 pub use message::Message;
 pub use picker::Picker;
+pub use prompt::Prompt;
 pub use words::Words;
 
 #[derive(Clone, Debug)]
 pub enum Popup {
+    Ask(Ask),
     Form(Form),
     Picker(Picker),
     Confirm(Confirm),
     Menu(Menu),
     Help(Help),
     Message(Message),
-    Ask(Ask),
+    Prompt(Prompt),
     Words(Words),
 }
 
 impl Popup {
     pub const fn context(&self) -> Context {
         match self {
+            Self::Ask(_) | Self::Prompt(_) => Context::Ask,
             Self::Form(_) => Context::Form,
             Self::Picker(_) => Context::Picker,
             Self::Confirm(_) => Context::Confirm,
             Self::Menu(_) => Context::Menu,
             Self::Help(_) => Context::Help,
             Self::Message(_) => Context::Message,
-            Self::Ask(_) => Context::Ask,
             Self::Words(_) => Context::Words,
         }
     }
@@ -55,12 +59,13 @@ impl Popup {
     /// The text field that characters go to.
     pub fn field(&mut self) -> Option<&mut TextField> {
         match self {
+            Self::Ask(ask) => ask.field(),
             Self::Form(form) => form.field(),
             Self::Picker(picker) => Some(&mut picker.filter),
             Self::Confirm(confirm) => confirm.typed.as_mut().map(|(_, field)| field),
             Self::Menu(menu) => Some(&mut menu.filter),
             Self::Help(help) => Some(&mut help.filter),
-            Self::Ask(ask) => ask.field(),
+            Self::Prompt(prompt) => prompt.field(),
             Self::Message(_) | Self::Words(_) => None,
         }
     }
@@ -68,21 +73,23 @@ impl Popup {
     /// The field was typed in.
     pub fn typed(&mut self) {
         match self {
+            Self::Ask(ask) => ask.typed(),
             Self::Form(form) => form.judge(),
             Self::Picker(picker) => picker.at = 0,
             Self::Menu(menu) => menu.at = 0,
             Self::Help(help) => help.top = 0,
-            Self::Confirm(_) | Self::Message(_) | Self::Ask(_) | Self::Words(_) => {}
+            Self::Confirm(_) | Self::Message(_) | Self::Prompt(_) | Self::Words(_) => {}
         }
     }
 
     /// The submission this popup waits for.
     pub const fn saving(&self) -> Option<u64> {
         match self {
+            Self::Ask(ask) => ask.saving,
             Self::Form(form) => form.saving,
             Self::Picker(picker) => picker.saving,
             Self::Confirm(confirm) => confirm.saving,
-            Self::Ask(ask) => ask.saving,
+            Self::Prompt(prompt) => prompt.saving,
             Self::Menu(_) | Self::Help(_) | Self::Message(_) | Self::Words(_) => None,
         }
     }
@@ -90,6 +97,7 @@ impl Popup {
     /// The submission failed: it stays open and says why.
     pub fn failed(&mut self, error: ServiceError) {
         match self {
+            Self::Ask(ask) => ask.failed(error),
             Self::Form(form) => form.failed(error),
             Self::Picker(picker) => {
                 picker.saving = None;
@@ -99,20 +107,21 @@ impl Popup {
                 confirm.saving = None;
                 confirm.error = Some(error);
             }
-            Self::Ask(ask) => ask.failed(error),
+            Self::Prompt(prompt) => prompt.failed(error),
             Self::Menu(_) | Self::Help(_) | Self::Message(_) | Self::Words(_) => {}
         }
     }
 
     pub fn draw(&self, pen: &mut Pen, area: Rect) {
         match self {
+            Self::Ask(ask) => ask.draw(pen, area),
             Self::Form(form) => form.draw(pen, area),
             Self::Picker(picker) => picker.draw(pen, area),
             Self::Confirm(confirm) => confirm.draw(pen, area),
             Self::Menu(menu) => menu.draw(pen, area),
             Self::Help(help) => help.draw(pen, area),
             Self::Message(message) => message.draw(pen, area),
-            Self::Ask(ask) => ask.draw(pen, area),
+            Self::Prompt(prompt) => prompt.draw(pen, area),
             Self::Words(words) => words.draw(pen, area),
         }
     }

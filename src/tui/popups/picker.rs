@@ -26,8 +26,24 @@ pub enum Goal {
     /// Whose value the next column gets; those that were chosen already.
     Column(Box<Card>, Fields),
     Traffic,
+    /// Whether edits that are held back are sent.
+    Held,
+    /// About the own sign-in.
+    Own(OwnGoal),
     /// Only to be looked at.
     Look,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnGoal {
+    /// What to do about it.
+    Account,
+    /// Which second factor to take away, or to set one up.
+    Factors,
+    /// How to come in without the password.
+    NoPassword,
+    /// What to do with an account that is sealed with an older password.
+    OldPassword,
 }
 
 #[derive(Clone, Debug)]

@@ -31,6 +31,10 @@ pub struct SignIn {
     pub steps: Vec<String>,
     /// Why the last session ended.
     pub notice: Option<String>,
+    /// The field that was left empty.
+    pub missing: Option<Stop>,
+    /// How many edits are unsent in what does not open, as it was told.
+    pub unsent: Option<usize>,
     /// The form for a new project, while it is open.
     pub add: Option<AddProject>,
 }
@@ -63,6 +67,8 @@ impl Default for SignIn {
             error: None,
             steps: Vec::new(),
             notice: None,
+            missing: None,
+            unsent: None,
             add: None,
         }
     }
@@ -187,10 +193,11 @@ impl SignIn {
     }
 
     pub fn press(&mut self, press: Press) -> bool {
-        match &mut self.add {
-            Some(add) => add.fields.get_mut(add.at).is_some_and(|field| field.press(press)),
-            None => self.waiting.is_none() && self.field().press(press),
+        if let Some(add) = &mut self.add {
+            return add.fields.get_mut(add.at).is_some_and(|field| field.press(press));
         }
+        self.missing = None;
+        self.waiting.is_none() && self.field().press(press)
     }
 
     /// What is needed to sign in; `None`, and the stop moves on, while something is missing.
@@ -199,12 +206,16 @@ impl SignIn {
         let email = self.email.text().trim().to_owned();
         if email.is_empty() || self.password.is_empty() {
             self.stop = if email.is_empty() { Stop::Email } else { Stop::Password };
+            self.missing = Some(self.stop);
+            self.error = None;
             return None;
         }
         let password = SecretString::from(self.password.take());
         self.password.masked = true;
         self.error = None;
         self.notice = None;
+        self.missing = None;
+        self.unsent = None;
         self.steps.clear();
         self.waiting = Some(email.clone());
         Some((project, email, password))
@@ -263,6 +274,10 @@ fn draw_sign_in(pen: &mut Pen, area: Rect, screen: &SignIn) {
         let focused = screen.stop == stop && !waits;
         draw_title(pen, line(area, at), title, focused);
         field.draw(pen, after(line(area, at), TITLE_WIDTH), focused);
+        if screen.missing == Some(stop) && field.is_empty() {
+            let words = if stop == Stop::Email { texts::EMAIL_MISSING } else { texts::PASSWORD_MISSING };
+            pen.put(after(line(area, at), TITLE_WIDTH + 2), &format!("! {words}"), pen.theme.error());
+        }
     }
     let mut at = 6;
     if let Some(training) = &screen.setup.training {

@@ -409,6 +409,30 @@ fn to_take_over_is_a_choice_that_stands_on_no() {
 }
 
 #[test]
+fn edits_that_are_held_back_are_asked_about_and_stay_unless_somebody_says_so() {
+    let settled = |bench: &Bench| match bench.fake.actions.last() {
+        Some(Action::SettleHeld { send }) => Some(*send),
+        _ => None,
+    };
+    for (keys, answer) in
+        [("Enter", None), ("Esc", None), ("Down Enter", Some(true)), ("Down Down Enter", Some(false))]
+    {
+        let mut fake = Fake::default();
+        fake.status.disk.held = 2;
+        let mut bench = Bench::signed_in_with(80, 24, Theme::default(), fake);
+        assert!(bench.text().contains("2 edits are held back"), "{}", bench.text());
+        bench.keys(keys);
+        assert_eq!(settled(&bench), answer, "{keys}");
+        // Asked once, and again on the key for what needs a person.
+        bench.tell(Msg::Service(Event::Status));
+        assert!(bench.app.popups.is_empty(), "{keys}");
+        bench.fake.cards.clear();
+        bench.keys("!");
+        assert_eq!(bench.app.popups.len(), 1, "{keys}");
+    }
+}
+
+#[test]
 fn in_training_enter_is_enough() {
     let fake = Fake { setup: training_setup(), status: status(), ..Fake::default() };
     let mut bench = Bench::new(80, 24, Theme::default(), fake);

@@ -8,7 +8,7 @@ use crate::tui::theme::Theme;
 
 const SIZES: [(u16, u16); 2] = [(100, 30), (80, 24)];
 
-fn keep(name: &str, bench: &Bench) {
+pub(super) fn keep(name: &str, bench: &Bench) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../../../tests/snapshots/tui");
     settings.set_prepend_module_to_snapshot(false);
@@ -240,6 +240,17 @@ fn what_needs_somebody_is_loud() {
     let mut fake = Fake::default();
     fake.status.link = crate::service::Link::SignInAgain;
     keep("loud", &Bench::signed_in_with(80, 24, Theme::default(), fake));
+}
+
+#[test]
+fn what_is_wrong_with_the_files_stays_in_sight_and_old_edits_are_asked_about() {
+    for (width, height) in SIZES {
+        let mut fake = Fake::default();
+        fake.status.disk = crate::service::DiskState { full: false, lost: 3, held: 2 };
+        let mut bench = Bench::signed_in_with(width, height, Theme::default(), fake);
+        keep("held", &bench);
+        keep("held_put_away", bench.keys("Esc"));
+    }
 }
 
 #[test]

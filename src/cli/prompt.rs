@@ -1,0 +1,86 @@
+//! A password for a command: typed at the terminal and not shown, or from the first line of a file. Never an argument,
+//! which others could read.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use secrecy::SecretString;
+use zeroize::Zeroizing;
+
+use crate::service::{ErrorKind, ServiceError};
+
+/// More than any password, in bytes.
+const BYTES_MAX: usize = 1024;
+
+/// The password in the first line of `file`, or what somebody types.
+pub fn password(file: Option<&Path>) -> Result<SecretString, ServiceError> {
+    let line = match file {
+        Some(path) => File::open(path).and_then(|file| first_line(&file)).map_err(|error| {
+            let told = format!("The password could not be read from {}: {error}.", path.display());
+            ServiceError::new(ErrorKind::Usage, told)
+        })?,
+        None => typed().map_err(|error| {
+            ServiceError::new(ErrorKind::Usage, format!("No password could be asked for: {error}."))
+                .hint("Give it in a file of your own: --password-file FILE.")
+        })?,
+    };
+    let text = std::str::from_utf8(&line).ok().filter(|text| !text.is_empty());
+    let text = text.ok_or_else(|| ServiceError::new(ErrorKind::Usage, "No password was given."))?;
+    Ok(SecretString::from(text))
+}
+
+/// Asks at the terminal, also where input and output lead elsewhere.
+fn typed() -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+    terminal.write_all(b"Password: ")?;
+    let line = {
+        let _unseen = Unseen::begin(&terminal)?;
+        first_line(&terminal)
+    };
+    terminal.write_all(b"\n")?;
+    line
+}
+
+/// The terminal shows nothing and ends nobody while this lives: an interrupt that ended the program would leave it so.
+struct Unseen<'a> {
+    terminal: &'a File,
+    before: Termios,
+}
+
+impl<'a> Unseen<'a> {
+    fn begin(terminal: &'a File) -> io::Result<Self> {
+        let before = tcgetattr(terminal)?;
+        let mut unseen = before.clone();
+        unseen.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
+        tcsetattr(terminal, OptionalActions::Flush, &unseen)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Unseen<'_> {
+    fn drop(&mut self) {
+        // A terminal that is gone has nothing to be put right.
+        let _ = tcsetattr(self.terminal, OptionalActions::Flush, &self.before);
+    }
+}
+
+/// Up to the first line's end; a byte at a time, so that nothing of it stays in a buffer.
+fn first_line(mut from: &File) -> io::Result<Zeroizing<Vec<u8>>> {
+    const INTERRUPT: u8 = 3;
+    let mut line = Zeroizing::new(Vec::with_capacity(BYTES_MAX));
+    let mut byte = Zeroizing::new([0]);
+    while from.read(&mut *byte)? == 1 {
+        match byte[0] {
+            b'\n' => break,
+            INTERRUPT => return Err(io::ErrorKind::Interrupted.into()),
+            byte if line.len() < BYTES_MAX => line.push(byte),
+            _ => return Err(io::Error::other("it is too long")),
+        }
+    }
+    if line.last() == Some(&b'\r') {
+        line.pop();
+    }
+    Ok(line)
+}

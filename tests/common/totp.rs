@@ -1,0 +1,17 @@
+//! The codes of an authenticator app.
+
+#![allow(clippy::unwrap_used, dead_code, reason = "each test binary uses its own part of this")]
+
+use totp_rs::{Builder, Secret};
+
+/// The code that an app with that secret shows now.
+pub fn code(secret: &str) -> String {
+    at(secret, 0)
+}
+
+/// The code of so many seconds from now.
+pub fn at(secret: &str, seconds: i64) -> String {
+    let totp = Builder::new().with_secret(Secret::try_from_base32(secret).unwrap()).build().unwrap();
+    let now = jiff::Timestamp::now().as_second() + seconds;
+    totp.generate(now.unsigned_abs()).to_string()
+}

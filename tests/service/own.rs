@@ -1,0 +1,438 @@
+//! The own sign-in through the door: second factors, passwords changed here and elsewhere, mailed codes, sessions
+//! that end.
+
+use flyos::domain::{Key, Kind};
+use flyos::sandbox::MailFor;
+use flyos::service::own::field;
+use flyos::service::{Action, Enrolling, ErrorKind, Event, Front, Link, Own, OwnDone, Redeem};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::Server;
+use crate::door::{PASSWORD, PATIENCE, Person, home};
+use crate::totp;
+
+const WHO: &str = "operator1@flyos.mil";
+const NEW: &str = "a new one 2026";
+
+fn secret(text: &str) -> SecretString {
+    SecretString::from(text)
+}
+
+/// Sets a second factor up; its secret.
+fn enrol(person: &Person) -> String {
+    let Ok(OwnDone::Enrolling(enrolling)) = person.own(Own::Enrol) else { unreachable!("it begins") };
+    let Enrolling { factor, secret: shared, uri } = *enrolling;
+    let shared = shared.expose_secret().to_owned();
+    assert_eq!(uri.expose_secret(), format!("otpauth://totp/FlyOS:{WHO}?secret={shared}"));
+    let code = secret(&totp::code(&shared));
+    assert!(matches!(person.own(Own::Confirm { factor, code }), Ok(OwnDone::Enrolled)));
+    shared
+}
+
+fn drone(person: &Person) -> Key {
+    Key::drone(&person.labels(Kind::Drone, "")[0])
+}
+
+fn change(
+    person: &Person,
+    current: &str,
+    new: &str,
+    nonce: Option<&str>,
+) -> Result<OwnDone, flyos::service::ServiceError> {
+    person.own(Own::ChangePassword { current: secret(current), new: secret(new), nonce: nonce.map(secret) })
+}
+
+/// Signs in and is told that what is here is sealed with an older password; how much of it is unsent, and what was
+/// wrong with the old one that was given.
+fn asked_for_old(person: &Person) -> (Option<usize>, Option<flyos::service::ServiceError>) {
+    loop {
+        match person.events.recv_timeout(PATIENCE).expect("the question") {
+            Event::OlderPassword { unsent, wrong } => return (unsent, wrong),
+            Event::SignedIn { .. } => unreachable!("it does not open"),
+            Event::SignInFailed(error) => unreachable!("{error}"),
+            _ => {}
+        }
+    }
+}
+
+fn signed_in(person: &Person) {
+    loop {
+        match person.events.recv_timeout(PATIENCE).expect("signed in") {
+            Event::SignedIn { .. } => return,
+            Event::SignInFailed(error) => unreachable!("{error}"),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_second_factor_is_asked_for_and_nothing_is_lost_meanwhile() {
+    let server = Server::start();
+    let (here, there) = (home(), home());
+    let person = Person::in_sync(here.path(), &server, WHO);
+    let other = Person::in_sync(there.path(), &server, WHO);
+    let shared = enrol(&person);
+    let drone = drone(&person);
+    // This session gave its code and goes on; the other one has ended, with what it is doing.
+    other.set(drone.clone(), "status", "MAINTENANCE").unwrap();
+    other.wait("the other session ended", |service| service.status().link == Link::SignInAgain);
+    assert_eq!(other.service.status().waiting, 1);
+    drop(other);
+
+    // There: the password opens what is here, and the code is asked for before anything goes over the line.
+    let other = Person::at(there.path(), &server);
+    assert_eq!(other.sign_in(WHO, PASSWORD), Ok(true));
+    other.wait("the code asked for", |service| service.status().link == Link::SecondFactor);
+    assert_eq!((other.service.status().waiting, other.labels(Kind::Drone, "").is_empty()), (1, false));
+    let wrong = if totp::code(&shared) == "000000" { "111111" } else { "000000" };
+    let refused = other.own(Own::Code { code: secret(wrong) }).unwrap_err();
+    assert_eq!((refused.kind, refused.field.as_deref()), (ErrorKind::Refused, Some(field::CODE)));
+    assert!(refused.message.contains("the code is wrong"), "{refused}");
+    assert!(matches!(other.own(Own::Code { code: secret(&totp::code(&shared)) }), Ok(OwnDone::CodeTaken)));
+    other.up_to_date();
+    other.wait("online", |service| service.status().link == Link::Online);
+    assert!(server.row(drone.clone()).contains("MAINTENANCE"));
+    drop(other);
+
+    // The next start there has a session that gave its code: it is not asked again.
+    let other = Person::at(there.path(), &server);
+    other.sign_in(WHO, PASSWORD).unwrap();
+    other.wait("online", |service| service.status().link == Link::Online);
+    // A machine that knows nothing of the account is asked as well.
+    let fresh = home();
+    let new = Person::at(fresh.path(), &server);
+    assert_eq!(new.sign_in(WHO, PASSWORD), Ok(false));
+    new.wait("the code asked for", |service| service.status().link == Link::SecondFactor);
+    assert!(new.labels(Kind::Drone, "").is_empty());
+
+    let Ok(OwnDone::Factors(factors)) = other.own(Own::Factors) else { unreachable!("it has one") };
+    let factor = factors[0].id.clone();
+    assert!(matches!(other.own(Own::Unenrol { factor }), Ok(OwnDone::Unenrolled)));
+    new.service.run(&new.service.ctx(Front::Test), Action::SyncNow).unwrap();
+    new.wait("no code needed", |service| service.status().link == Link::Online);
+}
+
+#[test]
+fn too_many_codes_are_told_in_words() {
+    let server = Server::start();
+    let home = home();
+    let person = Person::in_sync(home.path(), &server, WHO);
+    enrol(&person);
+    let mut last = None;
+    for _ in 0..20 {
+        last = person.own(Own::Code { code: secret("12345") }).err();
+    }
+    let last = last.unwrap();
+    assert!(last.message.contains("too many requests"), "{last}");
+    assert!(last.message.contains("Wait a few minutes"), "{last}");
+}
+
+#[test]
+fn a_password_is_changed_on_the_server_and_here() {
+    let server = Server::start();
+    let (here, there) = (home(), home());
+    let person = Person::in_sync(here.path(), &server, WHO);
+    let other = Person::in_sync(there.path(), &server, WHO);
+    let refused = |error: Result<OwnDone, flyos::service::ServiceError>| {
+        let error = error.unwrap_err();
+        (error.field.clone().unwrap_or_default(), error.to_string())
+    };
+    let (at, words) = refused(change(&person, "not this one", NEW, None));
+    assert_eq!((at.as_str(), words.contains("present password")), (field::CURRENT, true), "{words}");
+    assert_eq!(refused(change(&person, PASSWORD, "short", None)).0, field::NEW);
+    let (at, words) = refused(change(&person, PASSWORD, "password123", None));
+    assert_eq!((at.as_str(), words.contains("leaked")), (field::NEW, true), "{words}");
+    assert_eq!(refused(change(&person, PASSWORD, PASSWORD, None)).0, field::NEW);
+    server.with(|sandbox| sandbox.faults().set_asks_for_nonce(true));
+    assert_eq!(refused(change(&person, PASSWORD, NEW, None)).0, field::NONCE);
+    assert_eq!(refused(change(&person, PASSWORD, NEW, Some("000000x"))).0, field::NONCE);
+    let mails = server.with(flyos::sandbox::Sandbox::mails);
+    let nonce = mails.iter().find(|mail| mail.good_for == MailFor::Reauthentication).unwrap();
+    // Refused so often, the old password still opens it.
+    let wraps = |home: &tempfile::TempDir| {
+        let account = std::fs::read_dir(home.path().join("data/accounts")).unwrap().next().unwrap().unwrap();
+        let text = std::fs::read_to_string(account.path().join("account.toml")).unwrap();
+        text.matches("by = \"password\"").count()
+    };
+    assert_eq!(wraps(&here), 1);
+    assert!(matches!(change(&person, PASSWORD, NEW, Some(&nonce.code)), Ok(OwnDone::PasswordChanged)));
+    assert_eq!(wraps(&here), 1, "the old one has gone");
+    let drone = drone(&person);
+    person.set(drone.clone(), "status", "OFFLINE").unwrap();
+    person.up_to_date();
+    // Other sessions have ended.
+    other.wait("the other one has ended", |service| service.status().link == Link::SignInAgain);
+    drop((person, other));
+    server.line(false);
+    let person = Person::at(here.path(), &server);
+    assert_eq!(
+        person.sign_in(WHO, PASSWORD).unwrap_err().kind,
+        ErrorKind::SignIn,
+        "the old one opens nothing"
+    );
+    assert_eq!(person.sign_in(WHO, NEW), Ok(true), "without a line");
+}
+
+/// Takes away the way by the server's key, as on a machine that never had it.
+fn without_server_key(home: &std::path::Path) {
+    let account = std::fs::read_dir(home.join("data/accounts")).unwrap().next().unwrap().unwrap();
+    let path = account.path().join("account.toml");
+    let text = std::fs::read_to_string(&path).unwrap().replace("by = \"server\"", "by = \"recovery\"");
+    std::fs::write(path, text).unwrap();
+}
+
+/// `there` has an edit that was not sent, and the password was changed `here` meanwhile.
+fn changed_elsewhere(server: &Server) -> (tempfile::TempDir, Key) {
+    let (here, there) = (home(), home());
+    let person = Person::in_sync(here.path(), server, WHO);
+    let away = Person::in_sync(there.path(), server, WHO);
+    let drone = drone(&away);
+    server.line(false);
+    away.set(drone.clone(), "status", "MAINTENANCE").unwrap();
+    away.wait("offline", |service| matches!(service.status().link, Link::Offline { .. }));
+    drop(away);
+    server.line(true);
+    assert!(matches!(change(&person, PASSWORD, NEW, None), Ok(OwnDone::PasswordChanged)));
+    (there, drone)
+}
+
+#[test]
+fn a_console_that_opened_by_the_old_password_is_told_to_sign_in_again() {
+    let server = Server::start();
+    let (there, drone) = changed_elsewhere(&server);
+    let away = Person::at(there.path(), &server);
+    assert_eq!(away.sign_in(WHO, PASSWORD), Ok(true));
+    away.wait("told", |service| service.status().link == Link::SignInAgain);
+    assert_eq!(away.field(&drone, "status").as_deref(), Some("MAINTENANCE"));
+    assert_eq!(away.service.status().waiting, 1);
+}
+
+fn told(person: &Person) -> String {
+    loop {
+        if let Event::Told(words) = person.events.recv_timeout(PATIENCE).expect("told") {
+            return words;
+        }
+    }
+}
+
+#[test]
+fn what_headquarters_did_meanwhile_is_met_in_words() {
+    let server = Server::start();
+    let (homes, hq_home) = ([home(), home()], home());
+    let hq = Person::in_sync(hq_home.path(), &server, "main@flyos.mil");
+    let me = |name: &str| Key { kind: Kind::User, pk: hq.key(Kind::User, &format!("username:{name}")) };
+    let away = Person::in_sync(homes[0].path(), &server, "operator2@flyos.mil");
+    let moved = Person::in_sync(homes[1].path(), &server, WHO);
+    drop((away, moved));
+    let west = hq.key(Kind::Region, "western");
+    hq.set(me("operator1"), "region_id", &west).unwrap();
+    hq.set(me("operator1"), "role", "REGIONAL_HQ").unwrap();
+    hq.set(me("operator2"), "status", "INACTIVE").unwrap();
+    hq.up_to_date();
+
+    let moved = Person::at(homes[1].path(), &server);
+    moved.sign_in(WHO, PASSWORD).unwrap();
+    let words = told(&moved);
+    assert!(words.contains("Your role is now REGIONAL_HQ."), "{words}");
+    assert!(words.contains("Your region is now Western."), "{words}");
+    // Made INACTIVE while away: the account is barred and its sessions have ended, so there is no page to tell.
+    let away = Person::at(homes[0].path(), &server);
+    assert_eq!(away.sign_in("operator2@flyos.mil", PASSWORD), Ok(true));
+    away.wait("barred", |service| service.status().link == Link::Blocked);
+    let drone = drone(&away);
+    assert_eq!(away.set(drone, "status", "OFFLINE").unwrap_err().kind, ErrorKind::Denied);
+    let fresh = home();
+    let refused = Person::at(fresh.path(), &server).sign_in("operator2@flyos.mil", PASSWORD).unwrap_err();
+    assert!(refused.message.contains("blocked"), "{refused}");
+}
+
+#[test]
+fn the_old_password_is_asked_for_once_where_it_was_changed_elsewhere() {
+    let server = Server::start();
+    let (there, drone) = changed_elsewhere(&server);
+    without_server_key(there.path());
+    let away = Person::at(there.path(), &server);
+    away.service.sign_in(&away.service.ctx(Front::Test), "p", WHO, NEW.into());
+    assert_eq!(asked_for_old(&away), (Some(1), None), "how much is there is told, and nothing of it");
+    away.service.open_with_old(&away.service.ctx(Front::Test), secret("not this one either"));
+    let wrong = asked_for_old(&away).1.unwrap();
+    assert!(wrong.message.contains("does not open"), "{wrong}");
+    away.service.open_with_old(&away.service.ctx(Front::Test), secret(PASSWORD));
+    signed_in(&away);
+    assert_eq!(away.field(&drone, "status").as_deref(), Some("MAINTENANCE"));
+    away.up_to_date();
+    assert!(server.row(drone).contains("MAINTENANCE"));
+    drop(away);
+    server.line(false);
+    let away = Person::at(there.path(), &server);
+    assert_eq!(away.sign_in(WHO, NEW), Ok(true), "wrapped anew: not asked again, and without a line");
+    drop(away);
+    let away = Person::at(there.path(), &server);
+    assert_eq!(away.sign_in(WHO, PASSWORD).unwrap_err().kind, ErrorKind::SignIn);
+}
+
+#[test]
+fn without_the_old_password_what_is_here_is_kept_aside() {
+    let server = Server::start();
+    let (there, drone) = changed_elsewhere(&server);
+    without_server_key(there.path());
+    let away = Person::at(there.path(), &server);
+    away.service.sign_in(&away.service.ctx(Front::Test), "p", WHO, NEW.into());
+    assert_eq!(asked_for_old(&away).0, Some(1));
+    // Left alone, nothing happens.
+    away.service.let_be(&away.service.ctx(Front::Test));
+    away.service.set_aside(&away.service.ctx(Front::Test));
+    let accounts = there.path().join("data/accounts");
+    let names = || {
+        let entries = std::fs::read_dir(&accounts).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names().len(), 1);
+    away.service.sign_in(&away.service.ctx(Front::Test), "p", WHO, NEW.into());
+    asked_for_old(&away);
+    away.service.set_aside(&away.service.ctx(Front::Test));
+    signed_in(&away);
+    away.wait("loaded anew", |service| {
+        service.status().link == Link::Online && service.status().as_of.is_some()
+    });
+    assert_eq!(away.service.status().waiting, 0);
+    assert_ne!(away.field(&drone, "status").as_deref(), Some("MAINTENANCE"));
+    drop(away);
+    let names = names();
+    let [account, aside] = &names[..] else { unreachable!("{names:?}") };
+    assert!(aside.starts_with(&format!("{account}.aside-")), "{names:?}");
+    // The way back: its old name, and the old password.
+    std::fs::rename(accounts.join(account), accounts.join("elsewhere")).unwrap();
+    std::fs::rename(accounts.join(aside), accounts.join(account)).unwrap();
+    server.line(false);
+    let back = Person::at(there.path(), &server);
+    assert_eq!(back.sign_in(WHO, PASSWORD), Ok(true));
+    assert_eq!(back.service.status().waiting, 1);
+}
+
+#[test]
+fn a_change_whose_answer_was_lost_opens_with_either_until_the_server_says_which() {
+    let server = Server::start();
+    let home = home();
+    let person = Person::in_sync(home.path(), &server, WHO);
+    // The line is cut after the server has it: as near as can be had is a second change that nobody answers.
+    server.faults.set_answer(Some(flyos::sandbox::Answer::Error500), None);
+    let told = change(&person, PASSWORD, NEW, None).unwrap_err();
+    assert!(told.hints.iter().any(|hint| hint.contains("not known")), "{told:?}");
+    drop(person);
+    server.line(false);
+    for password in [PASSWORD, NEW] {
+        let person = Person::at(home.path(), &server);
+        assert_eq!(person.sign_in(WHO, password), Ok(true), "{password}");
+    }
+    server.faults.clear();
+    server.line(true);
+    let person = Person::at(home.path(), &server);
+    assert_eq!(person.sign_in(WHO, PASSWORD), Ok(false), "the server says that it is this one");
+    drop(person);
+    server.line(false);
+    let person = Person::at(home.path(), &server);
+    assert_eq!(person.sign_in(WHO, NEW).unwrap_err().kind, ErrorKind::SignIn);
+    assert_eq!(person.sign_in(WHO, PASSWORD), Ok(true));
+}
+
+fn mailed(server: &Server, good_for: MailFor) -> String {
+    let mails = server.with(flyos::sandbox::Sandbox::mails);
+    mails.into_iter().find(|mail| mail.good_for == good_for).expect("a mail").code
+}
+
+#[test]
+fn a_forgotten_password_is_set_by_a_mailed_code_and_signs_in() {
+    let server = Server::start();
+    let home = home();
+    let person = Person::at(home.path(), &server);
+    let (project, email) = ("p".to_owned(), WHO.to_owned());
+    let mail = Own::MailCode { project: project.clone(), email: email.clone() };
+    assert!(matches!(person.own(mail.clone()), Ok(OwnDone::CodeMailed { told: None })));
+    let soon = person.own(mail).unwrap_err();
+    assert!(soon.message.contains("Wait 60 s") || soon.message.contains("Wait 59 s"), "{soon}");
+    let redeem = |code: &str, new: &str| Redeem {
+        project: project.clone(),
+        email: email.clone(),
+        invited: false,
+        code: secret(code),
+        new: secret(new),
+        second: None,
+    };
+    let wrong = person.own(Own::Redeem(redeem("0000000", NEW))).unwrap_err();
+    assert_eq!(wrong.field.as_deref(), Some(field::CODE), "{wrong}");
+    let code = mailed(&server, MailFor::Recovery);
+    let weak = person.own(Own::Redeem(redeem(&code, "password123"))).unwrap_err();
+    assert_eq!(weak.field.as_deref(), Some(field::NEW), "{weak}");
+    // The code is spent by now, and what it gave is kept.
+    assert!(matches!(person.own(Own::Redeem(redeem(&code, NEW))), Ok(OwnDone::PasswordSet)));
+    signed_in(&person);
+    person.wait("online", |service| service.status().link == Link::Online);
+}
+
+#[test]
+fn a_forgotten_password_needs_the_second_factor_too() {
+    let server = Server::start();
+    let (here, there) = (home(), home());
+    let shared = enrol(&Person::in_sync(here.path(), &server, WHO));
+    let person = Person::at(there.path(), &server);
+    person.own(Own::MailCode { project: "p".to_owned(), email: WHO.to_owned() }).unwrap();
+    let mut redeem = Redeem {
+        project: "p".to_owned(),
+        email: WHO.to_owned(),
+        invited: false,
+        code: secret(&mailed(&server, MailFor::Recovery)),
+        new: secret(NEW),
+        second: None,
+    };
+    let refused = person.own(Own::Redeem(redeem.clone())).unwrap_err();
+    assert_eq!(refused.field.as_deref(), Some(field::SECOND), "{refused}");
+    redeem.second = Some(secret(&totp::code(&shared)));
+    assert!(matches!(person.own(Own::Redeem(redeem)), Ok(OwnDone::PasswordSet)));
+    signed_in(&person);
+}
+
+#[test]
+fn sessions_end_elsewhere_and_everywhere() {
+    let server = Server::start();
+    let homes = [home(), home()];
+    let here = Person::in_sync(homes[0].path(), &server, WHO);
+    let other = Person::in_sync(homes[1].path(), &server, WHO);
+    let drone = drone(&other);
+    assert!(matches!(here.own(Own::SignOutOthers), Ok(OwnDone::OthersSignedOut)));
+    other.set(drone.clone(), "status", "OFFLINE").unwrap();
+    other.wait("ended", |service| service.status().link == Link::SignInAgain);
+    assert_eq!(other.service.status().waiting, 1);
+    // Signing in again sends what waited.
+    other.service.run(&other.service.ctx(Front::Test), Action::SignOut).unwrap();
+    while !matches!(other.events.recv_timeout(PATIENCE).expect("signed out"), Event::SignedOut { .. }) {}
+    other.sign_in(WHO, PASSWORD).unwrap();
+    other.up_to_date();
+    assert!(server.row(drone).contains("OFFLINE"));
+    server.line(false);
+    let refused = here.own(Own::SignOutEverywhere).unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Offline, "without the server nothing ends");
+    assert_ne!(here.service.status().link, Link::SignedOut);
+    server.line(true);
+    assert!(matches!(here.own(Own::SignOutEverywhere), Ok(OwnDone::SignedOutEverywhere)));
+    here.wait("signed out here", |service| service.status().link == Link::SignedOut);
+    other.service.run(&other.service.ctx(Front::Test), Action::SyncNow).unwrap();
+    other.wait("and there", |service| service.status().link == Link::SignInAgain);
+}
+
+#[test]
+fn signed_out_and_in_again_the_code_is_asked_for() {
+    let server = Server::start();
+    let home = home();
+    let person = Person::in_sync(home.path(), &server, WHO);
+    enrol(&person);
+    let drone = drone(&person);
+    person.set(drone, "status", "STANDBY").unwrap();
+    person.service.run(&person.service.ctx(Front::Test), Action::SignOut).unwrap();
+    while !matches!(person.events.recv_timeout(PATIENCE).expect("signed out"), Event::SignedOut { .. }) {}
+    person.sign_in(WHO, PASSWORD).unwrap();
+    person.wait("the code asked for", |service| service.status().link == Link::SecondFactor);
+}
