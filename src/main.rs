@@ -17,10 +17,10 @@ struct Args {
     #[command(flatten)]
     screen: program::Screen,
     /// The project to sign in to, by its name in the configuration file
-    #[arg(long)]
+    #[arg(long, global = true)]
     project: Option<String>,
     /// The address to sign in with
-    #[arg(long)]
+    #[arg(long, global = true)]
     email: Option<String>,
 }
 
@@ -37,6 +37,12 @@ enum Command {
         /// As JSON, one line for each open console
         #[arg(long)]
         json: bool,
+    },
+    /// Erase what this machine has of an account (of all of them without --email), its keys first
+    Wipe {
+        /// Without asking; unsent edits go with it
+        #[arg(long)]
+        yes: bool,
     },
     /// Look whether everything on this machine is as it must be: files, room, accounts, projects. Changes nothing
     Doctor {
@@ -68,6 +74,9 @@ fn main() -> ExitCode {
         None => program::console(&args.screen, args.project, args.email),
         Some(Command::Demo { rows }) => program::demo(&args.screen, rows),
         Some(Command::Status { json }) => program::status(json),
+        Some(Command::Wipe { yes }) => {
+            program::wipe(&flyos::cli::Wipe { project: args.project, email: args.email, yes })
+        }
         Some(Command::Doctor { json, password, password_file, offline }) => {
             program::doctor(json, password, password_file.as_deref(), offline)
         }

@@ -182,6 +182,13 @@ pub fn status(json: bool) -> anyhow::Result<()> {
     Ok(cli::status(&folders, json, &mut std::io::stdout())?)
 }
 
+/// Erases what this machine has of an account, or of all.
+pub fn wipe(asked: &cli::Wipe) -> anyhow::Result<()> {
+    store::private_umask();
+    let folders = Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))?;
+    Ok(cli::wipe(&folders, asked, &mut std::io::stdout())?)
+}
+
 /// Whether everything on this machine is as it must be.
 pub fn doctor(json: bool, ask: bool, file: Option<&Path>, offline: bool) -> anyhow::Result<()> {
     store::private_umask();

@@ -6,6 +6,8 @@
 mod common;
 #[path = "console/own.rs"]
 mod own;
+#[path = "console/sealed.rs"]
+mod sealed;
 #[path = "console/ssh.rs"]
 mod ssh;
 #[path = "console/takeover.rs"]

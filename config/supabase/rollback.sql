@@ -10,7 +10,8 @@
 --
 -- What goes
 -- * Our triggers, policies, functions, and the schemas `flyos` and `sync`: versions, what devices reported, which
---   edits were taken already. A console that comes back after setting up again loads everything anew.
+--   edits were taken already, the keys of devices. A console that comes back after setting up again loads everything
+--   anew; what a device keeps opens with the password it was used with last.
 -- * Constraints and indexes that we added; in tables that were there before, the columns that we added (auth_user_id:
 --   which account is whose; assigned_at).
 --
@@ -71,7 +72,7 @@ begin
         and coalesce(t.tgname, p.polname, '') not like 'flyos\_%'
         and (w.oid is not null or t.oid is not null or p.oid is not null or k.oid is not null or e.oid is not null
             or (f.oid is not null and f.proname not in ('sync_pull', 'sync_push', 'sync_digest', 'activity_page',
-                'sync_devices', 'admin_caller', 'admin_sign_out', 'admin_linked')));
+                'sync_devices', 'admin_caller', 'admin_sign_out', 'admin_linked', 'device_key', 'erase_device')));
     if others is not null then
         raise exception 'Something of yours is built upon FlyOS Console: %. Nothing was changed. Drop it first.', others;
     end if;
@@ -186,7 +187,8 @@ begin
 
     drop function public.sync_pull(jsonb, int, int, int), public.sync_push(uuid, uuid, int, jsonb, jsonb),
         public.sync_digest(jsonb), public.activity_page(bigint, int, text, text), public.sync_devices(),
-        public.admin_caller(), public.admin_sign_out(uuid), public.admin_linked(uuid[]);
+        public.admin_caller(), public.admin_sign_out(uuid), public.admin_linked(uuid[]),
+        public.device_key(uuid, text), public.erase_device(uuid, uuid);
     if not exists (select from public.activity) then
         drop table public.activity;
     else
@@ -204,7 +206,8 @@ begin
     if to_regclass('supabase_migrations.schema_migrations') is not null then
         delete from supabase_migrations.schema_migrations
         where version in ('20261101000050', '20261101000100', '20261101000200', '20261101000300', '20261101000400',
-            '20261101000500', '20261101000600', '20261101000700', '20261101000800', '20261101000900');
+            '20261101000500', '20261101000600', '20261101000700', '20261101000800', '20261101000900',
+            '20261101001000');
     end if;
 end
 $rollback$;

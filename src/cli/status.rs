@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::domain::Stamp;
 use crate::service::beside::{self, Console};
-use crate::service::{ErrorKind, Folders, Holder, ServiceError, Status, status as words};
+use crate::service::{ErrorKind, Folders, Holder, ServiceError, Status, Whois, status as words};
 
 /// Prints how each open console stands; an error where there is none, or one that does not answer.
 pub fn status(folders: &Folders, json: bool, out: &mut impl Write) -> Result<(), ServiceError> {
@@ -17,7 +17,11 @@ pub fn status(folders: &Folders, json: bool, out: &mut impl Write) -> Result<(),
     }
     let now = Stamp(jiff::Timestamp::now().as_microsecond());
     for (nth, console) in found.open.iter().enumerate() {
-        let status = console.status()?;
+        // A locked console tells no more than that.
+        let status = match console.whois {
+            Whois { locked: true, unsent, .. } => Status::locked(unsent, false),
+            _ => console.status()?,
+        };
         let printed = if json {
             writeln!(out, "{}", as_json(console, &status, now))
         } else {
@@ -33,7 +37,7 @@ pub fn status(folders: &Folders, json: bool, out: &mut impl Write) -> Result<(),
 fn as_text(console: &Console, status: &Status, now: Stamp) -> String {
     let whois = &console.whois;
     let who = status.account.as_ref().map_or_else(
-        || "nobody".to_owned(),
+        || if whois.locked { "the console is locked" } else { "nobody" }.to_owned(),
         |account| {
             let role = account.role.map_or("role not known yet", |role| role.as_str());
             let region = account.region.as_ref().map(|region| format!(", {region}")).unwrap_or_default();

@@ -32,6 +32,7 @@ text_enum!(
         Pulling = "fetching changes",
         Pushing = "sending edits",
         Digesting = "comparing with the server",
+        FetchingKey = "fetching this device's key",
         Reading = "reading rows",
         Listening = "listening for changes",
         Storing = "storing a file",

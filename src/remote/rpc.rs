@@ -1,4 +1,5 @@
-//! The three calls of the sync protocol. Always by POST: a cursor does not fit an address.
+//! The three calls of the sync protocol, and the key that the server keeps for this device. Always by POST: a cursor does
+//! not fit an address.
 
 use reqwest::Method;
 use secrecy::SecretString;
@@ -7,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::client::{Call, Client, Reply, body_of};
 use super::error::{Doing, RemoteError};
+use super::wire::device::{DeviceKeyReply, DeviceKeyRequest};
 use super::wire::{DigestReply, DigestRequest, PullReply, PullRequest, PushReply, PushRequest};
 
 impl Client {
@@ -38,6 +40,16 @@ impl Client {
     ) -> Result<Reply<DigestReply>, RemoteError> {
         let limit = self.limits().other_bytes;
         self.rpc(Doing::Digesting, "/rest/v1/rpc/sync_digest", token, request, limit).await
+    }
+
+    /// The key that the server keeps for this device; the offered one where it had none.
+    pub async fn device_key(
+        &self,
+        token: &SecretString,
+        request: &DeviceKeyRequest,
+    ) -> Result<Reply<DeviceKeyReply>, RemoteError> {
+        let limit = self.limits().other_bytes;
+        self.rpc(Doing::FetchingKey, "/rest/v1/rpc/device_key", token, request, limit).await
     }
 
     async fn rpc<T: DeserializeOwned>(

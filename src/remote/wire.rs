@@ -5,6 +5,7 @@
 //! may send columns we do not know: they are kept out of `Fields` only by the record that is made of them.
 
 pub mod admin;
+pub mod device;
 
 use std::collections::BTreeMap;
 

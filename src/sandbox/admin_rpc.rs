@@ -25,7 +25,7 @@ const ACCOUNTS_MAX: usize = 1000;
 type Answer = Result<Response, Box<Response>>;
 
 /// The secret key, or a MAIN_HQ; else the word about the caller, or the refusal.
-fn headquarters<T>(
+pub fn headquarters<T>(
     shared: &Shared,
     engine: &Engine,
     claims: Option<&Claims>,

@@ -19,6 +19,7 @@ mod admin_users;
 mod arguments;
 mod auth;
 mod auth_http;
+mod device_keys;
 #[doc(hidden)]
 // The simulator of the sync protocol runs the server's truth without its sockets.
 pub mod engine;
@@ -46,6 +47,7 @@ use uuid::Uuid;
 use crate::domain::{Change, Key, Refusal, World};
 use auth::Auth;
 pub use auth::MailFor;
+use device_keys::DeviceKeys;
 use engine::Engine;
 pub use faults::{Answer, FaultSettings, Faults};
 use keys::{KeyMaterial, Keys};
@@ -130,7 +132,8 @@ impl Sandbox {
             prepared.await.map_err(|error| SandboxError::Keys(error.to_string()))??;
         let keys = Keys::new(stored.keys)?;
         let about = (url, options.token_lifetime_s);
-        let shared = Arc::new(Shared::new(stored.engine, stored.auth, log, keys, faults, about));
+        let shared =
+            Arc::new(Shared::new(stored.engine, stored.auth, (stored.device_keys, log), keys, faults, about));
         let (stop, stopped) = oneshot::channel::<()>();
         let cutter = line.cutter();
         let service = http::router(Arc::clone(&shared)).into_make_service_with_connect_info::<Cut>();
@@ -265,7 +268,7 @@ fn prepare(options: &Options) -> Result<(Stored, Option<Log>), SandboxError> {
         Some(stored) => stored,
         None => first(options.rows)?,
     };
-    let log = folder.map(|folder| folder.begin(&stored.engine, &stored.auth, &stored.keys)).transpose()?;
+    let log = folder.map(|folder| folder.begin(&stored)).transpose()?;
     Ok((stored, log))
 }
 
@@ -273,5 +276,5 @@ fn first(rows: usize) -> Result<Stored, SandboxError> {
     let mut auth = Auth::default();
     seed::accounts()?.iter().for_each(|account| auth.put_account(account));
     let engine = Engine::new(Uuid::new_v4(), seed::world(rows)?);
-    Ok(Stored { engine, auth, keys: KeyMaterial::generate()? })
+    Ok(Stored { engine, auth, keys: KeyMaterial::generate()?, device_keys: DeviceKeys::default() })
 }

@@ -19,9 +19,11 @@ use uuid::Uuid;
 use super::SandboxError;
 use super::accounts::AuthCommit;
 use super::auth::{Account, Auth, Session};
+use super::device_keys::DeviceKeys;
 use super::engine::{Claim, Commit, Engine, RowState};
 use super::keys::KeyMaterial;
 use crate::domain::{Fields, Key, Record};
+use crate::remote::wire::device::DeviceKey;
 
 /// The version of these files.
 const FORMAT: u32 = 1;
@@ -39,6 +41,8 @@ enum Line {
     AccountGone(Uuid),
     Session(Box<Session>),
     Ended(Vec<Uuid>),
+    /// Of an account's device; without a key: it was deleted.
+    DeviceKey(Uuid, Uuid, Option<DeviceKey>),
     /// Rows and accounts of one transaction: all or nothing, since a line is. Unlike the rows of a
     /// `Transaction`, accounts and ends are always taken anew: the lines before them that said otherwise are.
     Together(Vec<Line>),
@@ -74,6 +78,7 @@ pub struct Stored {
     pub engine: Engine,
     pub auth: Auth,
     pub keys: KeyMaterial,
+    pub device_keys: DeviceKeys,
 }
 
 /// The open log, and the lock on its folder.
@@ -141,6 +146,7 @@ impl Folder {
             engine: Engine::empty(head.epoch, head.next_xid),
             auth: Auth::default(),
             keys: head.keys,
+            device_keys: DeviceKeys::default(),
         };
         stored.engine.resume_at(head.next_xid, head.min_xid);
         loop {
@@ -178,11 +184,11 @@ impl Folder {
     }
 
     /// Writes a snapshot of all there is, and begins the log anew.
-    pub fn begin(self, engine: &Engine, auth: &Auth, keys: &KeyMaterial) -> Result<Log, SandboxError> {
+    pub fn begin(self, stored: &Stored) -> Result<Log, SandboxError> {
         let (path, aside) = (self.snapshot(), self.dir.join("sandbox.snapshot.new"));
         let file = private().write(true).create(true).truncate(true).open(&aside).map_err(at(&aside))?;
         let mut out = BufWriter::new(file);
-        write_all(&mut out, engine, auth, keys).map_err(at(&aside))?;
+        write_all(&mut out, stored).map_err(at(&aside))?;
         let file = out.into_inner().map_err(|error| at(&aside)(error.into_error()))?;
         file.sync_all().map_err(at(&aside))?;
         fs::rename(&aside, &path).map_err(at(&path))?;
@@ -208,6 +214,7 @@ impl Stored {
             Line::AccountGone(id) => drop(self.auth.remove_account(id)),
             Line::Together(lines) => lines.into_iter().for_each(|line| self.take(line)),
             Line::Session(session) => self.auth.put_session(*session),
+            Line::DeviceKey(account, device, key) => self.device_keys.put(account, device, key),
             Line::Ended(sessions) => sessions.into_iter().for_each(|id| self.auth.end(id)),
             Line::Transaction { next_xid, lines } => {
                 if next_xid >= self.engine.next_xid() {
@@ -232,7 +239,8 @@ fn put(out: &mut impl Write, line: &Line) -> std::io::Result<()> {
     out.write_all(b"\n")
 }
 
-fn write_all(out: &mut impl Write, engine: &Engine, auth: &Auth, keys: &KeyMaterial) -> std::io::Result<()> {
+fn write_all(out: &mut impl Write, stored: &Stored) -> std::io::Result<()> {
+    let Stored { engine, auth, keys, device_keys } = stored;
     let head = Head {
         format: FORMAT,
         epoch: engine.epoch(),
@@ -255,6 +263,9 @@ fn write_all(out: &mut impl Write, engine: &Engine, auth: &Auth, keys: &KeyMater
     }
     for session in auth.sessions() {
         put(out, &Line::Session(Box::new(session.clone())))?;
+    }
+    for (account, device, key) in device_keys.all() {
+        put(out, &Line::DeviceKey(account, device, key.cloned()))?;
     }
     put(out, &Line::End)
 }
@@ -296,6 +307,15 @@ impl Log {
 
     pub fn session(&mut self, session: &Session) -> Result<(), SandboxError> {
         self.write(&Line::Session(Box::new(session.clone())))
+    }
+
+    pub fn device_key(
+        &mut self,
+        account: Uuid,
+        device: Uuid,
+        key: Option<&DeviceKey>,
+    ) -> Result<(), SandboxError> {
+        self.write(&Line::DeviceKey(account, device, key.cloned()))
     }
 
     pub fn ended(&mut self, sessions: &[Uuid]) -> Result<(), SandboxError> {

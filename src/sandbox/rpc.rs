@@ -1,5 +1,6 @@
 //! The functions of the database as `PostgREST` would call them: arguments by name, errors in its shape,
-//! everything else an answer. The three of the sync protocol are here, those of managing accounts in `admin_rpc`.
+//! everything else an answer. The three of the sync protocol are here, those of managing accounts in `admin_rpc`, those
+//! of devices' keys in `device_keys`.
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use uuid::Uuid;
 
 use super::admin_rpc;
 use super::arguments::{self, Arguments};
+use super::device_keys;
 use super::engine::{Caller, Commit, Engine, Fault};
 use super::http::{Asker, asker, body_of, rest_error, rest_error_with};
 use super::keys::{ApiKey, Claims};
@@ -29,6 +31,8 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("admin_caller", &[]),
     ("admin_linked", &["accounts"]),
     ("admin_sign_out", &["account"]),
+    ("device_key", &["device", "offered"]),
+    ("erase_device", &["device", "user_id"]),
     ("sync_digest", &["tables"]),
     ("sync_pull", &["cursor", "limit_bytes", "limit_rows", "schema"]),
     ("sync_push", &["device", "ops", "report", "schema", "uid"]),
@@ -73,6 +77,8 @@ async fn answer(shared: &Shared, function: &str, cut: &Cut, request: Request) ->
         "admin_caller" => Ok(admin_rpc::caller(shared, claims.as_ref())),
         "admin_linked" => admin_rpc::linked(shared, claims.as_ref(), &typed(arguments)?),
         "admin_sign_out" => admin_rpc::sign_out(shared, claims.as_ref(), &typed(arguments)?),
+        "device_key" => device_keys::device_key(shared, claims.as_ref(), typed(arguments)?),
+        "erase_device" => device_keys::erase_device(shared, claims.as_ref(), &typed(arguments)?),
         "sync_pull" => pull(shared, claims.as_ref(), &arguments),
         "sync_push" => {
             let answer = push(shared, claims.as_ref(), &arguments);

@@ -1,7 +1,7 @@
 //! What every request shares: the rows, the accounts, the keys, the faults, the nudges and the log.
 //!
 //! Locks are held for as long as plain data is worked on and never across an await. The order, where two
-//! are held, is engine, accounts, log. A transaction is in the log before anybody hears of it.
+//! are held, is engine, accounts, keys of devices, log. A transaction is in the log before anybody hears of it.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,11 +14,13 @@ use uuid::Uuid;
 use super::SandboxError;
 use super::accounts::{self, AuthCommit};
 use super::auth::{Account, Auth};
+use super::device_keys::DeviceKeys;
 use super::engine::{Commit, Engine};
 use super::faults::Faults;
 use super::keys::{Claims, Keys};
 use super::persist::Log;
 use crate::domain::Stamp;
+use crate::remote::wire::device::DeviceKey;
 
 /// Nudges a slow socket may be behind; beyond, it is nudged on everything it joined.
 const NUDGES_MAX: usize = 256;
@@ -31,6 +33,7 @@ pub type Nudge = Arc<Vec<String>>;
 pub struct Shared {
     engine: Mutex<Engine>,
     auth: Mutex<Auth>,
+    device_keys: Mutex<DeviceKeys>,
     log: Option<Mutex<Log>>,
     /// The log could not be written: what is in memory is ahead of it, so nothing more is taken.
     stuck: AtomicBool,
@@ -65,7 +68,7 @@ impl Shared {
     pub fn new(
         engine: Engine,
         auth: Auth,
-        log: Option<Log>,
+        (device_keys, log): (DeviceKeys, Option<Log>),
         keys: Keys,
         faults: Faults,
         line: (String, u64),
@@ -74,6 +77,7 @@ impl Shared {
         Self {
             engine: Mutex::new(engine),
             auth: Mutex::new(auth),
+            device_keys: Mutex::new(device_keys),
             log: log.map(Mutex::new),
             stuck: AtomicBool::new(false),
             keys,
@@ -91,6 +95,19 @@ impl Shared {
 
     pub fn auth(&self) -> MutexGuard<'_, Auth> {
         locked(&self.auth)
+    }
+
+    pub fn device_keys(&self) -> MutexGuard<'_, DeviceKeys> {
+        locked(&self.device_keys)
+    }
+
+    /// Keeps a device's key, or (`None`) that it was deleted.
+    pub fn keep_device_key(&self, account: Uuid, device: Uuid, key: Option<&DeviceKey>) -> Result<(), Stuck> {
+        let Some(log) = &self.log else { return Ok(()) };
+        locked(log).device_key(account, device, key).map_err(|error| {
+            tracing::error!(%error, "a device's key could not be logged");
+            Stuck
+        })
     }
 
     /// Runs one transaction on rows: carried out, with what it does to accounts, logged, then told to whoever

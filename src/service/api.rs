@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -14,8 +15,9 @@ pub use super::held::DiskState;
 pub use super::line::RunView;
 pub use super::outbox::*;
 pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
-pub use super::setup::*;
-use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, Value};
+pub use super::secrets::Confidence;
+pub use super::state::*;
+use crate::domain::{Fields, Intent, Key, Kind, Stamp, Value};
 pub use crate::store::Holder;
 
 /// Which front speaks.
@@ -76,6 +78,12 @@ pub enum Action {
     SetTraffic { traffic: Traffic },
     /// Ends the session; what this machine has is kept.
     SignOut,
+    /// Ends the session and erases what this machine has of the account, its keys first. Unsent edits are lost.
+    Erase,
+    /// Locks the console, as when it is left alone.
+    Lock,
+    /// Takes the recovery words away: they open nothing any more.
+    RemoveWords,
     /// Remembers a project in the configuration file.
     AddProject { name: String, url: String, key: String },
     /// In training: takes the line away or gives it back.
@@ -120,6 +128,26 @@ pub enum Done {
         traffic: Traffic,
     },
     SignedOut,
+    Erased,
+    Locked,
+    Unlocked,
+    /// New recovery words were made; they count once they were typed back.
+    WordsMade,
+    WordsKept,
+    WordsRemoved,
+    /// Edits were written into a sealed file.
+    Exported {
+        edits: usize,
+        path: String,
+    },
+    /// Of a sealed file: how many edits became the importer's, how many were here already, and which were refused, by
+    /// name, with the reason; and whose they were.
+    Imported {
+        author: String,
+        saved: usize,
+        known: usize,
+        refused: Vec<(String, String)>,
+    },
     ProjectAdded {
         name: String,
     },
@@ -158,7 +186,9 @@ pub enum Query {
     Runs,
     /// Edits that need a decision, with what can be decided.
     Cards,
-    /// Edits of the outbox as JSON lines, to be kept or done by hand; all of them where none is named.
+    /// Which ways there are to what this machine has, beside the password.
+    Ways,
+    /// Edits of the outbox as JSON lines, in the clear, to be kept or done by hand; all of them where none is named.
     Export {
         edits: Vec<u64>,
     },
@@ -177,6 +207,7 @@ pub enum Answer {
     Runs(Vec<RunView>),
     Cards(Vec<Card>),
     Export(String),
+    Ways(Ways),
 }
 
 /// Which rows, in which order, and which window of them.
@@ -286,74 +317,6 @@ pub struct Choice {
     pub why_not: Option<String>,
 }
 
-/// How the console stands; the state line is made of it by `status::line`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Status {
-    pub account: Option<Account>,
-    pub link: Link,
-    /// Server time of the last pull that brought everything.
-    pub as_of: Option<Stamp>,
-    pub waiting: usize,
-    pub sending: usize,
-    pub needs_you: usize,
-    /// The project holds no regions and drones, and I may fill it.
-    pub empty: bool,
-    pub traffic: Traffic,
-    /// Bytes that went over the line in this session, up and down, about.
-    pub bytes: u64,
-    /// Why the last edit could not be saved, until one could be.
-    pub not_saved: Option<String>,
-    /// What is wrong with this machine's own files.
-    #[serde(default)]
-    pub disk: DiskState,
-    /// In training: whether the line is up.
-    pub training_line: Option<bool>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Account {
-    pub project: String,
-    pub email: String,
-    /// Absent until the first pull has told.
-    pub user: Option<Uuid>,
-    pub role: Option<Role>,
-    pub region: Option<String>,
-}
-
-/// How the line to the server stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "link", content = "of", rename_all = "snake_case")]
-pub enum Link {
-    SignedOut,
-    Connecting,
-    Loading {
-        done: u64,
-        total: u64,
-    },
-    Online,
-    Offline {
-        since: Stamp,
-        why: String,
-    },
-    ServerFault {
-        next_try_s: u64,
-    },
-    SignInAgain,
-    /// The account has a second factor, and this session has not given its code.
-    SecondFactor,
-    /// Headquarters barred the account.
-    Blocked,
-    CannotSync {
-        why: String,
-    },
-    Inactive,
-    NoProfile,
-    /// No word of the server for so many days, which is more than may be: nothing can be read until it answers.
-    Locked {
-        days: i64,
-    },
-}
-
 /// What fronts are told.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -395,6 +358,14 @@ pub enum Event {
         trouble: Option<ServiceError>,
     },
     SignInFailed(ServiceError),
+    /// The console was locked: nothing of the account may stay on the screen. `syncing`: traffic goes on.
+    Locked {
+        syncing: bool,
+    },
+    /// Its owner opened it again, and it had synced on. One that was shut is told by `SignedIn`.
+    Unlocked,
+    /// New recovery words, to be shown once.
+    Words(SecretString),
     SignedOut {
         why: Option<String>,
     },

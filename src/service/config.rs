@@ -5,6 +5,9 @@
 //! ```toml
 //! default_project = "field"
 //! lease_days = 14                 # 1 to 365; optional
+//! lock_minutes = 15               # 0 to 1440, 0: never; optional
+//! sync_while_locked = false       # optional
+//! grace_days = 7                  # 0 to 30; optional
 //! [projects.field]
 //! url = "https://abc.supabase.co"
 //! key = "sb_publishable_…"
@@ -27,6 +30,9 @@ use super::{ErrorKind, ProjectView, ServiceError};
 /// The largest configuration file that is read, in bytes.
 const CONFIG_BYTES_MAX: u64 = 256 * 1024;
 const LEASE_DAYS: std::ops::RangeInclusive<u16> = 1..=365;
+/// A day at most: who wants it longer means never.
+const LOCK_MINUTES: std::ops::RangeInclusive<u16> = 0..=1440;
+const GRACE_DAYS: std::ops::RangeInclusive<u16> = 0..=30;
 /// The name of the project that the environment describes.
 pub const FROM_ENVIRONMENT: &str = "environment";
 
@@ -76,6 +82,15 @@ pub struct Config {
     /// Without a word of the server for longer than so many days, nothing can be read until it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_days: Option<u16>,
+    /// Without a key pressed for so many minutes, the console is locked; 0: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock_minutes: Option<u16>,
+    /// A locked console syncs on, with the account's key in memory.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sync_while_locked: bool,
+    /// What this machine has of an account is erased so many days after the server said that it is dismissed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_days: Option<u16>,
     #[serde(default)]
     pub projects: BTreeMap<String, ProjectConfig>,
 }
@@ -120,9 +135,14 @@ impl Config {
         }
         let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
         let config: Self = toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))?;
-        if config.lease_days.is_some_and(|days| !LEASE_DAYS.contains(&days)) {
-            let (least, most) = (LEASE_DAYS.start(), LEASE_DAYS.end());
-            return Err(wrong(format!("lease_days is {least} to {most}.")));
+        for (name, value, bounds) in [
+            ("lease_days", config.lease_days, LEASE_DAYS),
+            ("lock_minutes", config.lock_minutes, LOCK_MINUTES),
+            ("grace_days", config.grace_days, GRACE_DAYS),
+        ] {
+            if value.is_some_and(|value| !bounds.contains(&value)) {
+                return Err(wrong(format!("{name} is {} to {}.", bounds.start(), bounds.end())));
+            }
         }
         Ok(config)
     }

@@ -3,7 +3,8 @@
 //! Whoever holds the account's lock listens on the socket beside it. A command asks its query or hands in its
 //! action there, and both are carried out as the console's own: the same policy, the same journal, the rights of
 //! who is signed in. No password is asked for that: the socket lets in the same user of the machine alone, and a
-//! process of that user can do to this one what it likes without any socket.
+//! process of that user can do to this one what it likes without any socket. A console that is locked answers `Whois` and
+//! `Yield`, and nothing else.
 //!
 //! A second console asks `Whois`, tells the person, and says `Yield` if they want to take over. Then the first
 //! stops syncing, finishes what it is saving, shuts the store and lets go of the lock, and only after that answers
@@ -66,6 +67,9 @@ pub struct Whois {
     pub last_key: Stamp,
     /// Edits that are saved there and not sent yet.
     pub unsent: usize,
+    /// It was left alone and is locked.
+    #[serde(default)]
+    pub locked: bool,
 }
 
 /// What a second console knows of the first.
@@ -86,7 +90,12 @@ impl InUse {
         let at = format!("By the console on {}{process}.", holder.place());
         let (how, then) = match &self.whois {
             Ok(whois) => (
-                format!("{opened}, {}. {}", idle(whois.last_key, now), unsent(whois.unsent)),
+                format!(
+                    "{opened}, {}{}. {}",
+                    idle(whois.last_key, now),
+                    if whois.locked { ", locked" } else { "" },
+                    unsent(whois.unsent)
+                ),
                 "If you take over, it finishes what it is saving, says where the session went, and ends. Saved edits \
                  come along; what is typed in an open form there does not.",
             ),
@@ -182,7 +191,8 @@ async fn answer(inner: &Arc<Inner>, mut line: Line, holder: Holder) {
         Request::Whois => {
             let last_key = Stamp(inner.last_key.load(Ordering::Relaxed));
             let unsent = inner.status().waiting;
-            reply(&mut line, &Reply::Whois(Whois { holder, last_key, unsent })).await;
+            let locked = inner.is_locked();
+            reply(&mut line, &Reply::Whois(Whois { holder, last_key, unsent, locked })).await;
         }
         Request::Yield { to } => {
             let to = to.plain();
@@ -191,6 +201,10 @@ async fn answer(inner: &Arc<Inner>, mut line: Line, holder: Holder) {
             drop(tokio::task::spawn_blocking(move || leaving.end_session()).await);
             reply(&mut line, &Reply::Yielded).await;
             inner.emit(Event::Moved { to, at: inner.settings.clock.now(), waiting });
+        }
+        // Whoever asks shows no password, and a locked console is open to who does alone.
+        Request::Ask(_) | Request::Act(_) if inner.is_locked() => {
+            reply(&mut line, &Reply::Refused(explain::locked())).await;
         }
         Request::Ask(query) => {
             let service = Service { inner: Arc::clone(inner) };

@@ -177,6 +177,30 @@ pub(super) fn found(found: &Found) -> Option<ServiceError> {
     )
 }
 
+/// The console is locked: nothing is read or changed before it is unlocked.
+pub(super) fn locked() -> ServiceError {
+    ServiceError::new(ErrorKind::SignIn, "The console is locked, so nothing was read or changed.")
+        .hint("Unlock it there with the password, or sign in elsewhere and take over.")
+}
+
+/// Somebody who had to show to be the owner did not.
+pub(super) fn prove(error: &SignInError) -> ServiceError {
+    match error {
+        SignInError::WrongPassword => ServiceError::new(
+            ErrorKind::SignIn,
+            "This is not the password with which this machine was used last, nor its recovery words.",
+        )
+        .hint("If the password was changed elsewhere: sign out, and sign in with the new one."),
+        other => sign_in(other),
+    }
+}
+
+pub(super) fn not_erased(error: &StoreError) -> ServiceError {
+    ServiceError::new(ErrorKind::Storage, format!("Not everything could be erased: {error}.")).hint(
+        "Where the keys are gone already, what is left opens for nobody, and the next start finishes it.",
+    )
+}
+
 pub(super) fn no_address() -> ServiceError {
     ServiceError::new(ErrorKind::Usage, "An e-mail address is needed to sign in.")
 }
@@ -216,6 +240,18 @@ pub(super) fn change(error: &ChangeError) -> ServiceError {
 
 pub(super) fn sign_in(error: &SignInError) -> ServiceError {
     match error {
+        SignInError::Words(bad) => ServiceError::new(ErrorKind::SignIn, sentence(&bad.to_string()))
+            .hint("Type all 24 recovery words, or the first four letters of each, in their order."),
+        SignInError::NothingToRecover => ServiceError::new(
+            ErrorKind::SignIn,
+            "Recovery words open what this machine has of an account, and it has nothing of this one.",
+        )
+        .hint("Check address and project, or sign in with the password. The words were sent to nobody."),
+        SignInError::Erased { .. } => ServiceError::new(
+            ErrorKind::SignIn,
+            "Headquarters erased what this machine had of the account: its key on the server was deleted.",
+        )
+        .hint("Sign in again: everything is loaded anew."),
         SignInError::Remote(error) => remote(error),
         SignInError::Store(error) => store(error),
         SignInError::InUse { holder, .. } => in_use(holder.as_deref()),
@@ -223,7 +259,7 @@ pub(super) fn sign_in(error: &SignInError) -> ServiceError {
             ErrorKind::SignIn,
             "The password does not open what this machine has of that account, and the server cannot be asked.",
         )
-        .hint("Check the password and try again. Nothing was changed."),
+        .hint("Check the password and try again, or type the recovery words in its place. Nothing was changed."),
         SignInError::TooManyTries { wait_s } => {
             let wait = if *wait_s < 60 { format!("{wait_s} s") } else { format!("{} min", (wait_s + 59) / 60) };
             let message = format!("Too many wrong passwords: the next one is looked at in {wait}.");

@@ -15,6 +15,7 @@ pub mod config;
 pub(crate) mod control;
 mod detail;
 pub mod doctor;
+mod erase;
 mod error;
 mod explain;
 mod held;
@@ -22,15 +23,20 @@ mod initial;
 mod lease;
 pub mod line;
 mod list;
+mod lock;
 pub mod outbox;
 pub mod own;
+mod parcel;
+mod projects;
+mod secrets;
 mod session;
-mod setup;
 mod sign_in;
 mod standing;
+mod state;
 pub mod status;
 mod takeover;
 mod undo;
+pub mod wipe;
 mod words;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -134,9 +140,16 @@ impl Service {
         self.inner.next_attempt();
     }
 
-    /// Somebody is at the keys: others are told how long nobody was.
-    pub fn touched(&self) {
-        self.inner.touched();
+    /// Somebody is at the keys: others are told how long nobody was. False: nobody was for so long that the console is
+    /// locked now, and what was pressed is not to be obeyed.
+    #[must_use]
+    pub fn touched(&self) -> bool {
+        Inner::touched(&self.inner)
+    }
+
+    /// Locks where nobody was at the keys for too long; to be called now and then by a front that wakes anyway.
+    pub fn look_at_idle(&self) {
+        Inner::look_at_idle(&self.inner);
     }
 
     /// Starts an action; `Event::Done` with `ctx.op` tells the end.
@@ -212,6 +225,15 @@ impl Service {
                 Inner::sign_out(&self.inner);
                 done(Ok(Done::SignedOut));
             }
+            Action::Erase => Inner::erase(&self.inner, erase::BY_OWNER, done),
+            Action::Lock => {
+                Inner::lock(&self.inner);
+                done(if self.inner.is_locked() { Ok(Done::Locked) } else { Err(explain::signed_out()) });
+            }
+            Action::RemoveWords => {
+                let inner = Arc::clone(&self.inner);
+                self.inner.aside(move || done(inner.remove_words()));
+            }
             Action::AddProject { name, url, key } => {
                 let inner = Arc::clone(&self.inner);
                 self.inner.aside(move || {
@@ -228,6 +250,9 @@ impl Service {
         done: impl FnOnce(Result<Done, ServiceError>) + Send + 'static,
         job: impl FnOnce(&mut Store, &mut Past) -> Result<Done, ServiceError> + Send + 'static,
     ) {
+        if self.inner.is_locked() {
+            return done(Err(explain::locked()));
+        }
         let Some(desk) = self.inner.desk() else { return done(Err(explain::signed_out())) };
         if let Some(days) = self.inner.peek(|replica| self.inner.lease_over(replica)).flatten() {
             return done(Err(explain::lease_over(days, 0)));
@@ -269,6 +294,7 @@ impl Service {
             Query::Outbox => Answer::Outbox(self.outbox(ctx)),
             Query::Runs => Answer::Runs(self.runs()),
             Query::Cards => Answer::Cards(self.cards(ctx)),
+            Query::Ways => Answer::Ways(self.inner.ways()?),
             Query::Export { edits } => Answer::Export(self.export(ctx, edits)),
         })
     }

@@ -8,19 +8,20 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::control::Control;
 use super::list::Lists;
+use super::lock::Lock;
 use super::own::Redeemed;
+use super::secrets::NewWords;
 use super::sign_in::Credentials;
 use super::standing::State;
 use super::takeover::Pending;
 use super::undo::Past;
 use super::{
-    Config, Done, ErrorKind, Event, Folders, ProjectConfig, RunView, ServiceError, Setup, Traffic,
-    TrainingHint, explain, line, read, write,
+    Config, Done, ErrorKind, Event, Folders, RunView, ServiceError, Setup, Traffic, TrainingHint, explain,
+    line, read, write,
 };
-use crate::remote::{Project, ProjectProblem};
 use crate::session::{Clock, Keeper, Open};
 use crate::store::replica::Replica;
-use crate::store::{AccountFolder, Desk, Holder};
+use crate::store::{AccountFolder, Desk, Holder, finish_erasing};
 use crate::sync::engine::{Line, Rhythm};
 use crate::sync::runner::{self, Ask, Mode, Told};
 use crate::vault::KdfParams;
@@ -68,6 +69,9 @@ pub(super) struct Inner {
     pub(super) redeemed: Mutex<Option<Redeemed>>,
     /// When a key was pressed last, in microseconds since 1970.
     pub(super) last_key: AtomicI64,
+    pub(super) lock: Lock,
+    /// Recovery words that were shown and do not count yet.
+    pub(super) words: Mutex<Option<NewWords>>,
     runtime: tokio::runtime::Handle,
     stop: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
 }
@@ -76,9 +80,16 @@ pub(super) struct Inner {
 pub(super) struct Session {
     pub(super) project: String,
     pub(super) email: String,
-    open: Open,
+    pub(super) open: Open,
     asks: mpsc::Sender<Ask>,
-    control: Option<Control>,
+    pub(super) control: Option<Control>,
+}
+
+impl Session {
+    /// A wish to the runner. A full queue means that it is about to look anyway.
+    pub(super) fn ask(&self, ask: Ask) {
+        let _ = self.asks.try_send(ask);
+    }
 }
 
 /// Questions to the runner that may wait.
@@ -104,6 +115,9 @@ impl Inner {
             })
             .map_err(failed)?;
         let state = State::new(settings.training.is_some());
+        if let Err(error) = finish_erasing(&settings.folders.data) {
+            tracing::warn!(%error, "what an earlier console began to erase could not be finished; it opens for nobody");
+        }
         Ok(Arc::new(Self {
             config: RwLock::new(settings.config.clone()),
             settings,
@@ -116,6 +130,8 @@ impl Inner {
             asked: Mutex::new(None),
             redeemed: Mutex::new(None),
             last_key: AtomicI64::new(0),
+            lock: Lock::default(),
+            words: Mutex::new(None),
             runtime: handle,
             stop: Mutex::new(Some((stop, thread))),
         }))
@@ -133,6 +149,9 @@ impl Inner {
 
     /// Looks at the replica of the open session, for somebody: not while it is locked.
     pub(super) fn look<T>(&self, look: impl FnOnce(&Replica) -> T) -> Option<T> {
+        if self.is_locked() {
+            return None;
+        }
         self.peek(|replica| self.lease_over(replica).is_none().then(|| look(replica))).flatten()
     }
 
@@ -145,6 +164,12 @@ impl Inner {
 
     pub(super) fn desk(&self) -> Option<Arc<Desk>> {
         read(&self.session, |session| session.as_ref().map(|session| Arc::clone(&session.open.desk)))
+    }
+
+    pub(super) fn folder(&self) -> Option<AccountFolder> {
+        let folder =
+            read(&self.session, |session| session.as_ref().map(|session| session.open.folder.clone()));
+        folder.filter(|_| !self.is_locked())
     }
 
     pub(super) fn keeper(&self) -> Option<Arc<Keeper>> {
@@ -172,43 +197,6 @@ impl Inner {
         })
     }
 
-    pub(super) fn add_project(&self, name: &str, url: &str, key: &str) -> Result<(), ServiceError> {
-        let wrong = |field: &str, message: String| ServiceError {
-            field: Some(field.to_owned()),
-            ..ServiceError::new(ErrorKind::Usage, message)
-        };
-        let sound = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-        if name.is_empty() || name.len() > 40 || !sound {
-            return Err(wrong("name", "A project's name is 1 to 40 of A-Z a-z 0-9 - _.".to_owned()));
-        }
-        if name == super::config::FROM_ENVIRONMENT {
-            return Err(wrong(
-                "name",
-                format!("{name} is the name of what the environment describes: take another."),
-            ));
-        }
-        if let Some(problem) = &self.settings.problem {
-            // Writing now would put an empty file in the place of one that a typo keeps from being read.
-            return Err(ServiceError::new(ErrorKind::Configuration, problem.clone())
-                .hint("Mend it and start again; it is not written over."));
-        }
-        let project = Project::new(url, key).map_err(|problem| {
-            let field = if matches!(problem, ProjectProblem::Key(_)) { "key" } else { "url" };
-            wrong(field, problem.to_string())
-        })?;
-        let entry =
-            ProjectConfig { url: project.url().to_owned(), key: key.trim().to_owned(), accounts: Vec::new() };
-        write(&self.config, |config| {
-            config.projects.insert(name.to_owned(), entry);
-            config.default_project.get_or_insert_with(|| name.to_owned());
-            let mut file = config.clone();
-            // What the environment gives is not ours to write down.
-            file.projects.remove(super::config::FROM_ENVIRONMENT);
-            file.default_project = file.default_project.filter(|name| file.projects.contains_key(name));
-            file.write(&self.settings.folders)
-        })
-    }
-
     // ---- the session ----
 
     pub(super) fn begin_session(this: &Arc<Self>, project: String, open: Open) {
@@ -226,17 +214,18 @@ impl Inner {
             Arc::clone(&open.desk),
             (open.uid, open.device),
             this.settings.rhythm,
-            move |told| inner.told(told),
+            move |told| Self::told(&inner, told),
         );
         *this.past.lock().unwrap_or_else(PoisonError::into_inner) = Past::default();
         write(&this.state, State::begin);
         write(&this.state, |state| state.disk.lost = open.found.lost());
         this.lists.forget();
         let email = open.email.clone();
-        this.touched();
+        this.touched_now();
         let control = Self::listen(this, open.folder.path(), Holder::here());
         write(&this.session, |session| *session = Some(Session { project, email, open, asks, control }));
         this.runtime.spawn(runner::run(Arc::new(context), inbox));
+        Self::watch_idle(this);
         Self::look_at_disk(this);
         this.note_standing();
         this.note_unsent();
@@ -248,9 +237,14 @@ impl Inner {
 
     pub(super) fn sign_out(this: &Arc<Self>) {
         this.next_attempt();
+        this.forget_words();
+        if this.leave_locked() {
+            // The server is not told: the session's token is sealed, and its key is gone.
+            return this.emit(Event::SignedOut { why: None });
+        }
         let Some(mut session) = write(&this.session, Option::take) else { return };
         drop(session.control.take());
-        let _ = session.asks.try_send(Ask::Stop);
+        session.ask(Ask::Stop);
         this.lists.forget();
         let inner = Arc::clone(this);
         this.runtime.spawn(async move {
@@ -264,9 +258,11 @@ impl Inner {
     }
 
     pub(super) fn end_session(&self) {
+        self.forget_words();
+        self.leave_locked();
         if let Some(mut session) = write(&self.session, Option::take) {
             drop(session.control.take());
-            let _ = session.asks.try_send(Ask::Stop);
+            session.ask(Ask::Stop);
             session.open.desk.close();
         }
     }
@@ -287,8 +283,15 @@ impl Inner {
         &self.runtime
     }
 
-    /// Somebody is at the keys.
-    pub(super) fn touched(&self) {
+    /// Somebody is at the keys; false: the console is locked, and was not when nobody was.
+    pub(super) fn touched(this: &Arc<Self>) -> bool {
+        let was_locked = this.is_locked();
+        let obeyed = was_locked || !Self::look_at_idle(this);
+        this.touched_now();
+        obeyed
+    }
+
+    pub(super) fn touched_now(&self) {
         self.last_key.store(self.settings.clock.now().0, Ordering::Relaxed);
     }
 
@@ -300,15 +303,16 @@ impl Inner {
     fn ask_runner(&self, ask: Ask) {
         read(&self.session, |session| {
             if let Some(session) = session {
-                // A full queue means that the runner is about to look anyway.
-                let _ = session.asks.try_send(ask);
+                session.ask(ask);
             }
         });
     }
 
     /// Hands a wish on to the runner; an error where nobody is signed in.
     pub(super) fn ask(&self, ask: Ask) -> Result<(), ServiceError> {
-        if self.desk().is_none() {
+        if self.is_locked() {
+            return Err(explain::locked());
+        } else if self.desk().is_none() {
             return Err(explain::signed_out());
         }
         self.ask_runner(ask);
@@ -372,26 +376,30 @@ impl Inner {
         self.emit(Event::Status);
     }
 
-    fn told(&self, told: Told) {
+    fn told(this: &Arc<Self>, told: Told) {
         match told {
             Told::Data => {
-                self.note_standing();
-                self.note_unsent();
-                self.emit(Event::Data);
+                this.note_standing();
+                this.note_unsent();
+                this.emit(Event::Data);
             }
-            Told::Line(line) => self.line_changed(line),
+            Told::Line(line) => {
+                Self::look_at_dismissal(this, &line);
+                this.line_changed(line);
+            }
             Told::Run(run) => {
                 if run.error.is_none() {
-                    self.heard();
+                    this.heard();
+                    Self::look_for_server_key(this);
                 } else {
-                    self.note_time();
+                    this.note_time();
                 }
-                write(&self.state, |state| state.history.add(run));
-                return self.look_at_lease();
+                write(&this.state, |state| state.history.add(run));
+                return this.look_at_lease();
             }
-            Told::Verified(verdict) => self.emit(Event::Told(line::verdict(verdict))),
-            Told::Progress(progress) => write(&self.state, |state| state.progress = progress),
-            Told::DiskTrouble(why) => write(&self.state, |state| state.not_saved = Some(why)),
+            Told::Verified(verdict) => this.emit(Event::Told(line::verdict(verdict))),
+            Told::Progress(progress) => write(&this.state, |state| state.progress = progress),
+            Told::DiskTrouble(why) => write(&this.state, |state| state.not_saved = Some(why)),
             Told::CacheTrouble(why) => {
                 tracing::warn!(
                     why,
@@ -399,7 +407,7 @@ impl Inner {
                 );
             }
         }
-        self.emit(Event::Status);
+        this.emit(Event::Status);
     }
 
     fn line_changed(&self, line: Line) {

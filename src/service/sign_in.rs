@@ -93,7 +93,15 @@ impl Inner {
             kdf: self.settings.kdf,
             now: self.settings.clock.now(),
         };
-        session::sign_in(request).await.map(Box::new).map_err(|error| match error {
+        let signed_in = session::sign_in(request).await;
+        if let Err(SignInError::Erased { folder }) = &signed_in {
+            let folder = folder.clone();
+            let erased = tokio::task::spawn_blocking(move || folder.erase(folder.lock()?)).await;
+            if !matches!(erased, Ok(Ok(()))) {
+                tracing::error!(?erased, "what headquarters wants erased is still here");
+            }
+        }
+        signed_in.map(Box::new).map_err(|error| match error {
             SignInError::InUse { folder, holder } => Failure::InUse(folder, holder),
             SignInError::PasswordChanged { unsent } => Failure::PasswordChanged(unsent, None),
             error if matches!(old, Old::Password(_)) && is_about_old(&error) => {

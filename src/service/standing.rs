@@ -1,5 +1,7 @@
 //! How the line and the disk stand, as the runner and the desk told it last.
 
+use std::time::Instant;
+
 use uuid::Uuid;
 
 use super::lease::Lease;
@@ -22,6 +24,8 @@ pub(super) struct State {
     pub(super) training_line: Option<bool>,
     pub(super) traffic: Traffic,
     pub(super) lease: Lease,
+    /// When the server was asked for this device's key.
+    pub(super) key_asked: Option<Instant>,
     /// What the line was used for in this session.
     pub(super) history: History,
     /// Counts sign-ins, so that a late answer of an earlier one is known as such.
@@ -44,6 +48,7 @@ impl State {
             training_line: training.then_some(true),
             traffic: Traffic::Normal,
             lease: Lease::default(),
+            key_asked: None,
             history: History::default(),
             attempt: 0,
             standing: None,
@@ -58,6 +63,7 @@ impl State {
         self.traffic = Traffic::Normal;
         self.history = History::default();
         self.lease = Lease::default();
+        self.key_asked = None;
         (self.standing, self.unsent_noted) = (None, None);
     }
 
@@ -100,6 +106,9 @@ impl State {
 
 impl Inner {
     pub(super) fn status(&self) -> Status {
+        if self.is_locked() {
+            return self.locked_status();
+        }
         let empty = self.look(initial::is_offered).unwrap_or(false);
         let now = self.settings.clock.now();
         self.look_at_lease();
@@ -109,7 +118,7 @@ impl Inner {
         read(&self.state, |state| Status {
             link: match (&account, locked, state.link(now)) {
                 (None, ..) => Link::SignedOut,
-                (_, _, shut @ (Link::Inactive | Link::NoProfile)) => shut,
+                (_, _, shut @ (Link::Inactive | Link::NoProfile | Link::Blocked)) => shut,
                 (_, Some(days), _) => Link::Locked { days },
                 (_, None, link) => link,
             },
@@ -125,6 +134,13 @@ impl Inner {
             disk: state.disk,
             training_line: state.training_line,
         })
+    }
+
+    /// Of a locked console: counts, and nothing by which anybody could be known.
+    fn locked_status(&self) -> Status {
+        let (waiting, syncing) = self.locked_counts();
+        let training_line = read(&self.state, |state| state.training_line);
+        Status { training_line, ..Status::locked(waiting, syncing) }
     }
 
     /// Says so where headquarters gave the person another role or region since it was looked at last.

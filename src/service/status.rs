@@ -18,6 +18,8 @@ pub fn line(status: &Status, now: Stamp, zone: &jiff::tz::TimeZone) -> String {
             vec![Some("HELD".to_owned()), as_of, waiting]
         }
         Link::SignedOut => vec![Some("SIGNED OUT".to_owned())],
+        Link::Idle { syncing: false } => vec![Some("LOCKED".to_owned()), kept],
+        Link::Idle { syncing: true } => vec![Some("LOCKED, syncing on".to_owned()), waiting],
         Link::Connecting => vec![Some("CONNECTING".to_owned()), as_of, waiting],
         Link::Loading { done, total } => {
             let percent = (done * 100).checked_div(*total).unwrap_or(0).min(100);

@@ -56,16 +56,15 @@ impl Keeper {
         keeper
     }
 
-    /// After an offline unlock: the stored refresh token if there is one, and the password.
+    /// After an offline unlock: the stored refresh token if there is one, and address and password, if it was these.
     pub fn unlocked(
         uid: Uuid,
         client: Client,
         desk: Arc<Desk>,
         refresh: Option<SecretString>,
-        email: String,
-        password: SecretString,
+        unlock: Option<(String, SecretString)>,
     ) -> Self {
-        Self::new(uid, client, desk, Tokens { access: None, refresh, unlock: Some((email, password)) })
+        Self::new(uid, client, desk, Tokens { access: None, refresh, unlock })
     }
 
     fn new(uid: Uuid, client: Client, desk: Arc<Desk>, tokens: Tokens) -> Self {
@@ -194,14 +193,20 @@ impl Keeper {
     /// Forgets the session here, also on disk; gives the access token for telling the server. A renewal that is
     /// under way is not waited for: without its tokens it comes to nothing.
     pub async fn forget(&self) -> Option<SecretString> {
-        let tokens = tokio::time::timeout(SIGN_OUT_PATIENCE, self.tokens.lock()).await;
-        let access = tokens.ok().and_then(|mut tokens| std::mem::take(&mut *tokens).access);
+        let access = self.let_go().await;
         // A desk that is shut has nothing left to forget.
         let _ = self.desk.submit(|store| {
             if let Err(error) = store.forget_session() {
                 tracing::warn!(%error, "the stored session could not be removed");
             }
         });
+        access
+    }
+
+    /// Forgets the session in memory alone.
+    pub async fn let_go(&self) -> Option<SecretString> {
+        let tokens = tokio::time::timeout(SIGN_OUT_PATIENCE, self.tokens.lock()).await;
+        let access = tokens.ok().and_then(|mut tokens| std::mem::take(&mut *tokens).access);
         access.map(|(access, _)| access)
     }
 }

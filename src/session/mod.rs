@@ -4,10 +4,12 @@
 //! asked, and the server's word comes later, in the background. An account it does not know needs the
 //! server once. Either way the folder is locked for the life of the session.
 //!
-//! Where the server takes a password that does not open what this machine has, it was changed elsewhere: the old one is
-//! asked for once and the key wrapped anew (`own`), or what is here is set aside, and nothing is deleted.
+//! Where the server takes a password that does not open what this machine has, it was changed elsewhere: the key that the
+//! server keeps for this device opens it (`ways`), or the old one is asked for once, and the key is wrapped anew (`own`);
+//! or what is here is set aside, and nothing is deleted.
 //!
-//! The password is looked at before the lock: whoever is told that another console has the account, where it
+//! The password, or recovery words in its place, is looked at before the lock: whoever is told that another console has the
+//! account, where it
 //! runs, and may take over from it, has shown to be its owner. `socket` is how that console is spoken to,
 //! `takeover` how one that hangs is ended.
 
@@ -16,11 +18,12 @@ pub mod keeper;
 pub mod own;
 pub mod socket;
 pub mod takeover;
+pub mod ways;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 pub use clock::Clock;
@@ -30,7 +33,7 @@ use crate::domain::Stamp;
 use crate::remote::wire::TokenReply;
 use crate::remote::{Client, RemoteError, SignOutScope};
 use crate::store::{AccountFile, AccountFolder, AccountLock, Desk, Found, Holder, Store, StoreError, Tries};
-use crate::vault::{DataKey, KdfParams, Sealer, VaultError};
+use crate::vault::{DataKey, KdfParams, Sealer, VaultError, WrapBy, words};
 
 /// An account that is open here.
 #[derive(Debug)]
@@ -44,6 +47,8 @@ pub struct Open {
     pub found: Found,
     /// Opened by its own key, without the server.
     pub offline: bool,
+    /// The account's key, for making another way to it.
+    pub key: DataKey,
 }
 
 /// Why nobody is signed in.
@@ -72,6 +77,15 @@ pub enum SignInError {
     OldPasswordWrong,
     #[error("the keys could not be made: {0}")]
     Vault(VaultError),
+    /// Meant as recovery words, and none.
+    #[error("these are no recovery words: {0}")]
+    Words(words::BadWords),
+    /// Recovery words, and nothing here that they could open.
+    #[error("this machine has nothing of the account that recovery words could open")]
+    NothingToRecover,
+    /// Headquarters wants what this device has erased.
+    #[error("this device's key was deleted on the server")]
+    Erased { folder: AccountFolder },
 }
 
 /// What a sign-in needs.
@@ -107,6 +121,8 @@ pub async fn sign_in(request: Request<'_>) -> Result<Open, SignInError> {
     let known = blocking(move || AccountFolder::find(&data, &url, &email)).await??;
     match known {
         Some(folder) => unlock(request, folder).await,
+        // Words are for this machine alone: they are sent to nobody.
+        None if is_words(request.password) => Err(SignInError::NothingToRecover),
         None => first_time(request).await,
     }
 }
@@ -117,10 +133,14 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
         .map_err(|_| StoreError::Corrupt { what: "opening the account ended in a fault".to_owned() })
 }
 
+fn is_words(typed: &SecretString) -> bool {
+    words::is_meant(typed.expose_secret())
+}
+
 async fn unlock(request: Request<'_>, folder: AccountFolder) -> Result<Open, SignInError> {
     let (password, now) = (request.password.clone(), request.now);
-    let at = folder.clone();
-    if blocking(move || own::is_unsure(&at)).await? {
+    let (at, words) = (folder.clone(), is_words(request.password));
+    if !words && blocking(move || own::is_unsure(&at)).await? {
         // A change of the password whose end nobody heard: with a line, the server says which one holds.
         match request.client.sign_in(request.email, request.password).await {
             Ok(reply) => return online(request, reply.value).await,
@@ -128,75 +148,107 @@ async fn unlock(request: Request<'_>, folder: AccountFolder) -> Result<Open, Sig
         }
     }
     let opened = blocking(move || open_known(folder, &password, now)).await?;
-    let (folder, desk, found, uid, device, refresh) = match opened {
-        Err(SignInError::WrongPassword) => {
+    match opened {
+        Err(SignInError::WrongPassword) if !words => {
             // Wrong here: either mistyped, or changed on the server meanwhile. Only the server can tell.
-            return match request.client.sign_in(request.email, request.password).await {
+            match request.client.sign_in(request.email, request.password).await {
                 Ok(reply) => online(request, reply.value).await,
                 Err(error) if error.is_offline() => Err(SignInError::WrongPassword),
                 Err(error) => Err(error.into()),
-            };
+            }
         }
-        other => other?,
-    };
-    let keeper = Keeper::unlocked(
-        uid,
-        request.client,
-        Arc::clone(&desk),
-        refresh,
-        request.email.to_owned(),
-        request.password.clone(),
-    );
-    Ok(Open {
-        email: request.email.to_owned(),
-        uid,
-        device,
-        folder,
-        desk,
-        keeper: Arc::new(keeper),
-        found,
-        offline: true,
-    })
+        other => Ok(other?.unlocked(request.client, request.email, request.password)),
+    }
 }
 
-type Known = (AccountFolder, Arc<Desk>, Found, Uuid, Uuid, Option<SecretString>);
+/// An account that was opened, before anybody speaks for it with the server.
+struct Known {
+    folder: AccountFolder,
+    desk: Arc<Desk>,
+    found: Found,
+    uid: Uuid,
+    device: Uuid,
+    refresh: Option<SecretString>,
+    key: DataKey,
+}
+
+impl Known {
+    /// Opened without the server: by the password, which is tried there once, or by words, which never are.
+    fn unlocked(mut self, client: Client, email: &str, typed: &SecretString) -> Open {
+        let unlock = (!is_words(typed)).then(|| (email.to_owned(), typed.clone()));
+        let desk = Arc::clone(&self.desk);
+        let keeper = Keeper::unlocked(self.uid, client, desk, self.refresh.take(), unlock);
+        self.open(email, keeper, true)
+    }
+
+    /// With the session of a fresh sign-in.
+    async fn signed_in(self, client: Client, email: &str, reply: &TokenReply) -> Open {
+        let keeper = Keeper::signed_in(client, Arc::clone(&self.desk), reply);
+        keeper.keep(reply).await;
+        self.open(email, keeper, false)
+    }
+
+    fn open(self, email: &str, keeper: Keeper, offline: bool) -> Open {
+        let Self { folder, desk, found, uid, device, key, .. } = self;
+        let (email, keeper) = (email.to_owned(), Arc::new(keeper));
+        Open { email, uid, device, folder, desk, keeper, found, offline, key }
+    }
+}
 
 fn open_known(folder: AccountFolder, password: &SecretString, now: Stamp) -> Result<Known, SignInError> {
-    let (account, key) = prove(&folder, password, now)?;
+    let (account, key, _) = prove(&folder, password, now)?;
     let lock = lock(&folder)?;
-    open_store(folder, lock, &key, &account)
+    open_store(folder, lock, key, &account)
 }
 
-/// Whether it is the account's owner; wrong passwords are counted. Without the lock: where another console has it, both
-/// may write the file at the same moment, and what gets lost then is a count, or a refresh token for which the
-/// password stands in.
-fn prove(
+/// Opens an account for its owner, and asks no server.
+pub fn open_alone(
+    folder: AccountFolder,
+    password: &SecretString,
+    now: Stamp,
+) -> Result<Arc<Desk>, SignInError> {
+    open_known(folder, password, now).map(|known| known.desk)
+}
+
+/// Opens an account whose lock is held already, for its owner: after the console was locked.
+pub fn reopen(
+    folder: AccountFolder,
+    lock: AccountLock,
+    (account, key): (&AccountFile, DataKey),
+    client: Client,
+    (email, typed): (&str, &SecretString),
+) -> Result<Open, SignInError> {
+    Ok(open_store(folder, lock, key, account)?.unlocked(client, email, typed))
+}
+
+/// Whether it is the account's owner; wrong passwords are counted. Without the lock, which another console may have.
+pub fn prove(
     folder: &AccountFolder,
     password: &SecretString,
     now: Stamp,
-) -> Result<(AccountFile, DataKey), SignInError> {
+) -> Result<(AccountFile, DataKey, WrapBy), SignInError> {
     let read =
         || folder.read()?.ok_or_else(|| StoreError::Corrupt { what: "account.toml is gone".to_owned() });
     let account = read()?;
     if let Some(wait_s) = account.tries.wait_s(now) {
         return Err(SignInError::TooManyTries { wait_s });
     }
-    let key = unwrap(&account, password);
+    let key = ways::open(&account, password);
     // Read again: the derivation of the key took its time.
-    let mut account = read()?;
-    let before = account.tries.clone();
-    match &key {
-        Ok(_) => account.tries = Tries::default(),
-        Err(SignInError::WrongPassword) => account.tries.failed(now),
-        Err(_) => {}
-    }
-    if account.tries != before
-        && let Err(error) = folder.write(&account)
-    {
+    let counted = folder.update(|account| {
+        match &key {
+            Ok(_) => account.tries = Tries::default(),
+            Err(SignInError::WrongPassword) => account.tries.failed(now),
+            Err(_) => {}
+        }
+        Ok(())
+    });
+    if let Err(error) = counted {
         // A full disk is no reason to keep out who has the right password.
         tracing::warn!(%error, "the count of wrong passwords could not be written");
     }
-    Ok((account, key?))
+    let (key, by) = key?;
+    Ok((read()?, key, by))
 }
 
 fn lock(folder: &AccountFolder) -> Result<AccountLock, SignInError> {
@@ -213,10 +265,10 @@ fn unwrap(account: &AccountFile, password: &SecretString) -> Result<DataKey, Sig
 fn open_store(
     folder: AccountFolder,
     lock: AccountLock,
-    key: &DataKey,
+    key: DataKey,
     account: &AccountFile,
 ) -> Result<Known, SignInError> {
-    let sealer = Sealer::new(key, folder.account().into_bytes());
+    let sealer = Sealer::new(&key, folder.account().into_bytes());
     let (store, found) = Store::open(folder.clone(), lock, &sealer)?;
     let refresh = store.stored_session();
     let desk = Desk::start(store).map_err(|source| StoreError::Io {
@@ -224,7 +276,8 @@ fn open_store(
         path: "the store".into(),
         source,
     })?;
-    Ok((folder, Arc::new(desk), found, account.user_id, account.device, refresh))
+    let (uid, device) = (account.user_id, account.device);
+    Ok(Known { folder, desk: Arc::new(desk), found, uid, device, refresh, key })
 }
 
 async fn first_time(request: Request<'_>) -> Result<Open, SignInError> {
@@ -235,30 +288,40 @@ async fn first_time(request: Request<'_>) -> Result<Open, SignInError> {
 /// The server has taken the password.
 async fn online(request: Request<'_>, reply: TokenReply) -> Result<Open, SignInError> {
     let reply = request.client.checked(reply).await?;
-    let making = Making {
+    let mut making = Making {
         data: request.data.to_owned(),
         url: request.url.to_owned(),
         email: request.email.to_owned(),
         user: reply.user.id,
         password: request.password.clone(),
         old: request.old.clone(),
+        by_server: None,
         kdf: request.kdf,
         now: request.now,
     };
-    let made = match blocking(move || making.make()).await? {
-        Ok(made) => made,
+    let (mut made, again) = blocking(move || (making.make(), making)).await?;
+    making = again;
+    if matches!(made, Err(SignInError::PasswordChanged { .. })) {
+        let token = SecretString::from(reply.access_token.clone());
+        let folder = AccountFolder::of(request.data, account_id(request.url, reply.user.id));
+        match ways::by_server(&request.client, &token, &folder).await {
+            Ok(Some(key)) => {
+                making.by_server = Some(key);
+                made = blocking(move || making.make()).await?;
+            }
+            Ok(None) => {}
+            Err(error) => made = Err(error),
+        }
+    }
+    match made {
+        Ok(made) => Ok(made.signed_in(request.client, request.email, &reply).await),
         Err(error) => {
             // Nobody will use this session.
             let (client, token) = (request.client, SecretString::from(reply.access_token));
             tokio::spawn(async move { client.logout(&token, SignOutScope::Local).await.map(drop) });
-            return Err(error);
+            Err(error)
         }
-    };
-    let (folder, desk, found, uid, device, _) = made;
-    let keeper = Keeper::signed_in(request.client, Arc::clone(&desk), &reply);
-    keeper.keep(&reply).await;
-    let email = request.email.to_owned();
-    Ok(Open { email, uid, device, folder, desk, keeper: Arc::new(keeper), found, offline: false })
+    }
 }
 
 /// One folder per project and sign-in account: a cloned project has the same accounts, and its edits must
@@ -278,6 +341,8 @@ struct Making {
     user: Uuid,
     password: SecretString,
     old: Old,
+    /// The account's key, where the server's key for this device opened it.
+    by_server: Option<DataKey>,
     kdf: KdfParams,
     now: Stamp,
 }
@@ -289,6 +354,7 @@ impl Making {
         // Whether the password opens what is here is seen before anybody has to leave.
         let key = match folder.read()? {
             None => None,
+            Some(_) if self.by_server.is_some() => self.by_server.clone(),
             Some(account) => match (unwrap(&account, &self.password), &self.old) {
                 (Err(SignInError::WrongPassword), Old::Ask) => {
                     return Err(SignInError::PasswordChanged { unsent: folder.unsent() });
@@ -321,9 +387,10 @@ impl Making {
             None => unwrap(&account, &self.password)?,
         };
         account.readdress(&self.url, &self.email);
+        account.tries = Tries::default();
         own::wrap_only_by(&mut account, &self.password, &key, self.kdf)?;
         folder.write(&account)?;
-        open_store(folder, lock, &key, &account)
+        open_store(folder, lock, key, &account)
     }
 
     fn folder(&self) -> Result<AccountFolder, StoreError> {

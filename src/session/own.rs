@@ -21,10 +21,12 @@ pub(super) fn opened_by(
     password: &SecretString,
 ) -> Result<(usize, DataKey), SignInError> {
     let opened =
-        account.wraps.iter().enumerate().find_map(|(at, wrap)| match vault::unwrap(password, wrap) {
-            Ok(key) => Some(Ok((at, key))),
-            Err(VaultError::WrongPassword) => None,
-            Err(error) => Some(Err(SignInError::Vault(error))),
+        account.wraps.iter().enumerate().filter(|(_, wrap)| is_password(wrap)).find_map(|(at, wrap)| {
+            match vault::unwrap(password, wrap) {
+                Ok(key) => Some(Ok((at, key))),
+                Err(VaultError::WrongPassword) => None,
+                Err(error) => Some(Err(SignInError::Vault(error))),
+            }
         });
     opened.unwrap_or(Err(SignInError::WrongPassword))
 }
@@ -95,7 +97,11 @@ impl Change {
         let (folder, current, new) = (self.folder.clone(), self.current.clone(), self.new.clone());
         let (kdf, now) = (self.kdf, self.now);
         let wrap = blocking(move || {
-            let (_, key) = prove(&folder, &current, now)?;
+            let (_, key, by) = prove(&folder, &current, now)?;
+            if by != WrapBy::Password {
+                // Recovery words are told to nobody, and the server is to be told the present password.
+                return Err(SignInError::WrongPassword);
+            }
             vault::wrap(&new, &key, kdf).map_err(SignInError::Vault)
         });
         let wrap = wrap.await.map_err(SignInError::from)??;

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
-use super::{Replica, Store};
+use super::{AccountLock, Replica, Store};
 
 /// Jobs that may wait. A person makes a few; sync one or two.
 const JOBS_MAX: usize = 1024;
@@ -20,7 +20,7 @@ type Job = Box<dyn FnOnce(&mut Store) + Send>;
 #[derive(Debug)]
 pub struct Desk {
     jobs: Mutex<Option<SyncSender<Job>>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Mutex<Option<JoinHandle<AccountLock>>>,
     replica: Arc<RwLock<Replica>>,
 }
 
@@ -52,15 +52,16 @@ impl Desk {
         &self.replica
     }
 
-    /// Lets the jobs that wait be done, shuts the files, and returns when all is on disk.
-    pub fn close(&self) {
+    /// Lets the jobs that wait be done, shuts the files, and returns when all is on disk. The first call gives the
+    /// account's lock, which goes where it is dropped.
+    pub fn close(&self) -> Option<AccountLock> {
         drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread
-            && thread.join().is_err()
-        {
+        let ended = thread?.join();
+        if ended.is_err() {
             tracing::error!("the store's thread ended badly; the journal is read again at the next start");
         }
+        ended.ok()
     }
 }
 
@@ -70,9 +71,9 @@ impl Drop for Desk {
     }
 }
 
-fn work(mut store: Store, queue: &Receiver<Job>) {
+fn work(mut store: Store, queue: &Receiver<Job>) -> AccountLock {
     while let Ok(job) = queue.recv() {
         job(&mut store);
     }
-    store.close();
+    store.close()
 }

@@ -21,6 +21,7 @@ use super::error::{READING, StoreError};
 use super::filesystem::refuse_foreign;
 use super::holder::Holder;
 use super::tries::Tries;
+use crate::domain::Stamp;
 use crate::vault::{Purpose, Sealer, Wrap, random, text};
 
 /// The format of `account.toml`.
@@ -63,6 +64,9 @@ pub struct AccountFile {
     /// Wrong passwords since the last right one.
     #[serde(default, skip_serializing_if = "Tries::none")]
     pub tries: Tries,
+    /// Since when the server says that the account is dismissed, until it says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dismissed: Option<Stamp>,
     /// The ways to the data key.
     #[serde(default)]
     pub wraps: Vec<Wrap>,
@@ -84,13 +88,19 @@ impl AccountFolder {
         prepare_root(root)?;
         let accounts = root.join("accounts");
         disk::private_dir(&accounts)?;
-        let folder = Self { path: accounts.join(account.to_string()), account };
+        let folder = Self::of(root, account);
+        folder.finish_erasing()?;
         disk::private_dir(&folder.path)?;
         for dir in [folder.journal_dir(), folder.cache_dir(), folder.quarantine_dir()] {
             disk::private_dir(&dir)?;
         }
         folder.close_files()?;
         Ok(folder)
+    }
+
+    /// The account's folder as it lies there, if it does: nothing is made, mended or locked.
+    pub fn of(root: &Path, account: Uuid) -> Self {
+        Self { path: root.join("accounts").join(account.to_string()), account }
     }
 
     /// The accounts that this machine has, as they lie there: nothing is made, mended or locked.
@@ -105,7 +115,7 @@ impl AccountFolder {
         for entry in entries {
             let name = entry.map_err(StoreError::io(READING, &accounts))?.file_name();
             if let Some(account) = name.to_str().and_then(|name| Uuid::try_parse(name).ok()) {
-                found.push(Self { path: accounts.join(account.to_string()), account });
+                found.push(Self::of(root, account));
             }
         }
         Ok(found)
@@ -199,11 +209,32 @@ impl AccountFolder {
         holder(&disk::options().read(true).open(self.lock_path()).ok()?).map(|holder| *holder)
     }
 
-    /// Reads `account.toml`; `None` where there is none yet.
+    /// Reads `account.toml`; `None` where there is none yet, or not any more.
     pub fn read(&self) -> Result<Option<AccountFile>, StoreError> {
+        if self.is_erasing() {
+            return Ok(None);
+        }
         let path = self.account_path();
         let Some(bytes) = disk::read_bounded(&path, ACCOUNT_BYTES_MAX)? else { return Ok(None) };
         AccountFile::parse(&bytes).map(Some)
+    }
+
+    /// Changes `account.toml`: read, changed and replaced as a whole, durably, one after the other, whichever process
+    /// does it. Nothing is written where nothing changed or `change` fails.
+    pub fn update<T>(
+        &self,
+        change: impl FnOnce(&mut AccountFile) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        // On the folder: the file itself is replaced, and `lock` is held by a console for hours.
+        let turn = File::open(&self.path).map_err(StoreError::io("opening", &self.path))?;
+        turn.lock().map_err(StoreError::io("locking", &self.path))?;
+        let before = self.read()?.ok_or_else(|| StoreError::corrupt("account.toml is gone"))?;
+        let mut file = before.clone();
+        let done = change(&mut file)?;
+        if file != before {
+            self.write(&file)?;
+        }
+        Ok(done)
     }
 
     /// Replaces `account.toml` as a whole, durably.
@@ -255,6 +286,7 @@ impl AccountFile {
             salt,
             session: None,
             tries: Tries::default(),
+            dismissed: None,
             wraps: Vec::new(),
             rest: toml::Table::new(),
         })

@@ -73,7 +73,7 @@ pub struct Store {
     folder: AccountFolder,
     held: Held,
     // Dropped last: until then nobody else may open the account.
-    _lock: AccountLock,
+    lock: AccountLock,
 }
 
 impl Store {
@@ -120,7 +120,7 @@ impl Store {
         }
         let cache = Minded::start(cache, &cache_dir, patience)?;
         let books = Books::new(Durable { journal, reserve }, cache, replica);
-        let store = Self { books, sealer: sealer.clone(), folder, held, _lock: lock };
+        let store = Self { books, sealer: sealer.clone(), folder, held, lock };
         found.held = store.held_edits().len();
         Ok((store, found))
     }
@@ -172,16 +172,12 @@ impl Store {
         self.change_account(|account| account.set_session(&self.sealer, refresh))
     }
 
-    /// Changes `account.toml`, durably. Only here while the account is open: two writers would lose each other's.
+    /// Changes `account.toml`, durably.
     pub fn change_account(
         &self,
         change: impl FnOnce(&mut AccountFile) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let Some(mut account) = self.folder.read()? else {
-            return Err(StoreError::Corrupt { what: "account.toml is gone".to_owned() });
-        };
-        change(&mut account)?;
-        self.folder.write(&account)
+        self.folder.update(change)
     }
 
     /// The refresh token of an earlier session, where there is one that opens.
@@ -194,10 +190,12 @@ impl Store {
         self.folder.path()
     }
 
-    /// Puts what is in sled's buffers on the disk and lets go of the files.
-    pub fn close(mut self) {
+    /// Puts what is in sled's buffers on the disk and lets go of the files and the keys. Gives the account's lock, which
+    /// goes where it is dropped.
+    pub fn close(mut self) -> AccountLock {
         if let Err(error) = self.books.flush() {
             tracing::warn!(%error, "the cache was not flushed; the next start pulls what is missing");
         }
+        self.lock
     }
 }

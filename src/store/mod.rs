@@ -8,7 +8,8 @@
 //!   for when the disk is full; `held`: edits of a journal that was put back from an older copy; `look`: looking at all of
 //!   it without touching it;
 //! * `folder`: where it lies, who may read it, and that one process has it; `holder`: which one; `aside`: a folder that
-//!   does not open; `filesystem`: that it is a disk of this machine.
+//!   does not open; `filesystem`: that it is a disk of this machine; `wraps`: the ways to its key; `erase`: letting go of
+//!   it for good.
 //!
 //! Journal and cache are sealed. All of it but the replica blocks: one thread owns it, never a task of the
 //! runtime. The store judges nothing: what may be edited is for the service, what is sent is for sync.
@@ -19,6 +20,7 @@ pub mod cache;
 pub mod desk;
 mod disk;
 pub mod entry;
+mod erase;
 pub mod error;
 pub mod filesystem;
 pub mod folder;
@@ -35,11 +37,13 @@ pub mod replica;
 mod reserve;
 pub mod row;
 mod tries;
+mod wraps;
 
 pub use books::{Books, Log, Rows};
 pub use cache::{Batch, Cache, CachedRow, Meta, Who};
 pub use desk::Desk;
 pub use entry::{Edit, Entry, Seen};
+pub use erase::finish_erasing;
 pub use error::StoreError;
 pub use folder::{AccountFile, AccountFolder, AccountLock, private_umask};
 pub use holder::Holder;

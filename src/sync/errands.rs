@@ -19,8 +19,8 @@ pub(super) fn trouble(error: &RemoteError) -> Trouble {
     let retry_after_ms = error.retry_after.and_then(|after| u64::try_from(after.as_millis()).ok());
     match (error.kind, error.cause) {
         (_, Cause::SecondFactor) => Trouble::Stop(Stop::SecondFactor),
-        (_, Cause::Banned) => Trouble::Stop(Stop::Blocked),
-        (ErrorKind::SignInAgain, _) | (_, Cause::AccountGone) => Trouble::Stop(Stop::SignInAgain),
+        (_, Cause::Banned | Cause::AccountGone) => Trouble::Stop(Stop::Blocked),
+        (ErrorKind::SignInAgain, _) => Trouble::Stop(Stop::SignInAgain),
         (ErrorKind::TryAgain { unreachable: true }, _) => Trouble::Unreachable { why },
         (ErrorKind::TryAgain { .. } | ErrorKind::ServerFault | ErrorKind::Gone, _) => {
             Trouble::Fault { why, retry_after_ms }

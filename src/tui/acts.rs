@@ -1,6 +1,7 @@
 //! What acts do, place by place: signing in, browsing lists and details, popups.
 
 use super::app::{App, Effect, Effects, Why};
+use super::decide::pair;
 use super::keys::{self, Act, Context};
 use super::popups::{Form, Menu, Picker, Popup, confirm, menu, picker};
 use super::screens::TABS;
@@ -49,6 +50,7 @@ impl App {
             Act::NoPassword => self.open_no_password(),
             Act::NewProject => screen.add = Some(AddProject::new()),
             Act::FieldNext | Act::FieldPrevious => screen.other_field(),
+            Act::Reveal => screen.password.masked = !screen.password.masked,
             Act::Up => screen.step(-1),
             Act::Down => screen.step(1),
             Act::Leave => {
@@ -95,6 +97,9 @@ impl App {
             Act::Verify => return vec![self.submit(Action::Verify)],
             Act::Reload => return vec![self.submit(Action::Reload)],
             Act::Runs => return vec![Effect::Ask(Why::Runs, Query::Runs)],
+            Act::Lock | Act::Words | Act::RemoveWords | Act::Export | Act::Import | Act::Erase => {
+                return self.secret_act(act);
+            }
             Act::Back => return self.go_back(),
             _ => {
                 return match self.context() {
@@ -329,6 +334,9 @@ impl App {
             (Some(_), Act::Leave) => return self.put_away(),
             (Some(popup), Act::Accept | Act::Save) if popup.saving().is_some() => {}
             (Some(Popup::Ask(_)), Act::Accept) => return self.ask_accept(),
+            (Some(Popup::Words(_)), Act::Accept) => return self.words_written(),
+            (Some(Popup::Prompt(_)), Act::Accept) => return self.prompt_accept(),
+            (Some(Popup::Prompt(prompt)), _) => prompt.step(by),
             (Some(Popup::Form(_)), Act::Accept | Act::Save) => return self.form_accept(act == Act::Save),
             (Some(Popup::Picker(_)), Act::Accept) => return self.picker_accept(),
             (Some(Popup::Confirm(_)), Act::Accept) => return self.confirm_accept(),
@@ -459,6 +467,8 @@ impl App {
                 return vec![Effect::TakeOver(true)];
             }
             confirm::Goal::SignOut => Action::SignOut,
+            confirm::Goal::Erase => Action::Erase,
+            confirm::Goal::RemoveWords => Action::RemoveWords,
             confirm::Goal::LoadInitial => Action::LoadInitial,
             confirm::Goal::Delete(key) => {
                 Action::Edit { intent: Intent::Delete { key }, reason: None, seen: Fields::new() }
@@ -501,13 +511,4 @@ fn start_assign(key: Key, label: &str) -> Effects {
     let picker = Picker::new(title, Vec::new(), picker::Goal::Assign(key.clone()));
     let query = Query::Choices { kind, field: field.to_owned(), key: Some(key) };
     vec![Effect::Ask(Why::Pick(Box::new(picker), None), query)]
-}
-
-/// The drone and the user of a choice made on the row of either.
-fn pair(key: &Key, chosen: Option<&str>) -> Option<(String, uuid::Uuid)> {
-    let chosen = chosen?;
-    match key.kind {
-        Kind::User => Some((chosen.to_owned(), key.uuid()?)),
-        _ => Some((key.pk.clone(), uuid::Uuid::try_parse(chosen).ok()?)),
-    }
 }

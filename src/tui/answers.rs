@@ -1,7 +1,7 @@
 //! What the service tells, and what becomes of it on the screen.
 
 use super::app::{App, Effect, Effects, Why};
-use super::popups::{Confirm, Form, Message, Picker, Popup, confirm, picker};
+use super::popups::{Confirm, Form, Message, Picker, Popup, confirm, picker, prompt};
 use super::screens::list::Next;
 use super::texts;
 use crate::domain::{Key, Kind};
@@ -22,6 +22,18 @@ impl App {
             // Told as `Msg::Done`, under the number the screen gave it; and the loop ends when the session moves.
             Event::Done { .. } | Event::Own(..) | Event::Moved { .. } => Vec::new(),
             Event::OlderPassword { unsent, wrong } => self.ask_for_old(unsent, wrong),
+            Event::Locked { syncing } => self.lock(syncing),
+            Event::Unlocked => self.unlocked(),
+            Event::Words(words) => {
+                self.show_words(words);
+                Vec::new()
+            }
+            Event::SignedIn { trouble, .. } if self.locked.is_some() => {
+                let told = trouble.map(|trouble| Popup::Message(Message::new("Found on opening", trouble)));
+                let effects = self.unlocked();
+                self.popups.extend(told);
+                effects
+            }
             Event::SignedIn { offline, trouble } => {
                 let taken = !self.sign_in.steps.is_empty();
                 self.sign_in.settle();
@@ -43,6 +55,7 @@ impl App {
             }
             Event::SignedOut { why } => {
                 self.forget_session();
+                (self.locked, self.held) = (None, None);
                 self.sign_in.notice = why;
                 vec![Effect::Setup, Effect::Ask(Why::Status, Query::Status)]
             }
@@ -74,12 +87,17 @@ impl App {
                 self.sign_in.notice = Some(texts::LEFT_ALONE.to_owned());
                 vec![Effect::TakeOver(false)]
             }
+            // Words that were shown and are not typed back count for nothing.
+            Some(Popup::Words(_)) => vec![Effect::ForgetWords],
+            Some(Popup::Prompt(prompt)) if prompt.goal == prompt::Goal::KeepWords => {
+                vec![Effect::ForgetWords]
+            }
             _ => Vec::new(),
         }
     }
 
     /// Nothing of a session stays on the screen, nor in its memory.
-    fn forget_session(&mut self) {
+    pub(super) fn forget_session(&mut self) {
         (self.signed_in, self.code_asked) = (false, false);
         (self.offered, self.asked) = (false, 0);
         self.lists = super::screens::TABS.map(super::screens::list::List::new);
@@ -137,6 +155,8 @@ impl App {
             (Why::Pick(picker, on), Answer::Choices(choices)) => self.open_picker(*picker, choices, &on),
             (Why::Delete(key, label), Answer::Consequences(lines)) => self.confirm_delete(key, &label, lines),
             (Why::Runs, Answer::Runs(runs)) => self.show_runs(&runs),
+            (Why::Words, Answer::Ways(ways)) => self.take_ways(ways),
+            (Why::Erase, Answer::Outbox(lines)) => self.ask_to_erase(&lines),
             (Why::Cards(about), Answer::Cards(cards)) => self.take_cards(about.as_ref(), cards),
             (Why::FormFollows, Answer::Consequences(lines)) => {
                 if let Some(Popup::Form(form)) = self.popups.last_mut() {
@@ -214,6 +234,11 @@ impl App {
     pub(super) fn done(&mut self, submission: u64, result: Result<Done, ServiceError>) -> Effects {
         let waits = self.popups.iter().position(|popup| popup.saving() == Some(submission));
         let adds = self.sign_in.add.as_mut().filter(|add| add.saving == Some(submission));
+        let unlocks = self.locked.as_mut().filter(|locked| locked.saving == Some(submission));
+        if let (Err(error), Some(locked)) = (&result, unlocks) {
+            locked.failed(error.clone());
+            return Vec::new();
+        }
         match (result, waits, adds) {
             (Ok(done), Some(at), _) => {
                 if let Popup::Form(form) = self.popups.remove(at) {
@@ -278,8 +303,21 @@ impl App {
                 Vec::new()
             }
             Done::Traffic { .. } => vec![Effect::Ask(Why::Status, Query::Status)],
-            // The session's end is told by its own event.
-            Done::SignedOut => Vec::new(),
+            // The session's end is told by its own event, and so are its lock and new words.
+            Done::SignedOut | Done::Erased | Done::Locked | Done::Unlocked | Done::WordsMade => Vec::new(),
+            Done::WordsKept | Done::WordsRemoved => {
+                let kept = done == Done::WordsKept;
+                self.toast = Some(if kept { texts::WORDS_KEPT } else { texts::WORDS_REMOVED }.to_owned());
+                Vec::new()
+            }
+            Done::Exported { edits, path } => {
+                self.toast = Some(texts::exported(edits, &path));
+                self.refresh()
+            }
+            Done::Imported { author, saved, known, refused } => {
+                self.imported(&author, saved, known, refused);
+                self.refresh()
+            }
             Done::ProjectAdded { name } => {
                 self.sign_in.add = None;
                 self.sign_in.notice = Some(format!("Project {name} is known now."));

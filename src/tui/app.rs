@@ -15,13 +15,15 @@ use super::popups::Popup;
 use super::press::Press;
 use super::screens::detail::Detail;
 use super::screens::list::List;
+use super::screens::lock::Locked;
 use super::screens::sign_in::SignIn;
 use super::screens::{TABS, tab_of};
 use super::texts;
 use super::theme::Theme;
 use crate::domain::{Intent, Key, Kind, Stamp};
 use crate::service::{
-    Action, Answer, Done, Event, ListQuery, Own, OwnDone, Query, ServiceError, Setup, Status, Verb, VerbState,
+    Action, Answer, Confidence, Done, Event, ListQuery, Own, OwnDone, Query, ServiceError, Setup, Status,
+    Verb, VerbState,
 };
 
 /// What happened.
@@ -65,6 +67,10 @@ pub enum Why {
     Cards(Option<Key>),
     /// To show what the line was used for.
     Runs,
+    /// To make recovery words.
+    Words,
+    /// To say what would be lost.
+    Erase,
 }
 
 impl PartialEq for super::popups::Picker {
@@ -90,6 +96,10 @@ pub enum Effect {
     /// Takes over from the console that has the account open, or leaves it alone.
     TakeOver(bool),
     Submit(u64, Action),
+    /// Does something with a secret.
+    Confide(u64, Confidence),
+    /// New recovery words are not wanted.
+    ForgetWords,
     /// A wish about the own sign-in.
     Own(u64, Own),
     /// What this machine has opens with an older password.
@@ -130,6 +140,10 @@ pub struct App {
     pub verbs: Vec<VerbState>,
     pub popups: Vec<Popup>,
     pub toast: Option<String>,
+    /// The console is locked, and this is shown instead of anything else.
+    pub locked: Option<Locked>,
+    /// The form that was open then.
+    pub(super) held: Option<Popup>,
     pub(super) ids: Ids,
     pub(super) submitted: u64,
     /// Ctrl+C was pressed and nothing since.
@@ -157,6 +171,8 @@ impl App {
             verbs: Vec::new(),
             popups: Vec::new(),
             toast: None,
+            locked: None,
+            held: None,
             ids,
             submitted: 0,
             interrupted: false,
@@ -187,6 +203,7 @@ impl App {
     pub fn context(&self) -> Context {
         match self.popups.last() {
             Some(popup) => popup.context(),
+            None if self.locked.is_some() => Context::Locked,
             None if !self.signed_in && self.sign_in.add.is_some() => Context::AddProject,
             None if !self.signed_in => Context::SignIn,
             None if self.list().filtering => Context::Filter,
@@ -280,7 +297,9 @@ impl App {
             }
             return Vec::new();
         }
-        if !self.signed_in {
+        if let Some(locked) = &mut self.locked {
+            locked.typed.press(press);
+        } else if !self.signed_in {
             self.sign_in.press(press);
         } else if self.list().filtering {
             let before = self.list().filter.text().to_owned();
@@ -299,6 +318,9 @@ impl App {
                 popup.typed();
                 return Vec::new();
             }
+        } else if let Some(locked) = &mut self.locked {
+            locked.typed.paste(text);
+            return Vec::new();
         } else if context == Context::AddProject {
             if let Some(add) = &mut self.sign_in.add
                 && let Some(field) = add.fields.get_mut(add.at)
@@ -342,6 +364,7 @@ impl App {
         }
         match self.context() {
             Context::SignIn | Context::AddProject => self.sign_in_act(act),
+            Context::Locked => self.locked_act(act),
             Context::List | Context::Filter | Context::Detail => self.browse(act),
             _ => self.popup_act(act),
         }

@@ -8,7 +8,7 @@ use super::popups::picker::Goal;
 use super::popups::{Confirm, Form, Picker, Popup, confirm};
 use super::screens::detail;
 use super::texts;
-use crate::domain::{Fields, Key};
+use crate::domain::{Fields, Key, Kind};
 use crate::service::{Action, Card, CardField, Choice, Decision, Query, RunView, Traffic, line, status};
 
 /// The modes of the line: as stored in a choice, as called, and what it does.
@@ -70,6 +70,7 @@ impl App {
             let at = choices.len().saturating_sub(1);
             choices.insert(at, choice("change", "Change it and send it again", ""));
         }
+        choices.push(choice("export", "Export it", "into a sealed file; it stays here as well"));
         let title = format!("{}: {}", card.line.label, detail::state_word(&card.line.state));
         let picker = Picker::new(title, choices, Goal::Decide(Box::new(card.clone()))).about(about);
         self.popups.push(Popup::Picker(picker));
@@ -91,6 +92,11 @@ impl App {
             Some("theirs") => Decision::Theirs,
             Some("again") => Decision::CreateAgain,
             Some("discard") => Decision::Discard,
+            Some("export") => {
+                self.popups.pop();
+                self.ask_to_export(vec![card.edit]);
+                return Vec::new();
+            }
             Some("change") => {
                 self.popups.pop();
                 self.popups.push(Popup::Form(Form::mend(card)));
@@ -228,5 +234,14 @@ fn words(decision: &Decision, fields: &[CardField]) -> Choice {
         Decision::Theirs => choice("theirs", "Take theirs", values(|field| &field.theirs)),
         Decision::CreateAgain => choice("again", "Make it once more", "with your change"),
         Decision::Set { .. } | Decision::Discard => choice("discard", "Discard my edit", "it is let go of"),
+    }
+}
+
+/// The drone and the user of a choice made on the row of either.
+pub(super) fn pair(key: &Key, chosen: Option<&str>) -> Option<(String, uuid::Uuid)> {
+    let chosen = chosen?;
+    match key.kind {
+        Kind::User => Some((chosen.to_owned(), key.uuid()?)),
+        _ => Some((key.pk.clone(), uuid::Uuid::try_parse(chosen).ok()?)),
     }
 }

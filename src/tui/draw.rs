@@ -27,11 +27,13 @@ impl App {
             pen.put(shape.state, &texts::too_small(&state), pen.theme.plain());
             return;
         }
-        if self.signed_in {
+        let body = Rect { height: shape.state.y.saturating_sub(area.y).saturating_sub(1), ..area };
+        if let Some(locked) = &self.locked {
+            locked.draw(pen, body);
+        } else if self.signed_in {
             self.paint_main(pen);
         } else {
-            let body = Rect { height: shape.state.y.saturating_sub(area.y), ..area };
-            sign_in::draw(pen, Rect { height: body.height.saturating_sub(1), ..body }, &self.sign_in);
+            sign_in::draw(pen, body, &self.sign_in);
         }
         for popup in &self.popups {
             // A field below a popup keeps its text, but the cursor belongs to the topmost.

@@ -45,6 +45,11 @@ impl Runner {
                 self.submissions.insert(ctx.op, submission);
                 self.service.submit(&ctx, action);
             }
+            Effect::Confide(submission, confidence) => {
+                self.submissions.insert(ctx.op, submission);
+                self.service.confide(&ctx, confidence);
+            }
+            Effect::ForgetWords => self.service.forget_words(),
             Effect::Own(submission, wish) => {
                 self.submissions.insert(ctx.op, submission);
                 self.service.own(&ctx, wish);
@@ -57,9 +62,14 @@ impl Runner {
         Ok(None)
     }
 
-    /// Somebody is at the keys.
-    pub fn touched(&self) {
-        self.service.touched();
+    /// Somebody is at the keys; false: too late, the console is locked by now.
+    pub fn touched(&self) -> bool {
+        self.service.touched()
+    }
+
+    /// A minute has gone by.
+    pub fn look_at_idle(&self) {
+        self.service.look_at_idle();
     }
 
     /// An event as a message: the end of an action goes by the number the screen gave it. What other fronts

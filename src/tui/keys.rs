@@ -23,10 +23,12 @@ pub enum Context {
     Confirm,
     Help,
     Message,
+    Words,
+    Locked,
 }
 
 impl Context {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::SignIn,
         Self::AddProject,
         Self::List,
@@ -39,6 +41,8 @@ impl Context {
         Self::Confirm,
         Self::Help,
         Self::Message,
+        Self::Words,
+        Self::Locked,
     ];
 
     pub const fn title(self) -> &'static str {
@@ -55,13 +59,15 @@ impl Context {
             Self::Confirm => "Confirming",
             Self::Help => "Help",
             Self::Message => "Messages",
+            Self::Words => "Recovery words",
+            Self::Locked => "The locked console",
         }
     }
 
     /// Do characters belong to a text field here?
     #[cfg(test)]
     pub const fn takes_text(self) -> bool {
-        !matches!(self, Self::List | Self::Detail | Self::Message)
+        !matches!(self, Self::List | Self::Detail | Self::Message | Self::Words)
     }
 }
 
@@ -84,6 +90,13 @@ pub enum Act {
     TrainingLine,
     Account,
     SignOut,
+    Reveal,
+    Lock,
+    Words,
+    RemoveWords,
+    Export,
+    Import,
+    Erase,
     Users,
     Regions,
     Drones,
@@ -160,6 +173,12 @@ pub const MENU: &[Act] = &[
     Act::Account,
     Act::SignOut,
     Act::Quit,
+    Act::Lock,
+    Act::Export,
+    Act::Import,
+    Act::Words,
+    Act::RemoveWords,
+    Act::Erase,
 ];
 
 /// What a press does there.

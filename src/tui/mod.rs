@@ -20,6 +20,7 @@ mod own;
 mod popups;
 mod press;
 mod screens;
+mod secrets;
 mod signals;
 mod terminal;
 mod texts;
@@ -200,6 +201,7 @@ impl Screen {
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     self.dirty = true;
+                    self.runner.look_at_idle();
                     self.tell(Msg::Time(self.clock.now()))?;
                 }
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
@@ -234,7 +236,9 @@ impl Screen {
         match happening {
             Happening::Input(input) => {
                 self.urgent = true;
-                self.runner.touched();
+                if !self.runner.touched() {
+                    return Ok(false);
+                }
                 return self.tell(Msg::Input(input));
             }
             Happening::Service(event) => {

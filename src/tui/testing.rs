@@ -34,6 +34,7 @@ pub fn ago(minutes: i64) -> Stamp {
 /// The rows, by kind, in the order of their first column.
 pub struct Fake {
     pub rows: BTreeMap<Kind, Vec<RowView>>,
+    pub outbox: Vec<OutboxLine>,
     pub status: Status,
     pub setup: Setup,
     pub role: Role,
@@ -201,6 +202,7 @@ impl Default for Fake {
             BTreeMap::from([(Kind::User, users()), (Kind::Region, regions()), (Kind::Drone, drones())]);
         Self {
             rows,
+            outbox: Vec::new(),
             status: status(),
             setup: setup(),
             role: Role::MainHq,
@@ -375,9 +377,10 @@ impl Fake {
                 }
                 _ => Vec::new(),
             }),
-            Query::Outbox => Answer::Outbox(Vec::new()),
+            Query::Outbox => Answer::Outbox(self.outbox.clone()),
             Query::Runs => Answer::Runs(self.runs.clone()),
             Query::Cards => Answer::Cards(self.cards.clone()),
+            Query::Ways => Answer::Ways(crate::service::Ways { words: false, server: true }),
             Query::Export { .. } => Answer::Export(String::new()),
         }
     }
@@ -411,6 +414,10 @@ pub fn card() -> Card {
     }
 }
 
+pub fn outbox_line() -> OutboxLine {
+    conflict(&Key::drone("drone-017"))
+}
+
 fn conflict(key: &Key) -> OutboxLine {
     let value = |text: &str| Some(text.to_owned());
     let clash = Clash { base: value("ACTIVE"), mine: value("STANDBY"), theirs: value("OFFLINE") };
@@ -437,6 +444,8 @@ pub struct Bench {
     pub signed_in_as: Vec<(String, String)>,
     /// The answers to whether to take over.
     pub taken_over: Vec<bool>,
+    /// What was done with secrets, as `Debug` shows it, and for which submission.
+    pub confided: Vec<(u64, String)>,
     /// Old passwords that were given; `None`: it is to be set aside.
     pub old_given: Vec<Option<String>>,
 }
@@ -451,6 +460,7 @@ impl Bench {
             left: false,
             signed_in_as: Vec::new(),
             taken_over: Vec::new(),
+            confided: Vec::new(),
             old_given: Vec::new(),
         };
         bench.tell(Msg::Time(NOW));
@@ -505,6 +515,9 @@ impl Bench {
                         Ok(Done::SyncAsked)
                     }
                     (None, Action::SignOut) => Ok(Done::SignedOut),
+                    (None, Action::Erase) => Ok(Done::Erased),
+                    (None, Action::Lock) => Ok(Done::Locked),
+                    (None, Action::RemoveWords) => Ok(Done::WordsRemoved),
                     (None, Action::AddProject { name, .. }) => Ok(Done::ProjectAdded { name }),
                     (
                         None,
@@ -535,6 +548,14 @@ impl Bench {
             }
             Effect::TakeOver(yes) => {
                 self.taken_over.push(yes);
+                None
+            }
+            Effect::Confide(submission, confidence) => {
+                self.confided.push((submission, format!("{confidence:?}")));
+                None
+            }
+            Effect::ForgetWords => {
+                self.confided.push((0, "forget".to_owned()));
                 None
             }
             Effect::Suspend => None,

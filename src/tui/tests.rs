@@ -4,5 +4,6 @@ mod behaviour;
 mod budget;
 mod own;
 mod pictures;
+mod sealed;
 mod sizes;
 mod ways_out;

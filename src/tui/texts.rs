@@ -204,6 +204,69 @@ pub fn held(edits: usize) -> String {
 pub const RUNS: &str = "What the line was used for";
 pub const TRAFFIC: &str = "Use of the line";
 
+pub const LOCKED: &str = "This console is locked.";
+pub const LOCKED_SHUT: &str = "What it has is shut and sealed, and nothing is synced meanwhile. Saved edits are safe. \
+                               Recovery words do in the place of the password.";
+pub const LOCKED_SYNCING: &str = "It syncs on, as configured, so the account's key stays in this machine's memory. \
+                                  Recovery words do in the place of the password.";
+pub const LOCKED_FORM: &str =
+    "The form that was open is there again once you unlock; signing out or quitting drops it.";
+pub const UNLOCKING: &str = "Unlocking …";
+pub const UNLOCKED: &str = "Unlocked.";
+pub const WORKING: &str = "Working …";
+
+pub const WORDS_TITLE: &str = "Recovery words";
+pub const WORDS_WHAT: &str = "24 words, to be kept on paper, open what this machine has of your account when the password \
+                              is forgotten, without a network.";
+pub const WORDS_THERE: &str =
+    "There are words already: new ones take their place once you have typed them back.";
+pub const WORDS_NONE: &str = "There are none yet. They count once you have typed them back.";
+pub const SERVER_KEPT: &str = "A new password from headquarters opens it as well, with a network.";
+pub const SERVER_NOT_KEPT: &str =
+    "The server keeps no key for this device (yet): a new password would not open it.";
+pub const WORDS_SHOWN: &str =
+    "Write them down now, in their order. They are shown this once, and stored nowhere.";
+pub const WORDS_NO_ROOM: &str = "Make the window larger to see all 24 words.";
+pub const WORDS_BACK: &str = "Type all 24 words, or the first four letters of each, so that they count.";
+pub const WORDS_KEPT: &str = "The recovery words count from now on. Keep the paper apart from this machine.";
+pub const WORDS_REMOVE: &str = "The paper opens nothing any more. The password still does.";
+pub const WORDS_REMOVED: &str = "There are no recovery words any more.";
+
+pub const EXPORT_TITLE: &str = "Export unsent edits";
+pub const EXPORT: &str = "They are written into a new file that the passphrase alone opens (12 characters or more), and \
+                          wait on here as well.";
+pub const IMPORT_TITLE: &str = "Import edits";
+pub const IMPORT: &str = "The edits of a sealed file become yours: judged by your rights, sent by this console, and naming \
+                          their author.";
+pub const PASSPHRASES_DIFFER: &str = "The two passphrases differ: type the second one again.";
+
+pub const ERASE_TITLE: &str = "Sign out and erase?";
+pub const ERASE: &str = "What this machine has of the account goes: its keys first, then rows, edits and session. The \
+                         server keeps what it has.";
+pub const ERASE_EXPORT: &str = "Esc, then E exports them into a sealed file first.";
+
+pub fn erase_loses(edits: usize) -> String {
+    if edits == 1 {
+        "1 edit is unsent and would be lost:".to_owned()
+    } else {
+        format!("{edits} edits are unsent and would be lost:")
+    }
+}
+
+pub fn exported(edits: usize, path: &str) -> String {
+    let count = if edits == 1 { "1 edit is".to_owned() } else { format!("{edits} edits are") };
+    format!("{count} in {path}, sealed.")
+}
+
+/// What became of a file of edits.
+pub fn imported(author: &str, saved: usize, known: usize, refused: usize) -> String {
+    let some = |count: usize, words: &str| {
+        if count == 0 { String::new() } else { format!(", {count} {words}") }
+    };
+    let (known, refused) = (some(known, "were here or so already"), some(refused, "refused"));
+    format!("Edits of {author}: {saved} imported{known}{refused}.")
+}
+
 /// Later edits wait for a decision.
 pub fn behind(count: usize) -> String {
     if count == 1 {

@@ -51,7 +51,8 @@ impl Default for KdfParams {
 }
 
 impl KdfParams {
-    /// The least the function allows: for tests, which sign in by the hundred.
+    /// The least the function allows: for a secret that is a random key already, which nobody guesses; and for tests,
+    /// which sign in by the hundred.
     pub const fn cheap() -> Self {
         Self { m_kib: 8, t: 1, p: 1 }
     }
@@ -78,6 +79,11 @@ pub struct Wrap {
 }
 
 impl Kdf {
+    /// With a salt of its own.
+    pub(super) fn new(KdfParams { m_kib, t, p }: KdfParams) -> Result<Self, VaultError> {
+        Ok(Self { m_kib, t, p, salt: random()? })
+    }
+
     fn params(&self) -> Result<Params, VaultError> {
         let bad = VaultError::Kdf { m_kib: self.m_kib, t: self.t, p: self.p };
         if self.m_kib > M_KIB_MAX || self.t > T_MAX || self.p > P_MAX {
@@ -87,7 +93,7 @@ impl Kdf {
     }
 
     /// The wrapping key of a secret.
-    fn stretch(&self, secret: &SecretString) -> Result<XChaCha20Poly1305, VaultError> {
+    pub(super) fn stretch(&self, secret: &SecretString) -> Result<XChaCha20Poly1305, VaultError> {
         let params = self.params()?;
         let bad = VaultError::Kdf { m_kib: self.m_kib, t: self.t, p: self.p };
         let mut memory = vec![Block::default(); params.block_count()];
@@ -125,8 +131,7 @@ impl Wrap {
         key: &DataKey,
         params: KdfParams,
     ) -> Result<Self, VaultError> {
-        let KdfParams { m_kib, t, p } = params;
-        let kdf = Kdf { m_kib, t, p, salt: random()? };
+        let kdf = Kdf::new(params)?;
         let cipher = kdf.stretch(secret)?;
         let sealed = sealer::seal(&cipher, WRAP_KEY_ID, &Self::bound(by, &kdf), key.bytes())?;
         Ok(Self { by, sealed, kdf })

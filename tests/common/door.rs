@@ -46,9 +46,21 @@ impl Person {
 
     /// One whose wall clock can be set.
     pub fn by_clock(home: &Path, server: &Address, poll_ms: u64, clock: Clock) -> Self {
+        Self::configured(home, server, poll_ms, clock, |_| {})
+    }
+
+    /// And whose configuration says more.
+    pub fn configured(
+        home: &Path,
+        server: &Address,
+        poll_ms: u64,
+        clock: Clock,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let project =
             ProjectConfig { url: server.url.clone(), key: server.key.clone(), accounts: Vec::new() };
-        let config = Config { projects: [("p".to_owned(), project)].into(), ..Config::default() };
+        let mut config = Config { projects: [("p".to_owned(), project)].into(), ..Config::default() };
+        change(&mut config);
         let service = Service::open(Settings {
             folders: Folders::under(home),
             config,

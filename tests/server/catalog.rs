@@ -144,11 +144,16 @@ async fn the_bookkeeping_is_not_there_for_the_api() {
         }
     }
     // Nor under another name: a table and a function of those schemas are not found in ours.
-    for (table, code) in [("row_state", "PGRST205"), ("field", "PGRST205"), ("sync.meta", "PGRST205")] {
+    for (table, code) in [
+        ("row_state", "PGRST205"),
+        ("field", "PGRST205"),
+        ("sync.meta", "PGRST205"),
+        ("device_key", "PGRST205"),
+    ] {
         let (status, body) = front.get(&main.token, &format!("{table}?select=*")).await;
         assert_eq!((status, &body["code"]), (404, &json!(code)), "{table}: {body}");
     }
-    for function in ["repair", "settle", "my_scopes", "touch", "caller", "refuse"] {
+    for function in ["repair", "settle", "my_scopes", "touch", "caller", "refuse", "device_key_gone"] {
         let (status, body) = front.rpc(&main.token, function, &json!({})).await;
         assert_eq!((status, &body["code"]), (404, &json!("PGRST202")), "{function}: {body}");
     }
@@ -165,6 +170,8 @@ async fn the_bookkeeping_is_not_there_for_the_api() {
         ("admin_caller", json!({})),
         ("admin_linked", json!({"accounts": []})),
         ("admin_sign_out", json!({"account": main.uid})),
+        ("device_key", json!({"device": main.uid, "offered": ""})),
+        ("erase_device", json!({"user_id": main.uid, "device": main.uid})),
     ] {
         let (status, body) = front.rpc("", function, &body).await;
         assert_eq!((status, &body["code"]), (401, &json!("42501")), "{function}: {body}");

@@ -37,7 +37,8 @@ fn a_process_beside_acts_as_who_is_signed_in_and_no_more() {
     assert!(consoles(&Folders::under(home.path())).unwrap().open.is_empty());
     let person = Person::in_sync(home.path(), &server, "operator1@flyos.mil");
     let beside = only(&home);
-    assert_eq!(beside.status().unwrap(), person.service.status());
+    // Bytes are counted meanwhile.
+    person.wait("the same status", |service| beside.status().unwrap() == service.status());
     assert_eq!(beside.whois.unsent, 0);
     server.faults.set_line_down(true);
 

@@ -152,7 +152,7 @@ fn a_password_is_changed_on_the_server_and_here() {
     let wraps = |home: &tempfile::TempDir| {
         let account = std::fs::read_dir(home.path().join("data/accounts")).unwrap().next().unwrap().unwrap();
         let text = std::fs::read_to_string(account.path().join("account.toml")).unwrap();
-        text.matches("[[wraps]]").count()
+        text.matches("by = \"password\"").count()
     };
     assert_eq!(wraps(&here), 1);
     assert!(matches!(change(&person, PASSWORD, NEW, Some(&nonce.code)), Ok(OwnDone::PasswordChanged)));
@@ -171,6 +171,14 @@ fn a_password_is_changed_on_the_server_and_here() {
         "the old one opens nothing"
     );
     assert_eq!(person.sign_in(WHO, NEW), Ok(true), "without a line");
+}
+
+/// Takes away the way by the server's key, as on a machine that never had it.
+fn without_server_key(home: &std::path::Path) {
+    let account = std::fs::read_dir(home.join("data/accounts")).unwrap().next().unwrap().unwrap();
+    let path = account.path().join("account.toml");
+    let text = std::fs::read_to_string(&path).unwrap().replace("by = \"server\"", "by = \"recovery\"");
+    std::fs::write(path, text).unwrap();
 }
 
 /// `there` has an edit that was not sent, and the password was changed `here` meanwhile.
@@ -242,6 +250,7 @@ fn what_headquarters_did_meanwhile_is_met_in_words() {
 fn the_old_password_is_asked_for_once_where_it_was_changed_elsewhere() {
     let server = Server::start();
     let (there, drone) = changed_elsewhere(&server);
+    without_server_key(there.path());
     let away = Person::at(there.path(), &server);
     away.service.sign_in(&away.service.ctx(Front::Test), "p", WHO, NEW.into());
     assert_eq!(asked_for_old(&away), (Some(1), None), "how much is there is told, and nothing of it");
@@ -266,6 +275,7 @@ fn the_old_password_is_asked_for_once_where_it_was_changed_elsewhere() {
 fn without_the_old_password_what_is_here_is_kept_aside() {
     let server = Server::start();
     let (there, drone) = changed_elsewhere(&server);
+    without_server_key(there.path());
     let away = Person::at(there.path(), &server);
     away.service.sign_in(&away.service.ctx(Front::Test), "p", WHO, NEW.into());
     assert_eq!(asked_for_old(&away).0, Some(1));

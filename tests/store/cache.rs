@@ -221,3 +221,33 @@ fn an_unfinished_snapshot_is_no_damage() {
     fs::write(place.path().join("cache/snap.0000000000000000.generating"), "").unwrap();
     assert_eq!(load(&open(place.path()).unwrap()).unwrap().1.len(), 5);
 }
+
+/// Whoever can write the files but lacks the key can put one sealed value in the place of another. No row comes of it.
+#[test]
+fn a_value_moved_to_another_place_is_refused() {
+    let place = Place::in_memory();
+    let cache = open(place.path()).unwrap();
+    cache.write(&batch(0..200, 1)).unwrap();
+    let (_, rows) = load(&cache).unwrap();
+    drop(cache);
+    let tree = sled::Config::new().path(place.path().join("cache")).open().unwrap();
+    let values: Vec<(sled::IVec, sled::IVec)> = tree.iter().map(Result::unwrap).collect();
+    drop(tree);
+    assert!(values.len() >= 4, "several pages and the meta: {}", values.len());
+    for (nth, (name, _)) in values.iter().enumerate() {
+        let other = &values[(nth + 1) % values.len()].1;
+        drop(tree_with(place.path(), name, other));
+        let told = open(place.path()).and_then(|cache| load(&cache)).unwrap_err();
+        assert!(matches!(told, StoreError::Corrupt { .. }), "value {nth}: {told:?}");
+        drop(tree_with(place.path(), name, &values[nth].1));
+    }
+    assert_eq!(load(&open(place.path()).unwrap()).unwrap().1, rows, "put back, all is well");
+}
+
+/// The cache's own tree with one value set.
+fn tree_with(place: &Path, name: &[u8], value: &[u8]) -> sled::Db {
+    let tree = sled::Config::new().path(place.join("cache")).open().unwrap();
+    tree.insert(name, value).unwrap();
+    tree.flush().unwrap();
+    tree
+}

@@ -229,3 +229,148 @@ fn the_account_file_keeps_what_it_is_given() {
     let token = sealer().seal(Purpose::Rows, b"refresh token", b"x").unwrap();
     assert!(sealer().open(Purpose::Session, b"refresh token", &token).is_err());
 }
+
+#[test]
+fn ways_to_the_key_are_added_replaced_and_removed_durably_and_the_last_one_stays() {
+    let place = Place::new();
+    let folder = AccountFolder::create_or_open(place.path(), ACCOUNT).unwrap();
+    let wrap =
+        |by, words: &str| Wrap::new(by, &SecretString::from(words), &key(), KdfParams::cheap()).unwrap();
+    let told = folder.put_wrap(wrap(WrapBy::Password, "first")).unwrap_err();
+    assert!(matches!(told, StoreError::Corrupt { .. }), "there is no file to put it in: {told}");
+    folder.write(&file()).unwrap();
+    let ways = || folder.read().unwrap().unwrap().wraps.iter().map(|wrap| wrap.by).collect::<Vec<_>>();
+    let opens = |by, words: &str| {
+        let account = folder.read().unwrap().unwrap();
+        account.wrap(by).is_some_and(|wrap| wrap.open(&SecretString::from(words)).is_ok())
+    };
+    folder.put_wrap(wrap(WrapBy::Password, "first")).unwrap();
+    assert!(!folder.remove_wrap(WrapBy::Password).unwrap(), "the last way stays");
+    folder.put_wrap(wrap(WrapBy::Recovery, "words")).unwrap();
+    folder.put_wrap(wrap(WrapBy::Password, "second")).unwrap();
+    assert_eq!(ways(), [WrapBy::Recovery, WrapBy::Password], "one of each kind");
+    assert!(opens(WrapBy::Password, "second") && opens(WrapBy::Recovery, "words"));
+    assert!(!opens(WrapBy::Password, "first"), "the replaced one opens nothing");
+    assert!(!folder.remove_wrap(WrapBy::Server).unwrap(), "there is none");
+    assert!(folder.remove_wrap(WrapBy::Recovery).unwrap());
+    assert_eq!(ways(), [WrapBy::Password]);
+    let text = fs::read_to_string(folder.path().join("account.toml")).unwrap();
+    assert!(!text.contains("recovery"), "nothing of it is left: {text}");
+    // A change that fails changes nothing.
+    let failed: Result<(), _> = folder.update(|account| {
+        account.wraps.clear();
+        Err(StoreError::Corrupt { what: "no".to_owned() })
+    });
+    assert!(failed.is_err());
+    assert_eq!(ways(), [WrapBy::Password]);
+}
+
+#[test]
+fn changes_of_the_account_file_by_several_at_once_are_none_of_them_lost() {
+    let place = Place::new();
+    let folder = AccountFolder::create_or_open(place.path(), ACCOUNT).unwrap();
+    folder.write(&file()).unwrap();
+    let now = flyos::domain::Stamp(1_795_000_000_000_000);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..5 {
+                    folder
+                        .update(|account| {
+                            account.tries.failed(now);
+                            Ok(())
+                        })
+                        .unwrap();
+                }
+            });
+        }
+    });
+    let text = fs::read_to_string(folder.path().join("account.toml")).unwrap();
+    assert!(text.contains("wrong = 20"), "{text}");
+}
+
+/// A folder with everything that an account's has, and the words that open its key.
+fn full_folder(place: &Place) -> (AccountFolder, SecretString) {
+    let folder = AccountFolder::create_or_open(place.path(), ACCOUNT).unwrap();
+    let words = SecretString::from("correct horse");
+    let mut made = file();
+    made.put_wrap(Wrap::new(WrapBy::Password, &words, &key(), KdfParams::cheap()).unwrap());
+    folder.write(&made).unwrap();
+    let (mut journal, _) = Journal::open(&folder.journal_dir(), &folder.quarantine_dir(), sealer()).unwrap();
+    journal.append(&[entry(1)]).unwrap();
+    fs::write(folder.quarantine_dir().join("account.toml-2"), b"an older copy of the keys").unwrap();
+    (folder, words)
+}
+
+fn is_zeroed(path: &Path) -> bool {
+    let bytes = fs::read(path).unwrap();
+    !bytes.is_empty() && bytes.iter().all(|byte| *byte == 0)
+}
+
+#[test]
+fn erasing_writes_over_the_keys_and_leaves_nothing() {
+    let place = Place::new();
+    let (folder, _) = full_folder(&place);
+    // Other names of the same bytes show what became of them.
+    let names = [
+        ("account.toml", "keys"),
+        ("quarantine/account.toml-2", "copy"),
+        ("journal/00000001.log", "journal"),
+    ];
+    for (name, kept) in names {
+        fs::hard_link(folder.path().join(name), place.path().join(kept)).unwrap();
+    }
+    let before = fs::read(place.path().join("journal")).unwrap();
+    folder.erase(folder.lock().unwrap()).unwrap();
+    assert!(!folder.path().exists());
+    assert!(is_zeroed(&place.path().join("keys")) && is_zeroed(&place.path().join("copy")));
+    assert_eq!(fs::read(place.path().join("journal")).unwrap(), before, "sealed, and its key is gone");
+    assert_eq!(AccountFolder::find(place.path(), URL, EMAIL).unwrap(), None);
+    // It begins anew.
+    let folder = AccountFolder::create_or_open(place.path(), ACCOUNT).unwrap();
+    assert_eq!(folder.read().unwrap(), None);
+    folder.write(&file()).unwrap();
+}
+
+/// As a crash leaves it at each step: the mark alone, keys half written over, keys gone, half of the rest gone.
+#[test]
+fn an_erasing_that_a_crash_stopped_opens_for_nobody_and_is_finished_by_the_next_start() {
+    type Step = fn(&Path);
+    let steps: [Step; 4] = [
+        |_| {},
+        |dir| fs::write(dir.join("account.toml"), [0; 40]).unwrap(),
+        |dir| fs::remove_file(dir.join("account.toml")).unwrap(),
+        |dir| fs::remove_dir_all(dir.join("journal")).unwrap(),
+    ];
+    for stopped in 0..steps.len() {
+        let place = Place::new();
+        let (folder, _) = full_folder(&place);
+        fs::write(folder.path().join("erasing"), b"").unwrap();
+        for step in &steps[..=stopped] {
+            step(folder.path());
+        }
+        assert!(folder.is_erasing());
+        assert_eq!(folder.read().unwrap(), None, "step {stopped}");
+        assert_eq!(AccountFolder::find(place.path(), URL, EMAIL).unwrap(), None, "step {stopped}");
+        assert!(
+            folder
+                .put_wrap(Wrap::new(WrapBy::Password, &"x".into(), &key(), KdfParams::cheap()).unwrap())
+                .is_err()
+        );
+        flyos::store::finish_erasing(place.path()).unwrap();
+        assert!(!folder.path().exists(), "step {stopped}");
+        // And whoever signs in before that finds an empty folder.
+        let (folder, _) = full_folder(&place);
+        fs::write(folder.path().join("erasing"), b"").unwrap();
+        let again = AccountFolder::create_or_open(place.path(), ACCOUNT).unwrap();
+        assert!(!again.is_erasing() && again.read().unwrap().is_none());
+        assert!(fs::read_dir(again.journal_dir()).unwrap().next().is_none());
+    }
+    // Another console at it is left alone.
+    let place = Place::new();
+    let (folder, _) = full_folder(&place);
+    let _lock = folder.lock().unwrap();
+    fs::write(folder.path().join("erasing"), b"").unwrap();
+    flyos::store::finish_erasing(place.path()).unwrap();
+    assert!(folder.is_erasing());
+}

@@ -116,6 +116,28 @@ proptest! {
     }
 }
 
+/// Sound frames in other places: none passes for another, none is taken twice, and what lacks is told.
+#[test]
+fn frames_that_were_moved_or_played_again_are_not_taken() {
+    let (bytes, ends) = small();
+    let [a, b, c]: [usize; 3] = ends.try_into().unwrap();
+    let head = a - (b - a);
+    let (one, two, three) = (&bytes[head..a], &bytes[a..b], &bytes[b..c]);
+    let of = |frames: &[&[u8]]| open_bytes(&[&bytes[..head], &frames.concat()].concat());
+    assert_eq!(of(&[one, two, three]), (vec![1, 2, 3], vec![], vec![]), "as they were");
+    for (frames, found, missing) in [
+        (vec![one, two, three, two], vec![1, 2, 3], vec![]),
+        (vec![one, two, two, three], vec![1, 2, 3], vec![]),
+        (vec![two, one, three], vec![2, 3], vec![1]),
+        (vec![one, three, two], vec![1, 3], vec![2]),
+        (vec![three, one, two], vec![3], vec![1, 2]),
+    ] {
+        let (seqs, damage, gone) = of(&frames);
+        assert_eq!((&seqs, &gone), (&found, &missing));
+        assert!(!damage.is_empty(), "{found:?}: it is told");
+    }
+}
+
 #[test]
 fn segments_are_begun_and_retired_and_numbering_goes_on() {
     let place = Place::new();

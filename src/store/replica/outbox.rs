@@ -188,6 +188,11 @@ impl Replica {
         self.outbox.values()
     }
 
+    /// Is there an edit under those ids, in the outbox or among those that got in lately?
+    pub fn knows(&self, ids: &[Uuid]) -> bool {
+        !ids.is_empty() && self.outbox.values().chain(self.history.values()).any(|pending| pending.ids == ids)
+    }
+
     /// The edit of that number, while it is in the outbox.
     pub fn pending(&self, seq: u64) -> Option<&Pending> {
         self.outbox.get(&seq)

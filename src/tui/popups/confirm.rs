@@ -16,6 +16,8 @@ pub enum Goal {
     Delete(Key),
     Quit,
     SignOut,
+    Erase,
+    RemoveWords,
     /// About the own sign-in.
     Own(OwnGoal),
     LoadInitial,

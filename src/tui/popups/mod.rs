@@ -1,4 +1,4 @@
-//! What lies over a screen: forms, pickers, confirmations, the menu, help, messages. They form a stack; keys
+//! What lies over a screen: forms, pickers, confirmations, questions, the menu, help, messages. They form a stack; keys
 //! go to the topmost. Each is cut to the window, whatever its size.
 
 pub mod ask;
@@ -8,7 +8,9 @@ pub mod help;
 pub mod menu;
 pub mod message;
 pub mod picker;
+pub mod prompt;
 pub mod qr;
+pub mod words;
 
 use ratatui::layout::Rect;
 
@@ -24,6 +26,8 @@ pub use help::Help;
 pub use menu::Menu;
 pub use message::Message;
 pub use picker::Picker;
+pub use prompt::Prompt;
+pub use words::Words;
 
 #[derive(Clone, Debug)]
 pub enum Popup {
@@ -34,18 +38,21 @@ pub enum Popup {
     Menu(Menu),
     Help(Help),
     Message(Message),
+    Prompt(Prompt),
+    Words(Words),
 }
 
 impl Popup {
     pub const fn context(&self) -> Context {
         match self {
-            Self::Ask(_) => Context::Ask,
+            Self::Ask(_) | Self::Prompt(_) => Context::Ask,
             Self::Form(_) => Context::Form,
             Self::Picker(_) => Context::Picker,
             Self::Confirm(_) => Context::Confirm,
             Self::Menu(_) => Context::Menu,
             Self::Help(_) => Context::Help,
             Self::Message(_) => Context::Message,
+            Self::Words(_) => Context::Words,
         }
     }
 
@@ -58,7 +65,8 @@ impl Popup {
             Self::Confirm(confirm) => confirm.typed.as_mut().map(|(_, field)| field),
             Self::Menu(menu) => Some(&mut menu.filter),
             Self::Help(help) => Some(&mut help.filter),
-            Self::Message(_) => None,
+            Self::Prompt(prompt) => prompt.field(),
+            Self::Message(_) | Self::Words(_) => None,
         }
     }
 
@@ -70,7 +78,7 @@ impl Popup {
             Self::Picker(picker) => picker.at = 0,
             Self::Menu(menu) => menu.at = 0,
             Self::Help(help) => help.top = 0,
-            Self::Confirm(_) | Self::Message(_) => {}
+            Self::Confirm(_) | Self::Message(_) | Self::Prompt(_) | Self::Words(_) => {}
         }
     }
 
@@ -81,7 +89,8 @@ impl Popup {
             Self::Form(form) => form.saving,
             Self::Picker(picker) => picker.saving,
             Self::Confirm(confirm) => confirm.saving,
-            Self::Menu(_) | Self::Help(_) | Self::Message(_) => None,
+            Self::Prompt(prompt) => prompt.saving,
+            Self::Menu(_) | Self::Help(_) | Self::Message(_) | Self::Words(_) => None,
         }
     }
 
@@ -98,7 +107,8 @@ impl Popup {
                 confirm.saving = None;
                 confirm.error = Some(error);
             }
-            Self::Menu(_) | Self::Help(_) | Self::Message(_) => {}
+            Self::Prompt(prompt) => prompt.failed(error),
+            Self::Menu(_) | Self::Help(_) | Self::Message(_) | Self::Words(_) => {}
         }
     }
 
@@ -111,6 +121,8 @@ impl Popup {
             Self::Menu(menu) => menu.draw(pen, area),
             Self::Help(help) => help.draw(pen, area),
             Self::Message(message) => message.draw(pen, area),
+            Self::Prompt(prompt) => prompt.draw(pen, area),
+            Self::Words(words) => words.draw(pen, area),
         }
     }
 }

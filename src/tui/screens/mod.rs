@@ -1,8 +1,9 @@
-//! The screens: signing in, one list per kind, and the detail of one row. Each keeps its state and draws it.
+//! The screens: signing in, the locked console, one list per kind, and the detail of one row. Each keeps its state and draws it.
 
 pub mod detail;
 pub mod drones;
 pub mod list;
+pub mod lock;
 pub mod regions;
 pub mod sign_in;
 pub mod users;

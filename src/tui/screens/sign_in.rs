@@ -211,6 +211,7 @@ impl SignIn {
             return None;
         }
         let password = SecretString::from(self.password.take());
+        self.password.masked = true;
         self.error = None;
         self.notice = None;
         self.missing = None;
@@ -226,6 +227,14 @@ impl SignIn {
         self.stop = if error.kind == ErrorKind::SignIn { Stop::Password } else { self.stop };
         self.error = Some(error);
         self.fill_password();
+    }
+
+    /// What was typed last goes, and what was told.
+    pub fn forget(&mut self) {
+        self.password.take();
+        self.password.masked = true;
+        (self.error, self.notice) = (None, None);
+        self.settle();
     }
 
     /// Signing in is over, or nobody waits for it any more.

@@ -24,6 +24,15 @@ fn after(name: &str, keys: &str) {
     }
 }
 
+/// The picture after that, at both sizes, starting on the list of drones.
+pub fn keep_both(name: &str, then: impl Fn(&mut Bench)) {
+    for (width, height) in SIZES {
+        let mut bench = Bench::signed_in(width, height);
+        then(&mut bench);
+        keep(name, &bench);
+    }
+}
+
 fn sign_in(setup: &Setup, name: &str, then: impl Fn(&mut Bench)) {
     for (width, height) in SIZES {
         let mut fake = Fake { setup: setup.clone(), ..Fake::default() };
@@ -84,7 +93,7 @@ fn an_account_that_is_open_elsewhere() {
         host: Some("ground-1".to_owned()),
     };
     let last_key = Stamp(NOW.0 - 25 * 60_000_000);
-    let whois = Ok(Whois { holder: holder.clone(), last_key, unsent: 2 });
+    let whois = Ok(Whois { holder: holder.clone(), last_key, unsent: 2, locked: false });
     let other = InUse { holder, whois };
     sign_in(&crate::tui::testing::setup(), "in_use", |bench| {
         bench.keys("\"secret\" Enter");

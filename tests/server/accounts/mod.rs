@@ -5,12 +5,13 @@
 //! * `callers`: the functions that `admin-users` asks
 //! * `nudges`: who hears what over realtime
 //! * `activity`: who did what, when and why, and who may read it
-//! * `devices`: what devices say of themselves
+//! * `devices`: what devices say of themselves; `device_keys`: the keys that are kept for them
 
 #![expect(clippy::panic, reason = "a helper fails its test")]
 
 mod activity;
 mod callers;
+mod device_keys;
 mod devices;
 mod in_step;
 mod linking;

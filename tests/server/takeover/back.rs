@@ -143,7 +143,7 @@ async fn tables_that_we_made_stay_with_their_rows_and_are_shut() {
     let tool = "create schema supabase_migrations;
         create table supabase_migrations.schema_migrations (version text primary key, name text, statements text[]);
         insert into supabase_migrations.schema_migrations values ('20261101000050', 'found', null),
-            ('20261101000900', 'accounts', null), ('20250101000000', 'theirs', null)";
+            ('20261101000900', 'accounts', null), ('20261101001000', 'device_keys', null), ('20250101000000', 'theirs', null)";
     db.migrate(tool).await.expect("allowed");
     let weaver = "select banned_until from auth.users where email = 't.weaver@flyos.mil'";
     roll_back(&db).await;

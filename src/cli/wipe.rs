@@ -1,0 +1,143 @@
+//! `flyos wipe`: erases what this machine has of an account, or of all of them. On a terminal it tells what is unsent to
+//! who types the password, offers a sealed export, and wants a word typed; without one it does nothing but by `--yes`.
+
+use std::io::{self, BufRead, IsTerminal as _, Write};
+use std::path::Path;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::domain::Stamp;
+use crate::service::status;
+use crate::service::wipe::{self, Kept, Opened};
+use crate::service::{Config, Done, Environment, ErrorKind, Folders, ServiceError};
+
+/// What was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Wipe {
+    pub project: Option<String>,
+    /// Without one: all accounts.
+    pub email: Option<String>,
+    pub yes: bool,
+}
+
+/// The word that confirms.
+const WORD: &str = "erase";
+
+/// Erases, after asking where there is somebody to ask.
+pub fn wipe(folders: &Folders, asked: &Wipe, out: &mut impl Write) -> Result<(), ServiceError> {
+    let asks = io::stdin().is_terminal() && !asked.yes;
+    if !asks && !asked.yes {
+        return Err(ServiceError::new(
+            ErrorKind::Usage,
+            "There is no terminal to confirm on. Nothing was erased.",
+        )
+        .hint("Say --yes if what this machine has is to be erased, unsent edits included."));
+    }
+    let config = Config::read(folders)?.with_environment(Environment::read());
+    let url = asked.email.as_ref().map(|_| wipe::project(&config, asked.project.as_deref())).transpose()?;
+    let one = url.as_deref().zip(asked.email.as_deref());
+    let kept = wipe::kept(folders, one)?;
+    if kept.is_empty() {
+        return say(out, "This machine has nothing of it.");
+    }
+    if let Some(holder) = kept.iter().find_map(Kept::open_in) {
+        let message = format!("The console on {} has an account open. Nothing was erased.", holder.place());
+        return Err(ServiceError::new(ErrorKind::Locked, message)
+            .hint("Quit that console, or erase there with X, and say it again."));
+    }
+    if asks {
+        for account in &kept {
+            let opened = account.last_opened().map(|at| format!(", opened {}", status::ago(at, now())));
+            say(out, &format!("Account {}{}", account.name(), opened.unwrap_or_default()))?;
+            show(account, url.as_deref(), out)?;
+        }
+        say(out, "Keys, rows, unsent edits and session are erased here; the server keeps what it has.")?;
+        let typed = prompt(out, &format!("Type {WORD} to go on: "))?;
+        if typed.trim() != WORD {
+            return say(out, "Nothing was erased.");
+        }
+    }
+    let count = kept.len();
+    kept.into_iter().try_for_each(Kept::erase)?;
+    say(
+        out,
+        &if count == 1 {
+            "1 account was erased.".to_owned()
+        } else {
+            format!("{count} accounts were erased.")
+        },
+    )
+}
+
+/// Tells what is unsent, to who knows the password, and offers to export it.
+fn show(account: &Kept, url: Option<&str>, out: &mut impl Write) -> Result<(), ServiceError> {
+    loop {
+        let password = secret("Password, to see what is unsent (Enter: erase unseen): ")?;
+        if password.expose_secret().is_empty() {
+            return say(out, "Unsent edits, if there are any, were not looked at.");
+        }
+        match account.open(&password, now()) {
+            Ok(opened) => return list(&opened, url, out),
+            Err(error) => {
+                say(out, &error.message)?;
+                error.hints.iter().try_for_each(|hint| say(out, hint))?;
+            }
+        }
+    }
+}
+
+fn list(opened: &Opened, url: Option<&str>, out: &mut impl Write) -> Result<(), ServiceError> {
+    let unsent = opened.unsent();
+    if unsent.is_empty() {
+        return say(out, "Nothing is unsent.");
+    }
+    say(out, &format!("Unsent: {}", unsent.len()))?;
+    unsent.iter().try_for_each(|line| say(out, &format!("  {}: {}", line.label, line.what)))?;
+    let Some(url) = url else {
+        return say(out, "To export them into a sealed file first, say --email with the account's address.");
+    };
+    loop {
+        let passphrase = secret("Passphrase, to export them into a sealed file first (Enter: no): ")?;
+        if passphrase.expose_secret().is_empty() {
+            return Ok(());
+        }
+        if secret("Passphrase once more: ")?.expose_secret() != passphrase.expose_secret() {
+            say(out, "The two passphrases differ.")?;
+            continue;
+        }
+        let stamp: String = now().text().chars().filter(char::is_ascii_digit).take(14).collect();
+        match opened.export(url, Path::new(&format!("flyos-{stamp}.sealed")), &passphrase, now()) {
+            Ok(Done::Exported { edits, path }) => {
+                return say(out, &format!("Exported: {edits}, into {path}"));
+            }
+            Ok(_) => return Ok(()),
+            Err(error) => say(out, &error.message)?,
+        }
+    }
+}
+
+fn now() -> Stamp {
+    Stamp(jiff::Timestamp::now().as_microsecond())
+}
+
+fn secret(words: &str) -> Result<SecretString, ServiceError> {
+    rpassword::prompt_password(words).map(SecretString::from).map_err(|error| broken(&error))
+}
+
+fn prompt(out: &mut impl Write, words: &str) -> Result<String, ServiceError> {
+    let mut line = String::new();
+    write!(out, "{words}").and_then(|()| out.flush()).map_err(|error| broken(&error))?;
+    io::stdin().lock().read_line(&mut line).map_err(|error| broken(&error))?;
+    Ok(line)
+}
+
+fn say(out: &mut impl Write, words: &str) -> Result<(), ServiceError> {
+    writeln!(out, "{words}").map_err(|error| broken(&error))
+}
+
+fn broken(error: &io::Error) -> ServiceError {
+    ServiceError::new(
+        ErrorKind::Usage,
+        format!("The terminal could not be used: {error}. Nothing was erased."),
+    )
+}

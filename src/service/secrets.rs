@@ -1,0 +1,146 @@
+//! What needs a secret of the person: unlocking, recovery words, sealed files. A secret is never part of an `Action`,
+//! which may be written down or sent; it comes here beside it, is used once and wiped.
+//!
+//! Making recovery words asks for the password: whoever finds a console open must not leave with a way in. The words
+//! count once they were typed back; until then they are in memory alone, and gone with the session.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+
+use secrecy::SecretString;
+
+use super::session::Inner;
+use super::{Done, ErrorKind, Event, OpCtx, Service, ServiceError, explain, parcel};
+use crate::session::ways;
+use crate::store::AccountFolder;
+use crate::vault::{Wrap, WrapBy};
+
+/// Something to be done with a secret.
+#[derive(Clone, Debug)]
+pub enum Confidence {
+    /// Opens a locked console: the password, or recovery words.
+    Unlock { typed: SecretString },
+    /// New recovery words, shown by `Event::Words`; for who types the password.
+    MakeWords { typed: SecretString },
+    /// The new words, typed back: from now on they count, and those before them do not.
+    KeepWords { typed: SecretString },
+    /// Edits of the outbox, all of them where none is named, as a file sealed by that passphrase.
+    Export { edits: Vec<u64>, path: PathBuf, passphrase: SecretString },
+    /// The edits of such a file, as this person's own.
+    Import { path: PathBuf, passphrase: SecretString },
+}
+
+/// Words that were shown and were not typed back yet.
+pub(super) struct NewWords {
+    folder: AccountFolder,
+    words: SecretString,
+    wrap: Wrap,
+}
+
+impl Service {
+    /// Does something with a secret; `Event::Done` with `ctx.op` tells the end.
+    pub fn confide(&self, ctx: &OpCtx, confidence: Confidence) {
+        let (inner, op) = (Arc::clone(&self.inner), ctx.op);
+        match confidence {
+            Confidence::Export { edits, path, passphrase } => {
+                let service = self.clone();
+                self.inner.aside(move || {
+                    let result = parcel::export(&service.inner, &edits, &path, &passphrase);
+                    inner.emit(Event::Done { op, result });
+                });
+            }
+            Confidence::Import { path, passphrase } => {
+                let (service, ctx) = (self.clone(), ctx.clone());
+                self.inner.aside(move || {
+                    let result = parcel::import(&service, &ctx, &path, &passphrase);
+                    inner.emit(Event::Done { op, result });
+                });
+            }
+            Confidence::Unlock { typed } => self.inner.aside({
+                let again = Arc::clone(&self.inner);
+                move || {
+                    let result = Inner::unlock(&again, &typed).map(|()| Done::Unlocked);
+                    inner.emit(Event::Done { op, result });
+                }
+            }),
+            Confidence::MakeWords { typed } => self.inner.aside({
+                let again = Arc::clone(&self.inner);
+                move || {
+                    let made = again.make_words(&typed);
+                    let result = made.as_ref().map(|_| Done::WordsMade).map_err(Clone::clone);
+                    inner.emit(Event::Done { op, result });
+                    if let Ok(words) = made {
+                        inner.emit(Event::Words(words));
+                    }
+                }
+            }),
+            Confidence::KeepWords { typed } => self.inner.aside({
+                let again = Arc::clone(&self.inner);
+                move || {
+                    let result = again.keep_words(&typed).map(|()| Done::WordsKept);
+                    inner.emit(Event::Done { op, result });
+                }
+            }),
+        }
+    }
+
+    /// The words that were shown are not wanted.
+    pub fn forget_words(&self) {
+        self.inner.forget_words();
+    }
+}
+
+impl Inner {
+    pub(super) fn forget_words(&self) {
+        drop(self.words.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    fn make_words(&self, typed: &SecretString) -> Result<SecretString, ServiceError> {
+        let folder = self.folder().ok_or_else(explain::signed_out)?;
+        let now = self.settings.clock.now();
+        let made = ways::new_words(&folder, typed, self.settings.kdf, now);
+        let (words, wrap) = made.map_err(|error| explain::prove(&error))?;
+        let kept = NewWords { folder, words: words.clone(), wrap };
+        *self.words.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+        Ok(words)
+    }
+
+    fn keep_words(&self, typed: &SecretString) -> Result<(), ServiceError> {
+        let mut slot = self.words.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = slot.as_ref().ok_or_else(|| {
+            ServiceError::new(
+                ErrorKind::Usage,
+                "There are no new recovery words to be kept. Make them once more.",
+            )
+        })?;
+        let differ = |message: String| {
+            ServiceError::new(ErrorKind::Usage, message).hint(
+                "They do not count yet. Type all 24, or the first four letters of each, in their order.",
+            )
+        };
+        match ways::same_words(typed, &new.words) {
+            Ok(true) => {}
+            Ok(false) => return Err(differ("These are other words than those that were shown.".to_owned())),
+            Err(bad) => return Err(differ(explain::sentence(&bad.to_string()))),
+        }
+        new.folder.put_wrap(new.wrap.clone()).map_err(|error| explain::store(&error))?;
+        *slot = None;
+        Ok(())
+    }
+
+    pub(super) fn remove_words(&self) -> Result<Done, ServiceError> {
+        let folder = self.folder().ok_or_else(explain::signed_out)?;
+        let removed = folder.remove_wrap(WrapBy::Recovery).map_err(|error| explain::store(&error))?;
+        let none = || ServiceError::new(ErrorKind::Usage, "There are no recovery words to take away.");
+        removed.then_some(Done::WordsRemoved).ok_or_else(none)
+    }
+
+    /// Which ways there are to what this machine has.
+    pub(super) fn ways(&self) -> Result<super::Ways, ServiceError> {
+        let folder = self.folder().ok_or_else(explain::signed_out)?;
+        let account =
+            folder.read().map_err(|error| explain::store(&error))?.ok_or_else(explain::signed_out)?;
+        let has = |by| account.wrap(by).is_some();
+        Ok(super::Ways { words: has(WrapBy::Recovery), server: has(WrapBy::Server) })
+    }
+}

@@ -1,0 +1,134 @@
+//! How the console stands, as values that go through the door: the account, the line, what waits, and what the sign-in
+//! screen needs to know.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{DiskState, Traffic};
+use crate::domain::{Role, Stamp};
+
+/// How the console stands; the state line is made of it by `status::line`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    pub account: Option<Account>,
+    pub link: Link,
+    /// Server time of the last pull that brought everything.
+    pub as_of: Option<Stamp>,
+    pub waiting: usize,
+    pub sending: usize,
+    pub needs_you: usize,
+    /// The project holds no regions and drones, and I may fill it.
+    pub empty: bool,
+    pub traffic: Traffic,
+    /// Bytes that went over the line in this session, up and down, about.
+    pub bytes: u64,
+    /// Why the last edit could not be saved, until one could be.
+    pub not_saved: Option<String>,
+    /// What is wrong with this machine's own files.
+    #[serde(default)]
+    pub disk: DiskState,
+    /// In training: whether the line is up.
+    pub training_line: Option<bool>,
+}
+
+impl Status {
+    /// Of a console that is locked.
+    pub fn locked(waiting: usize, syncing: bool) -> Self {
+        Self {
+            account: None,
+            link: Link::Idle { syncing },
+            as_of: None,
+            waiting,
+            sending: 0,
+            needs_you: 0,
+            empty: false,
+            traffic: Traffic::Normal,
+            bytes: 0,
+            not_saved: None,
+            disk: DiskState::default(),
+            training_line: None,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    pub project: String,
+    pub email: String,
+    /// Absent until the first pull has told.
+    pub user: Option<Uuid>,
+    pub role: Option<Role>,
+    pub region: Option<String>,
+}
+
+/// The ways to what this machine has of the account, beside the password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ways {
+    /// Recovery words were made and count.
+    pub words: bool,
+    /// The server keeps a key for this device.
+    pub server: bool,
+}
+
+/// How the line to the server stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "link", content = "of", rename_all = "snake_case")]
+pub enum Link {
+    SignedOut,
+    Connecting,
+    Loading {
+        done: u64,
+        total: u64,
+    },
+    Online,
+    Offline {
+        since: Stamp,
+        why: String,
+    },
+    ServerFault {
+        next_try_s: u64,
+    },
+    SignInAgain,
+    /// The account has a second factor, and this session has not given its code.
+    SecondFactor,
+    /// Headquarters barred the account, or deleted it.
+    Blocked,
+    /// The console was left alone and is locked; its owner unlocks it. `syncing`: traffic goes on.
+    Idle {
+        syncing: bool,
+    },
+    CannotSync {
+        why: String,
+    },
+    Inactive,
+    NoProfile,
+    /// No word of the server for so many days, which is more than may be: nothing can be read until it answers.
+    Locked {
+        days: i64,
+    },
+}
+
+/// What the sign-in screen needs to know.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setup {
+    pub projects: Vec<ProjectView>,
+    /// Addresses that have signed in on this machine, per project name, latest first.
+    pub known: Vec<(String, String)>,
+    /// In training: the accounts to try, and their password.
+    pub training: Option<TrainingHint>,
+    /// What was wrong with the configuration file, if anything.
+    pub problem: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProjectView {
+    pub name: String,
+    pub url: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrainingHint {
+    /// Address, and who that is.
+    pub accounts: Vec<(String, String)>,
+    pub password: String,
+}

@@ -1,0 +1,112 @@
+//! Erasing without a console: what this machine has of one account, or of all, from a command.
+//!
+//! No password is asked for that: whoever may run it may delete the folders as well. With the password what is unsent can
+//! be seen and exported first; the account is opened for that alone, and no server is asked.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+
+use secrecy::SecretString;
+
+use super::{Config, Done, Folders, OutboxLine, ServiceError, explain, parcel, words};
+use crate::domain::Stamp;
+use crate::remote::Project;
+use crate::session;
+use crate::store::{AccountFolder, Desk, Holder};
+use crate::vault::KdfParams;
+
+/// What this machine has of an account.
+#[derive(Debug)]
+pub struct Kept {
+    folder: AccountFolder,
+}
+
+/// An account opened for a look.
+pub struct Opened {
+    desk: Arc<Desk>,
+}
+
+/// The address of a project of the configuration, or the default one's.
+pub fn project(config: &Config, name: Option<&str>) -> Result<String, ServiceError> {
+    let name = name.map(str::to_owned).or_else(|| config.views().first().map(|view| view.name.clone()));
+    let found = name.as_ref().and_then(|name| config.projects.get(name));
+    let found = found.and_then(|project| Project::new(&project.url, &project.key).ok());
+    found.map(|project| project.url().to_owned()).ok_or_else(|| {
+        let name = name.unwrap_or_else(|| "any name".to_owned());
+        ServiceError::new(
+            super::ErrorKind::Configuration,
+            format!("There is no usable project named {name}."),
+        )
+    })
+}
+
+/// What this machine has: of that address at that project, or of all.
+pub fn kept(folders: &Folders, one: Option<(&str, &str)>) -> Result<Vec<Kept>, ServiceError> {
+    let found = match one {
+        Some((url, email)) => {
+            AccountFolder::find(&folders.data, url, email).map(|folder| folder.into_iter().collect())
+        }
+        None => AccountFolder::all(&folders.data),
+    };
+    let found: Vec<AccountFolder> = found.map_err(|error| explain::store(&error))?;
+    Ok(found.into_iter().map(|folder| Kept { folder }).collect())
+}
+
+impl Kept {
+    /// The folder's name; it says nothing of whose it is.
+    pub fn name(&self) -> String {
+        self.folder.account().to_string()
+    }
+
+    /// When it was opened last.
+    pub fn last_opened(&self) -> Option<Stamp> {
+        self.folder.holder().map(|holder| holder.since)
+    }
+
+    /// Who has it open.
+    pub fn open_in(&self) -> Option<Holder> {
+        if self.folder.is_free() { None } else { self.folder.holder() }
+    }
+
+    /// Opens it for a look; wrong passwords are slowed as at any sign-in.
+    pub fn open(&self, password: &SecretString, now: Stamp) -> Result<Opened, ServiceError> {
+        let opened = session::open_alone(self.folder.clone(), password, now);
+        opened.map(|desk| Opened { desk }).map_err(|error| explain::prove(&error))
+    }
+
+    /// Erases it, its keys first.
+    pub fn erase(self) -> Result<(), ServiceError> {
+        let erased = self.folder.lock().and_then(|lock| self.folder.erase(lock));
+        erased.map_err(|error| explain::not_erased(&error))
+    }
+}
+
+impl Opened {
+    /// What was not sent yet.
+    pub fn unsent(&self) -> Vec<OutboxLine> {
+        let replica = self.desk.replica().read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        replica.outbox().map(|pending| words::outbox_line(&replica, pending)).collect()
+    }
+
+    /// All of it into a sealed file.
+    pub fn export(
+        &self,
+        url: &str,
+        path: &Path,
+        passphrase: &SecretString,
+        now: Stamp,
+    ) -> Result<Done, ServiceError> {
+        let (url, (done, wait)) = (url.to_owned(), channel());
+        let job = self.desk.submit(move |store| drop(done.send(parcel::pack(store, &[], url))));
+        job.map_err(|_| explain::store_shut())?;
+        let contents = wait.recv().unwrap_or_else(|_| Err(explain::store_shut()))?;
+        parcel::write(&contents, path, passphrase, (KdfParams::default(), now))
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        drop(self.desk.close());
+    }
+}

@@ -1,0 +1,215 @@
+//! What needs a secret of the person: the locked console, recovery words, sealed files; and erasing.
+//!
+//! When the console is locked, everything of the session goes from the screen and from this room's memory at once, but
+//! for a form that was open: what was typed into it is kept, undrawn, and is there again for who unlocks. It goes with
+//! the session in every other case, and the lock screen says so.
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+use super::app::{App, Effect, Effects, Why};
+use super::keys::Act;
+use super::popups::{Confirm, Message, Popup, Prompt, Words, confirm, prompt};
+use super::screens::lock::Locked;
+use super::texts;
+use super::widgets::text_field::TextField;
+use crate::service::{Action, Confidence, ErrorKind, OutboxLine, Query, ServiceError, Ways};
+
+/// Unsent edits that are named before they are erased; the others are counted.
+const NAMED_MAX: usize = 4;
+/// What is typed to confirm.
+const ERASE: &str = "erase";
+
+impl App {
+    /// Hands a secret on.
+    fn confide(&mut self, confidence: Confidence) -> Effects {
+        self.submitted += 1;
+        vec![Effect::Confide(self.submitted, confidence)]
+    }
+
+    /// What is begun from lists and details.
+    pub(super) fn secret_act(&mut self, act: Act) -> Effects {
+        match act {
+            Act::Lock => return vec![self.submit(Action::Lock)],
+            Act::Words => return vec![Effect::Ask(Why::Words, Query::Ways)],
+            Act::Erase => return vec![Effect::Ask(Why::Erase, Query::Outbox)],
+            Act::RemoveWords => self.ask_to_remove_words(),
+            Act::Export => self.ask_to_export(Vec::new()),
+            _ => self.ask_to_import(),
+        }
+        Vec::new()
+    }
+
+    // ---- the lock ----
+
+    pub(super) fn lock(&mut self, syncing: bool) -> Effects {
+        let form = self.popups.drain(..).rev().find(|popup| matches!(popup, Popup::Form(_)));
+        let kept = form.filter(|form| form.saving().is_none());
+        self.forget_session();
+        self.sign_in.forget();
+        self.locked = Some(Locked::new(syncing, kept.is_some()));
+        self.held = kept;
+        self.status.account = None;
+        vec![Effect::Ask(Why::Status, Query::Status)]
+    }
+
+    /// The owner is back.
+    pub(super) fn unlocked(&mut self) -> Effects {
+        self.locked = None;
+        self.signed_in = true;
+        self.popups.extend(self.held.take());
+        self.toast = Some(texts::UNLOCKED.to_owned());
+        self.refresh()
+    }
+
+    pub(super) fn locked_act(&mut self, act: Act) -> Effects {
+        let Some(locked) = &mut self.locked else { return Vec::new() };
+        match act {
+            Act::Accept if locked.saving.is_none() && !locked.typed.is_empty() => {
+                let typed = SecretString::from(locked.typed.take());
+                locked.typed.masked = true;
+                locked.error = None;
+                locked.saving = Some(self.submitted + 1);
+                self.confide(Confidence::Unlock { typed })
+            }
+            Act::SignOut => vec![self.submit(Action::SignOut)],
+            Act::Reveal => {
+                locked.typed.masked = !locked.typed.masked;
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    // ---- recovery words ----
+
+    pub(super) fn take_ways(&mut self, ways: Ways) {
+        let mut about = vec![texts::WORDS_WHAT];
+        about.push(if ways.server { texts::SERVER_KEPT } else { texts::SERVER_NOT_KEPT });
+        about.push(if ways.words { texts::WORDS_THERE } else { texts::WORDS_NONE });
+        let fields = vec![("Password", TextField::masked())];
+        self.popups.push(Popup::Prompt(Prompt::new(
+            texts::WORDS_TITLE,
+            &about,
+            fields,
+            prompt::Goal::MakeWords,
+        )));
+    }
+
+    pub(super) fn ask_to_remove_words(&mut self) {
+        let lines = vec![texts::WORDS_REMOVE.to_owned()];
+        let answers = ["Keep them", "Remove them"];
+        let confirm = Confirm::new(texts::WORDS_TITLE.to_owned(), lines, answers, confirm::Goal::RemoveWords);
+        self.popups.push(Popup::Confirm(confirm));
+    }
+
+    pub(super) fn show_words(&mut self, words: SecretString) {
+        if self.signed_in {
+            self.popups.push(Popup::Words(Words(words)));
+        }
+    }
+
+    /// They are said to be written down: now they are asked for.
+    pub(super) fn words_written(&mut self) -> Effects {
+        self.popups.pop();
+        let fields = vec![("Words", TextField::default())];
+        let ask = Prompt::new(texts::WORDS_TITLE, &[texts::WORDS_BACK], fields, prompt::Goal::KeepWords);
+        self.popups.push(Popup::Prompt(ask));
+        Vec::new()
+    }
+
+    // ---- sealed files ----
+
+    /// Asks where to write edits; all of the outbox where none is named.
+    pub(super) fn ask_to_export(&mut self, edits: Vec<u64>) {
+        let stamp: String = self.now.text().chars().filter(char::is_ascii_digit).take(14).collect();
+        let fields = vec![
+            ("File", TextField::new(&format!("flyos-{stamp}.sealed"))),
+            ("Passphrase", TextField::masked()),
+            ("once more", TextField::masked()),
+        ];
+        let mut ask = Prompt::new(texts::EXPORT_TITLE, &[texts::EXPORT], fields, prompt::Goal::Export(edits));
+        ask.at = 1;
+        self.popups.push(Popup::Prompt(ask));
+    }
+
+    pub(super) fn ask_to_import(&mut self) {
+        let fields = vec![("File", TextField::default()), ("Passphrase", TextField::masked())];
+        self.popups.push(Popup::Prompt(Prompt::new(
+            texts::IMPORT_TITLE,
+            &[texts::IMPORT],
+            fields,
+            prompt::Goal::Import,
+        )));
+    }
+
+    /// Enter in a popup that asks: to the next field, or on with it.
+    pub(super) fn prompt_accept(&mut self) -> Effects {
+        let Some(Popup::Prompt(ask)) = self.popups.last_mut() else { return Vec::new() };
+        if ask.at + 1 < ask.fields.len() {
+            ask.step(1);
+            return Vec::new();
+        }
+        if ask.misses() {
+            return Vec::new();
+        }
+        let goal = ask.goal.clone();
+        if let (prompt::Goal::Export(_), [_, (_, one), (_, again)]) = (&goal, ask.fields.as_mut_slice())
+            && one.text() != again.text()
+        {
+            again.take();
+            ask.error = Some(ServiceError::new(ErrorKind::Usage, texts::PASSPHRASES_DIFFER));
+            return Vec::new();
+        }
+        let file = PathBuf::from(ask.fields.first().map_or("", |(_, field)| field.text()).trim());
+        // Secrets leave their fields; the name of a file stays for another try.
+        let mut taken = ask.fields.iter_mut().filter(|(title, _)| *title != "File");
+        let secret = SecretString::from(taken.next().map(|(_, field)| field.take()).unwrap_or_default());
+        taken.for_each(|(_, field)| drop(field.take()));
+        ask.at = usize::from(ask.fields.len() > 1);
+        ask.error = None;
+        ask.saving = Some(self.submitted + 1);
+        self.confide(match goal {
+            prompt::Goal::MakeWords => Confidence::MakeWords { typed: secret },
+            prompt::Goal::KeepWords => Confidence::KeepWords { typed: secret },
+            prompt::Goal::Export(edits) => Confidence::Export { edits, path: file, passphrase: secret },
+            prompt::Goal::Import => Confidence::Import { path: file, passphrase: secret },
+        })
+    }
+
+    pub(super) fn imported(
+        &mut self,
+        author: &str,
+        saved: usize,
+        known: usize,
+        refused: Vec<(String, String)>,
+    ) {
+        let summary = texts::imported(author, saved, known, refused.len());
+        if refused.is_empty() {
+            self.toast = Some(summary);
+            return;
+        }
+        let mut told = ServiceError::new(ErrorKind::Refused, summary);
+        told.hints.extend(refused.into_iter().map(|(what, why)| format!("{what}: {why}")));
+        self.popups.push(Popup::Message(Message::new(texts::IMPORT_TITLE, told)));
+    }
+
+    // ---- erasing ----
+
+    pub(super) fn ask_to_erase(&mut self, outbox: &[OutboxLine]) {
+        let mut lines = vec![texts::ERASE.to_owned()];
+        if !outbox.is_empty() {
+            lines.push(texts::erase_loses(outbox.len()));
+            let named = outbox.iter().take(NAMED_MAX);
+            lines.extend(named.map(|line| format!("  {}: {}", line.label, line.what)));
+            if outbox.len() > NAMED_MAX {
+                lines.push(format!("  and {} more", outbox.len() - NAMED_MAX));
+            }
+            lines.push(texts::ERASE_EXPORT.to_owned());
+        }
+        let title = texts::ERASE_TITLE.to_owned();
+        let confirm = Confirm::new(title, lines, ["Keep", "Erase"], confirm::Goal::Erase).with_typed(ERASE);
+        self.popups.push(Popup::Confirm(confirm));
+    }
+}
