@@ -2,8 +2,8 @@
 //!
 //! A disk that refuses a write can leave the library waiting for ever, in a flush or when it is dropped (seen with a full
 //! disk: the thread that was to wake it had gone by). The store's thread must not wait with it: edits are saved there. So
-//! it hands a batch over and waits for the answer, but no longer than `recovery::PATIENCE`. From then on this process has no cache:
-//! memory has the rows, and the next start goes on from an older cache, which is only older.
+//! it hands a batch over and waits for the answer, but no longer than `recovery::PATIENCE`. From then on this process has
+//! no cache: memory has the rows, and the next start goes on from an older cache, which is only older.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};

@@ -98,7 +98,7 @@ impl App {
 
     /// Nothing of a session stays on the screen, nor in its memory.
     pub(super) fn forget_session(&mut self) {
-        self.signed_in = false;
+        (self.signed_in, self.code_asked) = (false, false);
         (self.offered, self.asked) = (false, 0);
         self.lists = super::screens::TABS.map(super::screens::list::List::new);
         self.detail = super::screens::detail::Detail::default();
@@ -126,13 +126,14 @@ impl App {
                     self.popups.retain(|popup| matches!(popup, Popup::Message(_)));
                     self.detail = super::screens::detail::Detail::default();
                 }
-                let asks = |status: &Status| status.link == Link::SecondFactor;
-                let begins = asks(&status) && !asks(&self.status);
                 self.status = *status;
+                let wanted = self.status.link == Link::SecondFactor;
                 self.ask_about_held();
-                if begins && self.signed_in {
+                // The status may be ahead of the word that somebody signed in.
+                if wanted && self.signed_in && !self.code_asked {
                     self.ask_for_code();
                 }
+                self.code_asked = wanted && self.signed_in;
                 self.offer_initial();
             }
             (Why::Saved(edits, summary), Answer::Status(status)) => {

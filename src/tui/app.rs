@@ -116,6 +116,10 @@ pub type Effects = Vec<Effect>;
 /// Makes ids for new rows.
 pub type Ids = Box<dyn Fn() -> Uuid>;
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and they come in every combination"
+)]
 pub struct App {
     pub theme: Theme,
     pub zone: TimeZone,
@@ -125,6 +129,8 @@ pub struct App {
     pub signed_in: bool,
     /// The initial data set was offered in this session.
     pub offered: bool,
+    /// The code of the second factor was asked for, and the server still wants it.
+    pub code_asked: bool,
     /// So many edits that are held back were asked about in this session.
     pub asked: usize,
     pub sign_in: SignIn,
@@ -156,6 +162,7 @@ impl App {
             status,
             signed_in: false,
             offered: false,
+            code_asked: false,
             asked: 0,
             sign_in: SignIn::default(),
             lists: TABS.map(List::new),

@@ -436,3 +436,37 @@ fn signed_out_and_in_again_the_code_is_asked_for() {
     person.sign_in(WHO, PASSWORD).unwrap();
     person.wait("the code asked for", |service| service.status().link == Link::SecondFactor);
 }
+
+#[test]
+fn an_invitation_is_accepted_and_finds_its_profile() {
+    const INVITED: &str = "m.petrov@flyos.mil";
+    let server = Server::start();
+    let (url, key) = server.with(|sandbox| (sandbox.url(), sandbox.service_role_key()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let invited = runtime.block_on(async {
+        let request =
+            reqwest::Client::builder().no_proxy().build().unwrap().post(format!("{url}/auth/v1/invite"));
+        let body = format!(r#"{{"email":"{INVITED}"}}"#);
+        let request = request.header("apikey", key).header("content-type", "application/json").body(body);
+        request.send().await.unwrap().status()
+    });
+    assert!(invited.is_success(), "{invited}");
+    let home = home();
+    let person = Person::at(home.path(), &server);
+    let redeem = |code: String| {
+        Own::Redeem(Redeem {
+            project: "p".to_owned(),
+            email: INVITED.to_owned(),
+            invited: true,
+            code: secret(&code),
+            new: secret(NEW),
+            second: None,
+        })
+    };
+    assert_eq!(person.own(redeem("nonsense".to_owned())).unwrap_err().field.as_deref(), Some(field::CODE));
+    assert!(matches!(person.own(redeem(mailed(&server, MailFor::Invite))), Ok(OwnDone::PasswordSet)));
+    signed_in(&person);
+    person
+        .wait("online", |service| service.status().link == Link::Online && service.status().as_of.is_some());
+    assert_eq!(person.labels(Kind::User, "").len(), 1, "self");
+}

@@ -103,6 +103,20 @@ fn a_code_is_asked_for_once_and_again_by_hand() {
 }
 
 #[test]
+fn the_code_is_asked_for_also_where_the_server_was_quicker_than_the_screen() {
+    let mut bench = outside((80, 24));
+    for _ in 0..2 {
+        bench.keys("\"secret\" Enter");
+        bench.fake.status.link = Link::SecondFactor;
+        bench.tell(Msg::Service(Event::Status));
+        assert!(bench.app.popups.is_empty(), "nobody is signed in yet");
+        bench.tell(Msg::Service(Event::SignedIn { offline: true, trouble: None }));
+        assert_eq!(bench.app.popups.len(), 1);
+        bench.tell(Msg::Service(Event::SignedOut { why: None }));
+    }
+}
+
+#[test]
 fn a_password_is_changed() {
     let mut bench = bench((80, 24), Theme::default(), Vec::new());
     bench.keys("A Enter \"now\" Enter \"then_2026\" Enter \"than_2026\" Enter");
