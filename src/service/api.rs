@@ -16,6 +16,7 @@ pub use super::line::RunView;
 pub use super::outbox::*;
 pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
 pub use super::secrets::Confidence;
+pub use super::setup::*;
 pub use super::state::*;
 use crate::domain::{Fields, Intent, Key, Kind, Stamp, Value};
 pub use crate::store::Holder;

@@ -1,5 +1,4 @@
-//! How the console stands, as values that go through the door: the account, the line, what waits, and what the sign-in
-//! screen needs to know.
+//! How the console stands, as values that go through the door: the account, the line, and what waits.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -106,29 +105,4 @@ pub enum Link {
     Locked {
         days: i64,
     },
-}
-
-/// What the sign-in screen needs to know.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Setup {
-    pub projects: Vec<ProjectView>,
-    /// Addresses that have signed in on this machine, per project name, latest first.
-    pub known: Vec<(String, String)>,
-    /// In training: the accounts to try, and their password.
-    pub training: Option<TrainingHint>,
-    /// What was wrong with the configuration file, if anything.
-    pub problem: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProjectView {
-    pub name: String,
-    pub url: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrainingHint {
-    /// Address, and who that is.
-    pub accounts: Vec<(String, String)>,
-    pub password: String,
 }
