@@ -30,6 +30,7 @@ mod parcel;
 mod projects;
 mod secrets;
 mod session;
+mod setup;
 mod sign_in;
 mod standing;
 mod state;
