@@ -90,7 +90,7 @@ fn the_first_minutes_of_the_demo() {
     let env = [("TMPDIR", temporary.path().to_str().unwrap()), ("HOME", "/nonexistent")];
     let mut console = Console::start(&Start { args: &["demo"], env: &env, size: WIDE });
     console.expect("main@flyos.mil");
-    console.expect("SIGNED OUT");
+    console.expect("Enter sign in");
     console.send("\r");
     console.expect("ONLINE · up to date");
     console.expect("drone-001");

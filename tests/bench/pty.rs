@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 
-use crate::common::{FLYOS, PATIENCE};
+use crate::common::FLYOS;
 use crate::person::Place;
 
 /// The size that every figure of the screen is for, in columns and rows.
 const SIZE: (u16, u16) = (80, 24);
+/// A million rows take half a minute to load, on a machine that has nothing else to do.
+const PATIENCE: Duration = Duration::from_secs(600);
 /// More than a frame is ever long, in bytes, so that one frame is one piece.
 const PIECE_BYTES_MAX: usize = 1 << 16;
 /// Nothing for so long: the screen is settled.

@@ -68,20 +68,33 @@ pub fn first_time(column: &mut Column, place: Place<'_>, rows: usize) -> anyhow:
     let (mut screen, started) = start(place, "up to date")?;
     screen.settle()?;
     let (now, most) = machine::memory(screen.pid()?)?;
-    let limit = Target::AtMost(if rows <= 100_000 { 100.0 } else { 400.0 });
     column.ms(
         "first sign-in on the screen, Enter to up to date, KDF included",
         started.settled,
         Target::None,
     );
-    column.put("memory after the first load (VmRSS)", Unit::Mb, now, limit);
+    column.put("memory after the first load (VmRSS)", Unit::Mb, now, memory_limit(rows));
     column.put(
         "the most memory so far (VmHWM; the KDF takes 67 MB for itself)",
         Unit::Mb,
         most,
         Target::None,
     );
-    screen.quit()
+    let home = place.home.to_owned();
+    screen.quit()?;
+    let bytes = machine::bytes_under(&home, "cache")?;
+    column.put(
+        "the cache on disk, per row",
+        Unit::Bytes,
+        float(bytes) / float(u64::try_from(rows)?),
+        Target::None,
+    );
+    Ok(())
+}
+
+/// What a console of so many rows may take.
+fn memory_limit(rows: usize) -> Target {
+    Target::AtMost(if rows <= 100_000 { 100.0 } else { 400.0 })
 }
 
 /// A known account, several times; leaves the last console open.
@@ -114,7 +127,7 @@ pub fn known(column: &mut Column, place: Place<'_>, online: bool, rows: usize) -
     column.ms(&format!("known account, {word}: Enter to {end}"), settled.median(), Target::None);
     if online {
         let (now, _) = machine::memory(screen.pid()?)?;
-        column.put("memory of a known account (VmRSS)", Unit::Mb, now, Target::AtMost(100.0));
+        column.put("memory of a known account (VmRSS)", Unit::Mb, now, memory_limit(rows));
     }
     Ok(screen)
 }

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use memchr::memmem;
 
 use super::*;
 
@@ -51,7 +52,7 @@ impl Mark {
     }
 
     fn is_in(&self, bytes: &[u8]) -> bool {
-        self.forms.iter().any(|form| bytes.windows(form.len()).any(|window| window == form))
+        self.forms.iter().any(|form| memmem::find(bytes, form).is_some())
     }
 }
 
