@@ -37,24 +37,6 @@ fn file_system(mounts: &str, folder: &Path) -> String {
     best.map_or_else(|| "unknown".to_owned(), |(_, kind)| kind.to_owned())
 }
 
-/// The bytes of all files under the folders of that name, wherever these lie under `root`.
-pub fn bytes_under(root: &Path, name: &str) -> std::io::Result<u64> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(root)? {
-        let entry = entry?;
-        let (path, found) = (entry.path(), entry.metadata()?);
-        let inside = root.components().any(|part| part.as_os_str() == name);
-        bytes += if found.is_dir() {
-            bytes_under(&path, name)?
-        } else if inside {
-            found.len()
-        } else {
-            0
-        };
-    }
-    Ok(bytes)
-}
-
 /// What one thread of a process has used so far.
 #[derive(Clone, Default)]
 struct Thread {

@@ -1,5 +1,6 @@
 //! What is measured from outside: the program in a pty, as a person has it.
 
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use flyos::domain::Key;
@@ -82,7 +83,7 @@ pub fn first_time(column: &mut Column, place: Place<'_>, rows: usize) -> anyhow:
     );
     let home = place.home.to_owned();
     screen.quit()?;
-    let bytes = machine::bytes_under(&home, "cache")?;
+    let bytes = bytes_under(&home, "cache")?;
     column.put(
         "the cache on disk, per row",
         Unit::Bytes,
@@ -90,6 +91,24 @@ pub fn first_time(column: &mut Column, place: Place<'_>, rows: usize) -> anyhow:
         Target::None,
     );
     Ok(())
+}
+
+/// The bytes of all files under the folders of that name, wherever these lie under `root`.
+fn bytes_under(root: &Path, name: &str) -> std::io::Result<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(root)? {
+        let entry = entry?;
+        let (path, found) = (entry.path(), entry.metadata()?);
+        let inside = root.components().any(|part| part.as_os_str() == name);
+        bytes += if found.is_dir() {
+            bytes_under(&path, name)?
+        } else if inside {
+            found.len()
+        } else {
+            0
+        };
+    }
+    Ok(bytes)
 }
 
 /// What a console of so many rows may take.
