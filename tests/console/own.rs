@@ -24,8 +24,10 @@ fn typed_secret(screen: &str) -> String {
 /// What a camera reads from the picture on the screen: two squares above each other in a cell. The reader misses a
 /// picture now and then that it finds from a little nearer or farther, as a person's hand would try.
 fn scanned(screen: &str) -> String {
-    let found = [8, 5, 10, 6, 12, 7, 9, 4].into_iter().find_map(|side| scanned_at(screen, side));
-    found.unwrap_or_else(|| panic!("no picture that can be read:\n{screen}"))
+    [8, 5, 10, 6, 12, 7, 9, 4]
+        .into_iter()
+        .find_map(|side| scanned_at(screen, side))
+        .expect("a picture to read")
 }
 
 /// The same, with so many pixels to a square.
