@@ -7,7 +7,14 @@ mod prompt;
 mod status;
 mod wipe;
 
+use crate::domain::Stamp;
+
 pub use doctor::{Terminal, doctor};
 pub use prompt::password;
 pub use status::status;
 pub use wipe::{Wipe, wipe};
+
+/// What the wall clock shows.
+fn now() -> Stamp {
+    Stamp(jiff::Timestamp::now().as_microsecond())
+}

@@ -6,7 +6,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use crate::service::{ErrorKind, ServiceError};
@@ -16,25 +16,26 @@ const BYTES_MAX: usize = 1024;
 
 /// The password in the first line of `file`, or what somebody types.
 pub fn password(file: Option<&Path>) -> Result<SecretString, ServiceError> {
-    let line = match file {
+    let text = match file {
         Some(path) => File::open(path).and_then(|file| first_line(&file)).map_err(|error| {
             let told = format!("The password could not be read from {}: {error}.", path.display());
             ServiceError::new(ErrorKind::Usage, told)
         })?,
-        None => typed().map_err(|error| {
+        None => typed("Password: ").map_err(|error| {
             ServiceError::new(ErrorKind::Usage, format!("No password could be asked for: {error}."))
                 .hint("Give it in a file of your own: --password-file FILE.")
         })?,
     };
-    let text = std::str::from_utf8(&line).ok().filter(|text| !text.is_empty());
-    let text = text.ok_or_else(|| ServiceError::new(ErrorKind::Usage, "No password was given."))?;
-    Ok(SecretString::from(text))
+    if text.expose_secret().is_empty() {
+        return Err(ServiceError::new(ErrorKind::Usage, "No password was given."));
+    }
+    Ok(text)
 }
 
-/// Asks at the terminal, also where input and output lead elsewhere.
-fn typed() -> io::Result<Zeroizing<Vec<u8>>> {
+/// Asks at the terminal, also where input and output lead elsewhere. Empty: only Enter was pressed.
+pub(super) fn typed(words: &str) -> io::Result<SecretString> {
     let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
-    terminal.write_all(b"Password: ")?;
+    terminal.write_all(words.as_bytes())?;
     let line = {
         let _unseen = Unseen::begin(&terminal)?;
         first_line(&terminal)
@@ -67,7 +68,7 @@ impl Drop for Unseen<'_> {
 }
 
 /// Up to the first line's end; a byte at a time, so that nothing of it stays in a buffer.
-fn first_line(mut from: &File) -> io::Result<Zeroizing<Vec<u8>>> {
+fn first_line(mut from: &File) -> io::Result<SecretString> {
     const INTERRUPT: u8 = 3;
     let mut line = Zeroizing::new(Vec::with_capacity(BYTES_MAX));
     let mut byte = Zeroizing::new([0]);
@@ -82,5 +83,6 @@ fn first_line(mut from: &File) -> io::Result<Zeroizing<Vec<u8>>> {
     if line.last() == Some(&b'\r') {
         line.pop();
     }
-    Ok(line)
+    let text = std::str::from_utf8(&line).map_err(|_| io::Error::other("it is no text"))?;
+    Ok(SecretString::from(text))
 }

@@ -15,7 +15,7 @@ pub fn status(folders: &Folders, json: bool, out: &mut impl Write) -> Result<(),
     if found.open.is_empty() && found.silent.is_empty() {
         return Err(beside::none_open());
     }
-    let now = Stamp(jiff::Timestamp::now().as_microsecond());
+    let now = super::now();
     for (nth, console) in found.open.iter().enumerate() {
         // A locked console tells no more than that.
         let status = match console.whois {

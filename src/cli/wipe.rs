@@ -6,7 +6,8 @@ use std::path::Path;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::domain::Stamp;
+use super::now;
+use super::prompt::typed;
 use crate::service::status;
 use crate::service::wipe::{self, Kept, Opened};
 use crate::service::{Config, Done, Environment, ErrorKind, Folders, ServiceError};
@@ -116,12 +117,8 @@ fn list(opened: &Opened, url: Option<&str>, out: &mut impl Write) -> Result<(), 
     }
 }
 
-fn now() -> Stamp {
-    Stamp(jiff::Timestamp::now().as_microsecond())
-}
-
 fn secret(words: &str) -> Result<SecretString, ServiceError> {
-    rpassword::prompt_password(words).map(SecretString::from).map_err(|error| broken(&error))
+    typed(words).map_err(|error| broken(&error))
 }
 
 fn prompt(out: &mut impl Write, words: &str) -> Result<String, ServiceError> {
