@@ -227,9 +227,7 @@ pub fn prove(
     password: &SecretString,
     now: Stamp,
 ) -> Result<(AccountFile, DataKey, WrapBy), SignInError> {
-    let read =
-        || folder.read()?.ok_or_else(|| StoreError::Corrupt { what: "account.toml is gone".to_owned() });
-    let account = read()?;
+    let account = folder.account_file()?;
     if let Some(wait_s) = account.tries.wait_s(now) {
         return Err(SignInError::TooManyTries { wait_s });
     }
@@ -248,7 +246,7 @@ pub fn prove(
         tracing::warn!(%error, "the count of wrong passwords could not be written");
     }
     let (key, by) = key?;
-    Ok((read()?, key, by))
+    Ok((folder.account_file()?, key, by))
 }
 
 fn lock(folder: &AccountFolder) -> Result<AccountLock, SignInError> {

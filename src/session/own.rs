@@ -56,8 +56,7 @@ pub(super) fn wrap_only_by(
         Err(error) => return Err(error),
     };
     let own = own.map_or_else(|| vault::wrap(password, key, kdf).map_err(SignInError::Vault), Ok)?;
-    account.wraps.retain(|wrap| !is_password(wrap));
-    account.wraps.push(own);
+    account.put_wrap(own);
     Ok(())
 }
 
@@ -112,13 +111,7 @@ impl Change {
         let client = self.keeper.client();
         let told = client.set_password(&token, &self.new, Some(&self.current), self.nonce.as_ref()).await;
         match told {
-            Ok(_) => {
-                let only = move |account: &mut AccountFile| {
-                    account.wraps.retain(|wrap| !is_password(wrap));
-                    account.wraps.push(wrap);
-                };
-                self.write(only).await.map_err(ChangeError::NotHere)
-            }
+            Ok(_) => self.write(move |account| account.put_wrap(wrap)).await.map_err(ChangeError::NotHere),
             Err(error) if may_be_done(&error) => Err(ChangeError::Unknown(error)),
             Err(error) => {
                 let back = self.write(move |account| account.wraps.retain(|own| *own != wrap)).await;

@@ -14,7 +14,7 @@ use super::SignInError;
 use crate::domain::Stamp;
 use crate::remote::wire::device::{DeviceKey, DeviceKeyReply, DeviceKeyRequest};
 use crate::remote::{Client, RemoteError};
-use crate::store::{AccountFile, AccountFolder, StoreError};
+use crate::store::{AccountFile, AccountFolder};
 use crate::vault::words;
 use crate::vault::{self, DataKey, KdfParams, VaultError, Wrap, WrapBy};
 
@@ -58,17 +58,13 @@ pub async fn ask(client: &Client, token: &SecretString, device: Uuid) -> Result<
 
 /// Makes the server's key a way to the account's, where it is not one already.
 pub fn keep(folder: &AccountFolder, server: &DeviceKey, key: &DataKey) -> Result<(), SignInError> {
-    let account = folder.read()?.ok_or_else(gone)?;
+    let account = folder.account_file()?;
     let known = account.wrap(WrapBy::Server).and_then(|wrap| wrap.open(server.secret()).ok());
     if known.is_some_and(|known| known.id() == key.id()) {
         return Ok(());
     }
     let wrap = Wrap::new(WrapBy::Server, server.secret(), key, KdfParams::cheap());
     Ok(folder.put_wrap(wrap.map_err(SignInError::Vault)?)?)
-}
-
-fn gone() -> StoreError {
-    StoreError::Corrupt { what: "account.toml is gone".to_owned() }
 }
 
 /// After a good sign-in with a password that does not open what this machine has: the account's key by way of the
@@ -78,7 +74,7 @@ pub(super) async fn by_server(
     token: &SecretString,
     folder: &AccountFolder,
 ) -> Result<Option<DataKey>, SignInError> {
-    let account = folder.read()?.ok_or_else(gone)?;
+    let account = folder.account_file()?;
     let Some(wrap) = account.wrap(WrapBy::Server) else { return Ok(None) };
     match ask(client, token, account.device).await {
         Ok(ServerKey::Kept(server)) => Ok(wrap.open(server.secret()).ok()),

@@ -219,6 +219,11 @@ impl AccountFolder {
         AccountFile::parse(&bytes).map(Some)
     }
 
+    /// The account of a folder that has one.
+    pub fn account_file(&self) -> Result<AccountFile, StoreError> {
+        self.read()?.ok_or_else(|| StoreError::corrupt("account.toml is gone"))
+    }
+
     /// Changes `account.toml`: read, changed and replaced as a whole, durably, one after the other, whichever process
     /// does it. Nothing is written where nothing changed or `change` fails.
     pub fn update<T>(
@@ -228,7 +233,7 @@ impl AccountFolder {
         // On the folder: the file itself is replaced, and `lock` is held by a console for hours.
         let turn = File::open(&self.path).map_err(StoreError::io("opening", &self.path))?;
         turn.lock().map_err(StoreError::io("locking", &self.path))?;
-        let before = self.read()?.ok_or_else(|| StoreError::corrupt("account.toml is gone"))?;
+        let before = self.account_file()?;
         let mut file = before.clone();
         let done = change(&mut file)?;
         if file != before {
