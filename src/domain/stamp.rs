@@ -7,6 +7,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp(pub i64);
 
+/// A stamp counts microseconds.
+pub const MINUTE_MICROS: i64 = 60_000_000;
+pub const DAY_MICROS: i64 = 24 * 60 * MINUTE_MICROS;
+
 impl Stamp {
     /// Reads the forms servers send (`2026-11-21T13:16:05.1+00:00`, `…Z`).
     pub fn parse(text: &str) -> Option<Self> {

@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 
 use super::session::Inner;
 use super::{Done, Event, ServiceError, explain, read, write};
+use crate::domain::stamp::DAY_MICROS;
 use crate::session::ways::{self, ServerKey};
 use crate::sync::engine::{Line, Stop};
 use crate::sync::runner::Ask;
 
 /// Days of grace after a dismissal, where the configuration says nothing.
 pub const GRACE_DAYS: u16 = 7;
-const DAY_MICROS: i64 = 24 * 3600 * 1_000_000;
 /// How often the server is asked for this device's key, which is how a running console learns that it was deleted.
 const ASK_AGAIN: Duration = Duration::from_secs(3600);
 

@@ -15,14 +15,14 @@ use std::time::Instant;
 use super::session::Inner;
 use super::{Event, ServiceError, explain, read, write};
 use crate::domain::Stamp;
+use crate::domain::stamp::{DAY_MICROS, MINUTE_MICROS};
 use crate::store::Entry;
 use crate::store::replica::Replica;
 
 /// Where the configuration says nothing.
 pub const DAYS: u16 = 14;
-const DAY_MICROS: i64 = 24 * 3600 * 1_000_000;
 /// Between two notes of the time.
-const NOTE_MICROS: i64 = 3600 * 1_000_000;
+const NOTE_MICROS: i64 = 60 * MINUTE_MICROS;
 
 /// What of this is remembered while a session lasts.
 #[derive(Default)]

@@ -20,13 +20,13 @@ use super::control::Control;
 use super::session::Inner;
 use super::undo::Past;
 use super::{ErrorKind, Event, ServiceError, explain, read, write};
+use crate::domain::stamp::MINUTE_MICROS;
 use crate::session;
 use crate::store::{AccountFolder, AccountLock};
 use crate::sync::runner::Ask;
 
 /// Minutes without a key, where the configuration says nothing.
 pub const MINUTES: u16 = 15;
-const MINUTE_MICROS: i64 = 60_000_000;
 /// Who unlocks or leaves while the store is still being shut waits for that in steps.
 const STEP: Duration = Duration::from_millis(10);
 const STEPS_MAX: usize = 500;

@@ -2,6 +2,7 @@
 
 use super::{DiskState, Link, Status, Traffic};
 use crate::domain::Stamp;
+use crate::domain::stamp::{DAY_MICROS, MINUTE_MICROS};
 
 /// The whole line, in words. `zone` is the person's.
 pub fn line(status: &Status, now: Stamp, zone: &jiff::tz::TimeZone) -> String {
@@ -98,9 +99,6 @@ pub fn is_loud(status: &Status, now: Stamp) -> bool {
         )
         || status.as_of.is_some_and(|at| now.0 - at.0 > DAY_MICROS && status.link != Link::Online)
 }
-
-const MINUTE_MICROS: i64 = 60_000_000;
-const DAY_MICROS: i64 = 24 * 60 * MINUTE_MICROS;
 
 /// `2 h 14 min`, `3 min`, `3 d 2 h`: never seconds, so that nothing ticks.
 pub fn span(since: Stamp, now: Stamp) -> String {
