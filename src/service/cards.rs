@@ -3,7 +3,7 @@
 use super::cells::value_text;
 use super::{Card, CardField, Decision, Done, ErrorKind, ServiceError, Wanted, explain, words};
 use crate::domain::merge::Clash;
-use crate::domain::{Change, Fields, Key, Op, intent, policy, rules};
+use crate::domain::{Actor, Change, Fields, Key, Op, intent, policy, rules};
 use crate::store::replica::decide::{CannotSettle, Settle};
 use crate::store::replica::{Fate, Pending, Replica};
 use crate::store::{Entry, Store};
@@ -127,9 +127,13 @@ pub(super) fn settle(store: &mut Store, edit: u64, decision: &Decision) -> Resul
 
 /// Policy and values. How it stands beside other rows is for the server: later edits of the row lie on top here.
 fn judge(replica: &Replica, changes: &[Change]) -> Result<(), ServiceError> {
-    let actor = replica.actor().ok_or_else(explain::nobody)?;
+    permit(replica, &replica.actor().ok_or_else(explain::nobody)?, changes)
+}
+
+/// Policy and values, for whoever acts.
+pub(super) fn permit(replica: &Replica, actor: &Actor, changes: &[Change]) -> Result<(), ServiceError> {
     for change in changes {
-        policy::permit_change(&actor, replica.view(), change)?;
+        policy::permit_change(actor, replica.view(), change)?;
         if let Some(set) = change.set() {
             rules::check_values(change.key.kind, set, matches!(change.op, Op::Insert { .. }))?;
         }

@@ -7,6 +7,7 @@
 //! that a pull just changed counts at once.
 
 pub mod api;
+mod at_desk;
 pub mod beside;
 mod bulk;
 mod cards;
@@ -47,6 +48,7 @@ pub use config::{Config, Environment, Folders, ProjectConfig};
 pub use error::{ErrorKind, ServiceError};
 pub use session::{Settings, Training};
 
+use self::at_desk::waited;
 use self::session::Inner;
 use self::sign_in::Credentials;
 use self::undo::{Made, Past};
@@ -161,9 +163,7 @@ impl Service {
 
     /// Does an action and waits for its end (for an edit: until it is on disk).
     pub fn run(&self, ctx: &OpCtx, action: Action) -> Result<Done, ServiceError> {
-        let (done, wait) = std::sync::mpsc::channel();
-        self.start(ctx, action, move |result| drop(done.send(result)));
-        wait.recv().unwrap_or_else(|_| Err(explain::store_shut()))
+        waited(|done| self.start(ctx, action, done))
     }
 
     fn start(
@@ -242,42 +242,6 @@ impl Service {
                 });
             }
             Action::TrainingLine { up } => done(self.inner.set_line(up).map(|()| Done::Line { up })),
-        }
-    }
-
-    /// Does a job on the desk's thread, where edits are judged and saved one after the other.
-    fn at_desk(
-        &self,
-        done: impl FnOnce(Result<Done, ServiceError>) + Send + 'static,
-        job: impl FnOnce(&mut Store, &mut Past) -> Result<Done, ServiceError> + Send + 'static,
-    ) {
-        if self.inner.is_locked() {
-            return done(Err(explain::locked()));
-        }
-        let Some(desk) = self.inner.desk() else { return done(Err(explain::signed_out())) };
-        if let Some(days) = self.inner.peek(|replica| self.inner.lease_over(replica)).flatten() {
-            return done(Err(explain::lease_over(days, 0)));
-        }
-        let inner = Arc::clone(&self.inner);
-        // The desk may refuse the job and drop it, so `done` is kept where both ways can reach it.
-        let done = Arc::new(std::sync::Mutex::new(Some(done)));
-        let finish = {
-            let done = Arc::clone(&done);
-            move |result| {
-                if let Some(done) = done.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                    done(result);
-                }
-            }
-        };
-        let refused = finish.clone();
-        let submitted = desk.submit(move |store| {
-            let result = job(store, &mut inner.past.lock().unwrap_or_else(PoisonError::into_inner));
-            inner.note_disk(store);
-            inner.edited(&result);
-            finish(result);
-        });
-        if submitted.is_err() {
-            refused(Err(explain::store_shut()));
         }
     }
 

@@ -21,11 +21,11 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::session::Inner;
-use super::{Done, ErrorKind, OpCtx, REASON_LENGTH_MAX, Service, ServiceError, explain, read, words};
-use crate::domain::{Actor, Change, Op, Stamp, World, policy, rules};
+use super::{Done, ErrorKind, OpCtx, REASON_LENGTH_MAX, Service, ServiceError, cards, explain, read, words};
+use crate::domain::{Actor, Change, Op, Stamp, World, rules};
 use crate::store::entry::Edit;
 use crate::store::replica::{Fate, Pending, Replica};
-use crate::store::{Entry, Store};
+use crate::store::{Desk, Entry, Store};
 use crate::vault::KdfParams;
 use crate::vault::parcel::{self, BYTES_MAX, ParcelError};
 
@@ -68,7 +68,7 @@ pub(super) fn export(
 ) -> Result<Done, ServiceError> {
     check(passphrase)?;
     let (url, chosen) = (inner.project_url().ok_or_else(explain::signed_out)?, edits.to_vec());
-    let contents = at_desk(inner, move |store| pack(store, &chosen, url))?;
+    let contents = from_desk(&*inner.open_desk()?, move |store| pack(store, &chosen, url))?;
     write(&contents, path, passphrase, (inner.settings.kdf, inner.settings.clock.now()))
 }
 
@@ -184,14 +184,8 @@ pub(super) fn import(
     if contents.edits.len() > EDITS_MAX {
         return Err(wrong(format!("it holds more than {EDITS_MAX} edits.")));
     }
-    let (now, name) = (ctx.now, contents.name.clone());
-    let result = at_desk(&service.inner, move |store| take_in(store, contents, now));
-    service.inner.edited(&result);
-    let (saved, known, refused) = result.map(|done| match done {
-        Done::Imported { saved, known, refused, .. } => (saved, known, refused),
-        _ => (0, 0, Vec::new()),
-    })?;
-    Ok(Done::Imported { author: name, saved, known, refused })
+    let now = ctx.now;
+    service.run_at_desk(move |store, _| take_in(store, contents, now))
 }
 
 fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
@@ -235,13 +229,7 @@ fn take_in(store: &mut Store, contents: Contents, now: Stamp) -> Result<Done, Se
 
 /// Policy, values and rules, on what is here now: as an edit that was typed.
 fn judge(store: &mut Store, actor: &Actor, changes: &[Change]) -> Result<Vec<rules::Step>, ServiceError> {
-    for change in changes {
-        let replica = store.books.read();
-        policy::permit_change(actor, replica.view(), change)?;
-        if let Some(set) = change.set() {
-            rules::check_values(change.key.kind, set, matches!(change.op, Op::Insert { .. }))?;
-        }
-    }
+    cards::permit(&store.books.read(), actor, changes)?;
     Ok(store.books.write().try_out(actor, changes)?)
 }
 
@@ -270,18 +258,11 @@ fn told_by(name: &str, reason: Option<&str>) -> String {
     text.chars().take(REASON_LENGTH_MAX).collect()
 }
 
-/// Does a job on the desk's thread and waits for it.
-fn at_desk<T: Send + 'static>(
-    inner: &Arc<Inner>,
+/// Does a job on the desk's thread and waits for what it gives.
+pub(super) fn from_desk<T: Send + 'static>(
+    desk: &Desk,
     job: impl FnOnce(&mut Store) -> Result<T, ServiceError> + Send + 'static,
 ) -> Result<T, ServiceError> {
-    if inner.is_locked() {
-        return Err(explain::locked());
-    }
-    let desk = inner.desk().ok_or_else(explain::signed_out)?;
-    if let Some(days) = inner.peek(|replica| inner.lease_over(replica)).flatten() {
-        return Err(explain::lease_over(days, 0));
-    }
     let (done, wait) = channel();
     desk.submit(move |store| drop(done.send(job(store)))).map_err(|_| explain::store_shut())?;
     wait.recv().unwrap_or_else(|_| Err(explain::store_shut()))

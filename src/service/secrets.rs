@@ -5,7 +5,7 @@
 //! count once they were typed back; until then they are in memory alone, and gone with the session.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 use secrecy::SecretString;
 
@@ -40,48 +40,27 @@ pub(super) struct NewWords {
 impl Service {
     /// Does something with a secret; `Event::Done` with `ctx.op` tells the end.
     pub fn confide(&self, ctx: &OpCtx, confidence: Confidence) {
-        let (inner, op) = (Arc::clone(&self.inner), ctx.op);
-        match confidence {
-            Confidence::Export { edits, path, passphrase } => {
-                let service = self.clone();
-                self.inner.aside(move || {
-                    let result = parcel::export(&service.inner, &edits, &path, &passphrase);
-                    inner.emit(Event::Done { op, result });
-                });
+        let (service, ctx) = (self.clone(), ctx.clone());
+        self.inner.aside(move || {
+            let inner = &service.inner;
+            let mut words = None;
+            let result = match confidence {
+                Confidence::Unlock { typed } => Inner::unlock(inner, &typed).map(|()| Done::Unlocked),
+                Confidence::MakeWords { typed } => inner.make_words(&typed).map(|made| {
+                    words = Some(made);
+                    Done::WordsMade
+                }),
+                Confidence::KeepWords { typed } => inner.keep_words(&typed).map(|()| Done::WordsKept),
+                Confidence::Export { edits, path, passphrase } => {
+                    parcel::export(inner, &edits, &path, &passphrase)
+                }
+                Confidence::Import { path, passphrase } => parcel::import(&service, &ctx, &path, &passphrase),
+            };
+            inner.emit(Event::Done { op: ctx.op, result });
+            if let Some(words) = words {
+                inner.emit(Event::Words(words));
             }
-            Confidence::Import { path, passphrase } => {
-                let (service, ctx) = (self.clone(), ctx.clone());
-                self.inner.aside(move || {
-                    let result = parcel::import(&service, &ctx, &path, &passphrase);
-                    inner.emit(Event::Done { op, result });
-                });
-            }
-            Confidence::Unlock { typed } => self.inner.aside({
-                let again = Arc::clone(&self.inner);
-                move || {
-                    let result = Inner::unlock(&again, &typed).map(|()| Done::Unlocked);
-                    inner.emit(Event::Done { op, result });
-                }
-            }),
-            Confidence::MakeWords { typed } => self.inner.aside({
-                let again = Arc::clone(&self.inner);
-                move || {
-                    let made = again.make_words(&typed);
-                    let result = made.as_ref().map(|_| Done::WordsMade).map_err(Clone::clone);
-                    inner.emit(Event::Done { op, result });
-                    if let Ok(words) = made {
-                        inner.emit(Event::Words(words));
-                    }
-                }
-            }),
-            Confidence::KeepWords { typed } => self.inner.aside({
-                let again = Arc::clone(&self.inner);
-                move || {
-                    let result = again.keep_words(&typed).map(|()| Done::WordsKept);
-                    inner.emit(Event::Done { op, result });
-                }
-            }),
-        }
+        });
     }
 
     /// The words that were shown are not wanted.

@@ -5,7 +5,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
 
 use secrecy::SecretString;
 
@@ -97,10 +96,8 @@ impl Opened {
         passphrase: &SecretString,
         now: Stamp,
     ) -> Result<Done, ServiceError> {
-        let (url, (done, wait)) = (url.to_owned(), channel());
-        let job = self.desk.submit(move |store| drop(done.send(parcel::pack(store, &[], url))));
-        job.map_err(|_| explain::store_shut())?;
-        let contents = wait.recv().unwrap_or_else(|_| Err(explain::store_shut()))?;
+        let url = url.to_owned();
+        let contents = parcel::from_desk(&self.desk, move |store| parcel::pack(store, &[], url))?;
         parcel::write(&contents, path, passphrase, (KdfParams::default(), now))
     }
 }
