@@ -218,6 +218,10 @@ impl Service {
                     Ok(done)
                 });
             }
+            Action::AcknowledgeLost => {
+                let now = ctx.now;
+                self.at_desk(done, move |store, _| held::acknowledge(store, now));
+            }
             Action::SyncNow => done(self.inner.ask(Ask::SyncNow).map(|()| Done::SyncAsked)),
             Action::Verify => done(self.inner.ask(Ask::Verify).map(|()| Done::SyncAsked)),
             Action::Reload => done(self.inner.ask(Ask::Reload).map(|()| Done::SyncAsked)),
@@ -258,6 +262,7 @@ impl Service {
             Query::Consequences { intent } => Answer::Consequences(self.consequences(ctx, intent)),
             Query::Outbox => Answer::Outbox(self.outbox(ctx)),
             Query::Runs => Answer::Runs(self.runs()),
+            Query::Lost => Answer::Lost(read(&self.inner.state, |state| state.lost.clone())),
             Query::Cards => Answer::Cards(self.cards(ctx)),
             Query::Ways => Answer::Ways(self.inner.ways()?),
             Query::Export { edits } => Answer::Export(self.export(ctx, edits)),
