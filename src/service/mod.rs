@@ -109,7 +109,7 @@ impl Service {
     pub fn sign_in(&self, ctx: &OpCtx, project: &str, email: &str, password: secrecy::SecretString) {
         tracing::info!(op = %ctx.op, project, "signing in");
         let (project, email) = (project.to_owned(), email.trim().to_owned());
-        Inner::sign_in(&self.inner, Credentials { project, email, password, old: Old::Ask });
+        Inner::sign_in(&self.inner, Credentials { project, email, password, session: None, old: Old::Ask });
     }
 
     /// Starts a wish about the own sign-in; `Event::Own` with `ctx.op` tells the end.

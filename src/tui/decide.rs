@@ -21,7 +21,7 @@ const TRAFFIC: [(Traffic, &str, &str); 3] = [
 ];
 
 /// Gaps that are told one by one; a window has room for some.
-const GAPS_MAX: usize = 4;
+const GAPS_MAX: usize = 3;
 
 fn choice(value: &str, label: impl Into<String>, note: impl Into<String>) -> Choice {
     Choice { value: Some(value.to_owned()), label: label.into(), note: note.into(), why_not: None }

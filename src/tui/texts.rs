@@ -201,9 +201,8 @@ pub fn held(edits: usize) -> String {
     if edits == 1 { "1 edit is held back".to_owned() } else { format!("{edits} edits are held back") }
 }
 
-pub const LOST: &str = "The journal of this machine was damaged, and these cannot be read any more:";
-pub const LOST_THEN: &str = "An edit among them that was not sent is gone: look through what you did last, and do it again. \
-                             All other edits are safe.";
+pub const LOST: &str = "The journal was damaged. These cannot be read any more:";
+pub const LOST_THEN: &str = "Unsent edits among them are gone: look through what you did last.";
 pub const SEEN: &str = "seen";
 pub const LOST_CHOICES: [(&str, &str, &str); 2] =
     [("", "Tell me again", "at the next start"), (SEEN, "I have seen it", "it is not told again")];
