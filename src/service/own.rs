@@ -16,7 +16,7 @@ use crate::remote::wire::admin::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
 use crate::remote::wire::{AuthFactor, TokenReply};
 use crate::remote::{Cause, Client, CodeFor, ISSUER, RemoteError, SignOutScope};
 use crate::session::own::{Change, ChangeError};
-use crate::session::{Keeper, Old};
+use crate::session::{Keeper, Old, Shut};
 use crate::sync::runner::Ask;
 
 /// What a person wants with the own sign-in.
@@ -240,9 +240,11 @@ impl Inner {
             reply = given.await.map_err(|error| in_field(about(&error), field::SECOND))?.value;
             this.keep_redeemed(&redeem, reply.clone());
         }
-        client.set_password(&token(&reply), &redeem.new, None, None).await.map_err(|error| match error.cause {
-            Cause::SecondFactor => in_field(about(&error), field::SECOND),
-            _ => about(&error),
+        client.set_password(&token(&reply), &redeem.new, None, None).await.map_err(|error| {
+            match error.cause {
+                Cause::SecondFactor => in_field(about(&error), field::SECOND),
+                _ => about(&error),
+            }
         })?;
         // This session goes on: a second factor that was given for it is not asked for once more.
         let (project, email, password) = (redeem.project, redeem.email, redeem.new);
@@ -288,11 +290,11 @@ impl Inner {
     pub(super) fn ask_for_old(
         &self,
         credentials: Credentials,
-        unsent: Option<usize>,
+        (why, unsent): (Shut, Option<usize>),
         wrong: Option<ServiceError>,
     ) {
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(credentials);
-        self.emit(Event::OlderPassword { unsent, wrong });
+        self.emit(Event::OlderPassword { why, unsent, wrong });
     }
 
     /// Notes beside the account how many edits are unsent, where that changed: for who cannot open it.

@@ -289,6 +289,7 @@ impl Inner {
     pub(super) fn touched(this: &Arc<Self>) -> bool {
         let was_locked = this.is_locked();
         let obeyed = was_locked || !Self::look_at_idle(this);
+        this.news_seen();
         this.touched_now();
         obeyed
     }
@@ -392,6 +393,9 @@ impl Inner {
             Told::Run(run) => {
                 if run.error.is_none() {
                     this.heard();
+                    if read(&this.state, |state| state.progress.is_none()) {
+                        this.news_loaded();
+                    }
                     Self::look_for_server_key(this);
                 } else {
                     this.note_time();

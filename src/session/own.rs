@@ -42,15 +42,20 @@ impl Typed {
 
 /// Which wrap that password opens, and the key in it.
 pub(super) fn opened_by(account: &AccountFile, password: &Typed) -> Result<(usize, DataKey), SignInError> {
+    let mut damaged = account.is_doubtful();
     let opened =
         account.wraps.iter().enumerate().filter(|(_, wrap)| is_password(wrap)).find_map(|(at, wrap)| {
             match password.open(wrap) {
-                Ok(key) => Some(Ok((at, key))),
+                Ok(key) => Some((at, key)),
                 Err(VaultError::WrongPassword) => None,
-                Err(error) => Some(Err(SignInError::Vault(error))),
+                Err(error) => {
+                    tracing::warn!(%error, "a copy of the key is damaged");
+                    damaged = true;
+                    None
+                }
             }
         });
-    opened.unwrap_or(Err(SignInError::WrongPassword))
+    opened.ok_or(if damaged { SignInError::Damaged } else { SignInError::WrongPassword })
 }
 
 fn is_password(wrap: &Wrap) -> bool {
@@ -74,7 +79,7 @@ pub(super) fn wrap_only_by(
     let own = match opened_by(account, password) {
         Ok(_) if passwords == 1 => return Ok(()),
         Ok((at, _)) => account.wraps.get(at).cloned(),
-        Err(SignInError::WrongPassword) => None,
+        Err(SignInError::WrongPassword | SignInError::Damaged) => None,
         Err(error) => return Err(error),
     };
     let own = own.map_or_else(|| vault::wrap(&password.secret, key, kdf).map_err(SignInError::Vault), Ok)?;
@@ -178,7 +183,8 @@ mod tests {
         let key = DataKey::from_bytes([7; 32]);
         let password = |text: &str| SecretString::from(text);
         let wrap = |text: &str| vault::wrap(&password(text), &key, KdfParams::cheap()).expect("wrapped");
-        let mut account = AccountFile::new("https://p.example", "ann@p.example", uuid::Uuid::nil()).expect("made");
+        let mut account =
+            AccountFile::new("https://p.example", "ann@p.example", uuid::Uuid::nil()).expect("made");
         account.wraps.push(wrap("the old one"));
         let new = Typed::new(&password("the new one"));
         let tries = |typed: &Typed| typed.tried.lock().map(|tried| tried.len()).unwrap_or_default();

@@ -97,7 +97,14 @@ impl App {
             Act::Verify => return vec![self.submit(Action::Verify)],
             Act::Reload => return vec![self.submit(Action::Reload)],
             Act::Runs => return vec![Effect::Ask(Why::Runs, Query::Runs)],
-            Act::Lock | Act::Words | Act::RemoveWords | Act::Export | Act::Import | Act::Erase => {
+            Act::Lock
+            | Act::Words
+            | Act::RemoveWords
+            | Act::Export
+            | Act::Import
+            | Act::Aside
+            | Act::Machines
+            | Act::Erase => {
                 return self.secret_act(act);
             }
             Act::Back => return self.go_back(),
@@ -431,6 +438,15 @@ impl App {
                 return Vec::new();
             }
             picker::Goal::Held => return self.held_settled(choice.value.as_deref()),
+            picker::Goal::Machines(machines) => {
+                let machines = machines.clone();
+                self.ask_to_erase_machine(&machines, choice.value.as_deref());
+                return Vec::new();
+            }
+            picker::Goal::Aside => {
+                self.ask_to_take_back(&choice);
+                return Vec::new();
+            }
             picker::Goal::Lost => return self.lost_seen(choice.value.as_deref()),
             picker::Goal::Traffic => return self.traffic_chosen(choice.value.as_deref()),
             picker::Goal::Status(key, on) => {
@@ -469,6 +485,7 @@ impl App {
             }
             confirm::Goal::SignOut => Action::SignOut,
             confirm::Goal::Erase => Action::Erase,
+            confirm::Goal::EraseMachine { user, device } => Action::EraseMachine { user, device },
             confirm::Goal::RemoveWords => Action::RemoveWords,
             confirm::Goal::LoadInitial => Action::LoadInitial,
             confirm::Goal::Delete(key) => {

@@ -69,6 +69,8 @@ pub enum Why {
     Lost,
     /// To show what the line was used for.
     Runs,
+    /// To take something of it over again.
+    Aside,
     /// To make recovery words.
     Words,
     /// To say what would be lost.

@@ -16,6 +16,7 @@ mod effects;
 mod input;
 mod keys;
 mod layout;
+mod machines;
 mod own;
 mod popups;
 mod press;

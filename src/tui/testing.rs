@@ -18,9 +18,9 @@ use super::press::{Code, Press};
 use super::theme::Theme;
 use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, merge::Clash};
 use crate::service::{
-    Account, Action, Answer, Card, CardField, Choice, Decision, Detail, DetailLine, Done, EditState,
-    ErrorKind, Event, Gap, Link, ListPage, ListQuery, Mark, OutboxLine, Own, OwnDone, ProjectView, Query, Related,
-    RowView, RunView, ServiceError, Setup, Status, TrainingHint, Verb, VerbState, Wanted,
+    Account, Action, Answer, Aside, Card, CardField, Choice, Decision, Detail, DetailLine, Done, EditState,
+    ErrorKind, Event, Gap, Link, ListPage, ListQuery, Machine, Mark, OutboxLine, Own, OwnDone, ProjectView,
+    Query, Related, RowView, RunView, ServiceError, Setup, Status, TrainingHint, Verb, VerbState, Wanted,
 };
 
 /// Sat 21 Nov 2026, 13:30 UTC.
@@ -44,6 +44,8 @@ pub struct Fake {
     pub cards: Vec<Card>,
     pub runs: Vec<RunView>,
     pub lost: Vec<Gap>,
+    pub asides: Vec<Aside>,
+    pub machines: Vec<Machine>,
     pub actions: Vec<Action>,
     /// Wishes about the own sign-in, and what they come to; without an answer they are under way.
     pub owns: Vec<Own>,
@@ -158,6 +160,7 @@ pub fn status() -> Status {
         needs_you: 1,
         not_saved: None,
         disk: crate::service::DiskState::default(),
+        news: None,
         training_line: None,
         empty: false,
         traffic: crate::service::Traffic::Normal,
@@ -212,6 +215,8 @@ impl Default for Fake {
             cards: Vec::new(),
             runs: Vec::new(),
             lost: Vec::new(),
+            asides: Vec::new(),
+            machines: Vec::new(),
             actions: Vec::new(),
             owns: Vec::new(),
             own_answers: std::collections::VecDeque::new(),
@@ -382,6 +387,7 @@ impl Fake {
             Query::Outbox => Answer::Outbox(self.outbox.clone()),
             Query::Runs => Answer::Runs(self.runs.clone()),
             Query::Cards => Answer::Cards(self.cards.clone()),
+            Query::Aside => Answer::Aside(self.asides.clone()),
             Query::Lost => Answer::Lost(self.lost.clone()),
             Query::Ways => Answer::Ways(crate::service::Ways { words: false, server: true }),
             Query::Export { .. } => Answer::Export(String::new()),
@@ -519,6 +525,8 @@ impl Bench {
                     }
                     (None, Action::SignOut) => Ok(Done::SignedOut),
                     (None, Action::Erase) => Ok(Done::Erased),
+                    (None, Action::Machines) => Ok(Done::Machines(self.fake.machines.clone())),
+                    (None, Action::EraseMachine { .. }) => Ok(Done::MachineErased),
                     (None, Action::Lock) => Ok(Done::Locked),
                     (None, Action::RemoveWords) => Ok(Done::WordsRemoved),
                     (None, Action::AddProject { name, .. }) => Ok(Done::ProjectAdded { name }),

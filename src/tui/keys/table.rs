@@ -212,6 +212,22 @@ pub const TABLE: &[Binding] = &[
     ),
     bind(Act::Import, &[letter('I')], BROWSING, 0, "import", "Makes the edits of a sealed file yours."),
     bind(
+        Act::Aside,
+        &[letter('K')],
+        BROWSING,
+        0,
+        "kept aside",
+        "Takes over unsent edits of what was kept aside.",
+    ),
+    bind(
+        Act::Machines,
+        &[letter('v')],
+        BROWSING,
+        0,
+        "machines",
+        "Lists people's machines; headquarters can have one erased.",
+    ),
+    bind(
         Act::Words,
         &[letter('W')],
         BROWSING,
