@@ -13,6 +13,7 @@ use super::ServiceError;
 pub use super::control::{InUse, Whois};
 pub use super::held::DiskState;
 pub use super::line::RunView;
+pub use super::metrics::SessionMetrics;
 pub use super::outbox::*;
 pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
 pub use super::secrets::Confidence;
@@ -185,6 +186,8 @@ pub enum Query {
     Outbox,
     /// What the line was used for in this session.
     Runs,
+    /// Figures of this session, for watching.
+    Metrics,
     /// Edits that need a decision, with what can be decided.
     Cards,
     /// Which ways there are to what this machine has, beside the password.
@@ -206,6 +209,7 @@ pub enum Answer {
     Consequences(Vec<String>),
     Outbox(Vec<OutboxLine>),
     Runs(Vec<RunView>),
+    Metrics(Box<SessionMetrics>),
     Cards(Vec<Card>),
     Export(String),
     Ways(Ways),

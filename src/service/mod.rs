@@ -25,6 +25,8 @@ mod lease;
 pub mod line;
 mod list;
 mod lock;
+pub mod log;
+pub mod metrics;
 pub mod outbox;
 pub mod own;
 mod parcel;
@@ -36,6 +38,7 @@ mod sign_in;
 mod standing;
 mod state;
 pub mod status;
+pub mod support;
 mod takeover;
 mod undo;
 pub mod wipe;
@@ -258,6 +261,7 @@ impl Service {
             Query::Consequences { intent } => Answer::Consequences(self.consequences(ctx, intent)),
             Query::Outbox => Answer::Outbox(self.outbox(ctx)),
             Query::Runs => Answer::Runs(self.runs()),
+            Query::Metrics => Answer::Metrics(Box::new(self.inner.metrics())),
             Query::Cards => Answer::Cards(self.cards(ctx)),
             Query::Ways => Answer::Ways(self.inner.ways()?),
             Query::Export { edits } => Answer::Export(self.export(ctx, edits)),

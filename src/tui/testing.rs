@@ -379,6 +379,7 @@ impl Fake {
             }),
             Query::Outbox => Answer::Outbox(self.outbox.clone()),
             Query::Runs => Answer::Runs(self.runs.clone()),
+            Query::Metrics => Answer::Metrics(Box::default()),
             Query::Cards => Answer::Cards(self.cards.clone()),
             Query::Ways => Answer::Ways(crate::service::Ways { words: false, server: true }),
             Query::Export { .. } => Answer::Export(String::new()),
