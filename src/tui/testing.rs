@@ -19,7 +19,7 @@ use super::theme::Theme;
 use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, merge::Clash};
 use crate::service::{
     Account, Action, Answer, Card, CardField, Choice, Decision, Detail, DetailLine, Done, EditState,
-    ErrorKind, Event, Link, ListPage, ListQuery, Mark, OutboxLine, Own, OwnDone, ProjectView, Query, Related,
+    ErrorKind, Event, Gap, Link, ListPage, ListQuery, Mark, OutboxLine, Own, OwnDone, ProjectView, Query, Related,
     RowView, RunView, ServiceError, Setup, Status, TrainingHint, Verb, VerbState, Wanted,
 };
 
@@ -43,6 +43,7 @@ pub struct Fake {
     /// Edits that need a decision.
     pub cards: Vec<Card>,
     pub runs: Vec<RunView>,
+    pub lost: Vec<Gap>,
     pub actions: Vec<Action>,
     /// Wishes about the own sign-in, and what they come to; without an answer they are under way.
     pub owns: Vec<Own>,
@@ -210,6 +211,7 @@ impl Default for Fake {
             verbs_asked: std::cell::RefCell::default(),
             cards: Vec::new(),
             runs: Vec::new(),
+            lost: Vec::new(),
             actions: Vec::new(),
             owns: Vec::new(),
             own_answers: std::collections::VecDeque::new(),
@@ -381,6 +383,7 @@ impl Fake {
             Query::Runs => Answer::Runs(self.runs.clone()),
             Query::Metrics => Answer::Metrics(Box::default()),
             Query::Cards => Answer::Cards(self.cards.clone()),
+            Query::Lost => Answer::Lost(self.lost.clone()),
             Query::Ways => Answer::Ways(crate::service::Ways { words: false, server: true }),
             Query::Export { .. } => Answer::Export(String::new()),
         }
@@ -527,6 +530,7 @@ impl Bench {
                         | Action::Redo
                         | Action::Settle { .. }
                         | Action::SettleHeld { .. }
+                        | Action::AcknowledgeLost
                         | Action::Bulk { .. },
                     ) => Ok(Done::Undone { summary: "done".to_owned() }),
                     (None, Action::SetTraffic { traffic }) => Ok(Done::Traffic { traffic }),

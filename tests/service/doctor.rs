@@ -237,7 +237,7 @@ fn each_kind_of_trouble_is_named_with_what_to_do() {
     let troubles = doctor(home.path(), &server).troubles();
     assert_eq!(troubles.len(), 2, "{troubles:#?}");
     assert!(
-        troubles[0].contains("are no entry") && troubles[1].contains("1 entry cannot be read"),
+        troubles[0].contains("are no entry") && troubles[1].contains("Lost: Entry "),
         "{troubles:#?}"
     );
     restore();
