@@ -57,6 +57,8 @@ pub enum Action {
     /// Several edits at once. `together`: one group, applied by the server all or not at all (up to 1000 changes, and
     /// nothing is saved where one is refused); else each stands for itself, and those refused are told.
     Bulk { intents: Vec<Intent>, reason: Option<String>, together: bool },
+    /// What each of several edits would come to, were they made now; changes nothing. Told by `Done::Rehearsed`.
+    Rehearse { intents: Vec<Intent> },
     /// Takes back what was done last in this session: as if it had not been where it was not sent yet, else by its
     /// opposite as a new edit.
     Undo,
@@ -120,6 +122,10 @@ pub enum Done {
         saved: usize,
         refused: Vec<(String, String)>,
     },
+    /// What each of several edits would come to, in their order.
+    Rehearsed {
+        rows: Vec<Foreseen>,
+    },
     /// Undone or done again; `summary` says what, and how.
     Undone {
         summary: String,
@@ -165,6 +171,12 @@ pub enum Done {
 #[serde(tag = "query", content = "of", rename_all = "snake_case")]
 pub enum Query {
     List(ListQuery),
+    /// The keys of the rows in the list's window; `between`: of those from one row to another in its order, both
+    /// included, as many as the window takes.
+    Keys {
+        list: ListQuery,
+        between: Option<(Key, Key)>,
+    },
     Show {
         key: Key,
     },
@@ -206,6 +218,7 @@ pub enum Query {
 #[serde(tag = "answer", content = "of", rename_all = "snake_case")]
 pub enum Answer {
     List(ListPage),
+    Keys(Vec<Key>),
     Show(Option<Box<Detail>>),
     Status(Box<Status>),
     Verbs(Vec<VerbState>),
@@ -265,6 +278,16 @@ pub enum Mark {
     New,
     Changed,
     Deleted,
+}
+
+/// What one of several edits would come to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Foreseen {
+    /// The row's name.
+    pub label: String,
+    /// What changes, what follows from it included; empty where all is so already.
+    pub what: String,
+    pub why_not: Option<String>,
 }
 
 /// One row with what belongs to it.

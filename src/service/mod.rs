@@ -47,6 +47,7 @@ mod words;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub use api::*;
+pub use bulk::BULK_MAX;
 pub use config::{Config, Environment, Folders, ProjectConfig};
 pub use error::{ErrorKind, ServiceError};
 pub use session::{Settings, Training};
@@ -193,6 +194,9 @@ impl Service {
                     Ok(done)
                 });
             }
+            Action::Rehearse { intents } => {
+                self.at_desk(done, move |store, _| bulk::rehearse(store, &intents));
+            }
             Action::Undo => {
                 let ctx = ctx.clone();
                 self.at_desk(done, move |store, past| undo::undo(store, past, &ctx));
@@ -256,6 +260,7 @@ impl Service {
     pub fn ask(&self, ctx: &OpCtx, query: &Query) -> Result<Answer, ServiceError> {
         Ok(match query {
             Query::List(query) => Answer::List(self.list(ctx, query)),
+            Query::Keys { list, between } => Answer::Keys(self.keys(ctx, list, between.as_ref())),
             Query::Show { key } => Answer::Show(self.show(ctx, key).map(Box::new)),
             Query::Status => Answer::Status(Box::new(self.status())),
             Query::Verbs { kind, key } => Answer::Verbs(self.verbs(ctx, *kind, key.as_ref())),
@@ -281,6 +286,11 @@ impl Service {
     /// The place of a row among those that match the query, whatever its window; `None`: it is not among them.
     pub fn place(&self, _ctx: &OpCtx, query: &ListQuery, key: &Key) -> Option<usize> {
         self.inner.look(|replica| self.inner.lists.place(replica, query, key)).flatten()
+    }
+
+    /// The keys of the rows of a list; see `Query::Keys`.
+    pub fn keys(&self, _ctx: &OpCtx, query: &ListQuery, between: Option<&(Key, Key)>) -> Vec<Key> {
+        self.inner.look(|replica| self.inner.lists.keys(replica, query, between)).unwrap_or_default()
     }
 
     pub fn show(&self, _ctx: &OpCtx, key: &Key) -> Option<Detail> {

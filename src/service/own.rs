@@ -240,9 +240,11 @@ impl Inner {
             reply = given.await.map_err(|error| in_field(about(&error), field::SECOND))?.value;
             this.keep_redeemed(&redeem, reply.clone());
         }
-        client.set_password(&token(&reply), &redeem.new, None, None).await.map_err(|error| match error.cause {
-            Cause::SecondFactor => in_field(about(&error), field::SECOND),
-            _ => about(&error),
+        client.set_password(&token(&reply), &redeem.new, None, None).await.map_err(|error| {
+            match error.cause {
+                Cause::SecondFactor => in_field(about(&error), field::SECOND),
+                _ => about(&error),
+            }
         })?;
         // This session goes on: a second factor that was given for it is not asked for once more.
         let (project, email, password) = (redeem.project, redeem.email, redeem.new);

@@ -178,7 +178,8 @@ mod tests {
         let key = DataKey::from_bytes([7; 32]);
         let password = |text: &str| SecretString::from(text);
         let wrap = |text: &str| vault::wrap(&password(text), &key, KdfParams::cheap()).expect("wrapped");
-        let mut account = AccountFile::new("https://p.example", "ann@p.example", uuid::Uuid::nil()).expect("made");
+        let mut account =
+            AccountFile::new("https://p.example", "ann@p.example", uuid::Uuid::nil()).expect("made");
         account.wraps.push(wrap("the old one"));
         let new = Typed::new(&password("the new one"));
         let tries = |typed: &Typed| typed.tried.lock().map(|tried| tried.len()).unwrap_or_default();

@@ -119,8 +119,9 @@ impl Lost {
     pub fn acknowledge(&mut self, now: Stamp) -> Result<(), StoreError> {
         let fresh = self.unseen.iter().map(|gap| SeenGap { gap: gap.clone(), seen: now });
         let seen: Vec<SeenGap> = self.seen.iter().cloned().chain(fresh).collect();
-        let text = serde_json::to_vec(&seen)
-            .map_err(|error| StoreError::corrupt(format!("{} cannot be made: {error}", self.path.display())))?;
+        let text = serde_json::to_vec(&seen).map_err(|error| {
+            StoreError::corrupt(format!("{} cannot be made: {error}", self.path.display()))
+        })?;
         disk::replace(&self.path, &text)?;
         (self.seen, self.unseen) = (seen, Vec::new());
         Ok(())

@@ -9,9 +9,7 @@ use super::popups::{Confirm, Form, Picker, Popup, confirm};
 use super::screens::detail;
 use super::texts;
 use crate::domain::{Fields, Key, Kind};
-use crate::service::{
-    Action, Card, CardField, Choice, Decision, Gap, Query, RunView, Traffic, line, status,
-};
+use crate::service::{Action, Card, CardField, Choice, Decision, Gap, Query, RunView, Traffic, line, status};
 
 /// The modes of the line: as stored in a choice, as called, and what it does.
 const TRAFFIC: [(Traffic, &str, &str); 3] = [
