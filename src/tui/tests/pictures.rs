@@ -178,6 +178,16 @@ fn confirmations() {
 }
 
 #[test]
+fn marks_and_several_rows() {
+    let marked = "\"_\" \"_\" \"_\" \"_\"";
+    after("marks", marked);
+    after("bulk", &format!("{marked} s Down Down Enter"));
+    after("bulk_delete", &format!("{marked} Del \"delete\""));
+    after("bulk_done", &format!("{marked} s Down Down Enter Enter"));
+    after("form_several", &format!("{marked} e Down Right"));
+}
+
+#[test]
 fn menu_and_help() {
     after("menu", "m");
     after("help", "?");
