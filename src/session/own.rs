@@ -20,8 +20,11 @@ use crate::vault::{self, DataKey, KdfParams, VaultError, Wrap, WrapBy};
 #[derive(Clone, Debug)]
 pub(super) struct Typed {
     pub secret: SecretString,
-    tried: Arc<Mutex<Vec<(Wrap, Result<DataKey, VaultError>)>>>,
+    tried: Arc<Mutex<Vec<Try>>>,
 }
+
+/// A wrap, and what came of opening it.
+type Try = (Wrap, Result<DataKey, VaultError>);
 
 impl Typed {
     pub fn new(secret: &SecretString) -> Self {

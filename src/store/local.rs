@@ -126,11 +126,11 @@ impl Store {
             found.missing.push(last + 1..=seen);
             found.ends_early = Some((last, seen));
         }
-        let lost = Lost::read(folder.path(), &found.missing, &opened.entries);
-        found.unseen = lost.unseen().to_vec();
+        let gaps = Lost::read(folder.path(), &found.missing, &opened.entries);
+        found.unseen = gaps.unseen().to_vec();
         let cache = Minded::start(cache, &cache_dir, patience)?;
         let books = Books::new(Durable { journal, reserve }, cache, replica);
-        let store = Self { books, sealer: sealer.clone(), folder, held, lost, lock };
+        let store = Self { books, sealer: sealer.clone(), folder, held, lost: gaps, lock };
         found.held = store.held_edits().len();
         Ok((store, found))
     }

@@ -7,6 +7,7 @@ use flyos::remote::wire::admin::{AdminRequest, Password};
 use flyos::remote::{Client, Project};
 use flyos::service::beside::consoles;
 use flyos::service::{Confidence, Config, Done, Folders, Query, ServiceError};
+use flyos::service::{doctor, wipe};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::*;
@@ -474,6 +475,25 @@ fn what_was_set_aside_is_taken_over_by_the_old_password_and_sent_once() {
     assert_eq!((saved, known, refused.len()), (0, 0, 1), "{refused:?}");
     let gone = Confidence::TakeBack { aside: "nothing".to_owned(), typed: PASSWORD.into() };
     assert!(confide(&person, gone).unwrap_err().message.contains("not kept aside any more"));
+    // From outside it is seen, and reached with the account it is of.
+    let what = doctor::Examination {
+        folders: Folders::under(home.path()),
+        environment: flyos::service::Environment::default(),
+        password: None,
+        online: false,
+        now: ctx.now,
+    };
+    let findings = doctor::examine(&what).findings;
+    let told = findings.iter().find(|finding| finding.about.ends_with("set aside")).unwrap();
+    assert!(told.health == doctor::Health::Attention, "{told:?}");
+    assert!(told.text.contains("1 edit in it was not sent"), "{told:?}");
+    drop(person);
+    let kept = |one| wipe::kept(&Folders::under(home.path()), one).unwrap();
+    assert_eq!(kept(Some((server.url.as_str(), "main@flyos.mil"))).len(), 0);
+    let theirs = kept(Some((server.url.as_str(), OPERATOR)));
+    assert_eq!((theirs.len(), theirs.iter().filter(|kept| kept.aside().is_some()).count()), (2, 1));
+    theirs.into_iter().try_for_each(wipe::Kept::erase).unwrap();
+    assert_eq!((folder(home.path()), kept(None).len()), (None, 0));
 }
 
 fn list_of_drones() -> ListQuery {

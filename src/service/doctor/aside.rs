@@ -19,7 +19,7 @@ pub(super) fn all(report: &mut Report, what: &Examination, config: &Config) {
             Some(0) => report.note(&about, text + " Nothing in it is unsent: flyos wipe erases it."),
             Some(1) => report.attention(&about, text + " 1 edit in it was not sent.", TAKE_OVER),
             Some(edits) => {
-                report.attention(&about, format!("{text} {edits} edits in it were not sent."), TAKE_OVER)
+                report.attention(&about, format!("{text} {edits} edits in it were not sent."), TAKE_OVER);
             }
             None => report.note(&about, text + " How much in it is unsent is not known."),
         }
@@ -32,11 +32,9 @@ const TAKE_OVER: &str = "Sign in to that account and press K: with the password 
 /// Whose it was, where the configuration knows the address.
 fn owner(folder: &AccountFolder, config: &Config) -> Option<String> {
     let file = folder.read().ok().flatten()?;
-    let known = config.accounts().into_iter();
-    let found = known.filter_map(|(name, email)| {
+    config.accounts().into_iter().find_map(|(name, email)| {
         let project = config.projects.get(&name)?;
         let url = Project::new(&project.url, &project.key).ok()?.url().to_owned();
         file.is_for(&url, &email).then_some(email)
-    });
-    found.into_iter().next()
+    })
 }
