@@ -196,3 +196,28 @@ async fn a_key_that_may_not_is_told() {
     assert_eq!(told.code, 6, "{told:?}");
     told.says("secret key");
 }
+
+#[tokio::test]
+async fn the_doctor_sees_from_outside_what_is_not_set_up_or_stands_open() {
+    let look = async |db: &Database| -> Vec<(String, String)> {
+        let front = db.front().await;
+        let url = front.url().to_owned();
+        let key = front.publishable_key();
+        let environment = [("SUPABASE_URL", &*url), ("SUPABASE_PUBLISHABLE_KEY", &*key), ("TERM", "xterm")];
+        let told = Home::new(db).run_with(&["doctor", "--json"], &environment).await.json();
+        let all = told["findings"].as_array().unwrap().iter();
+        let about = all.filter(|finding| finding["about"] == "database of environment");
+        let text = |finding: &Json, name: &str| finding[name].as_str().unwrap().to_owned();
+        about.map(|finding| (text(finding, "health"), text(finding, "text"))).collect()
+    };
+    let of = |health: &str, words: &str| (health.to_owned(), words.to_owned());
+    let sound = "It has the functions that this flyos calls, and lets nobody in without signing in.";
+    assert_eq!(look(&pg::database().await).await, [of("sound", sound)]);
+
+    let hurt = pg::database().await;
+    let open = "drop function public.device_key(uuid, text); grant select on public.drones to anon";
+    hurt.superuser().await.batch_execute(open).await.unwrap();
+    let missing = of("attention", "Its API does not know device_key: migrations are not applied.");
+    let opened = of("attention", "Whoever has the publishable key gets at drones.");
+    assert_eq!(look(&hurt).await, [missing, opened]);
+}
