@@ -36,6 +36,7 @@ mod projects;
 mod secrets;
 mod session;
 mod setup;
+pub mod setup_project;
 mod sign_in;
 mod standing;
 mod state;
