@@ -10,7 +10,7 @@ mod wipe;
 use crate::domain::Stamp;
 
 pub use doctor::{Terminal, doctor};
-pub use prompt::password;
+pub use prompt::{password, typed};
 pub use status::status;
 pub use wipe::{Wipe, wipe};
 

@@ -21,6 +21,7 @@ mod error;
 mod explain;
 mod held;
 mod initial;
+pub mod ladder;
 mod lease;
 pub mod line;
 mod list;
@@ -29,6 +30,7 @@ pub mod outbox;
 pub mod own;
 mod parcel;
 mod projects;
+mod read_only;
 mod secrets;
 mod session;
 mod setup;
@@ -44,7 +46,7 @@ mod words;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub use api::*;
-pub use config::{Config, Environment, Folders, ProjectConfig};
+pub use config::{Config, Environment, Folders, ProjectConfig, ScreenConfig};
 pub use error::{ErrorKind, ServiceError};
 pub use session::{Settings, Training};
 
@@ -114,6 +116,9 @@ impl Service {
 
     /// Starts a wish about the own sign-in; `Event::Own` with `ctx.op` tells the end.
     pub fn own(&self, ctx: &OpCtx, wish: Own) {
+        if let Err(refusal) = self.may_write(wish.writes()) {
+            return self.inner.emit(Event::Own(ctx.op, Err(refusal)));
+        }
         Inner::own(&self.inner, ctx.op, wish);
     }
 
@@ -172,6 +177,9 @@ impl Service {
         action: Action,
         done: impl FnOnce(Result<Done, ServiceError>) + Send + 'static,
     ) {
+        if let Err(refusal) = self.may_write(action.writes()) {
+            return done(Err(refusal));
+        }
         match action {
             Action::Edit { intent, reason, seen } => {
                 let (ctx, wish) = (ctx.clone(), Wish { intent, reason, seen });
@@ -283,9 +291,12 @@ impl Service {
     }
 
     pub fn verbs(&self, _ctx: &OpCtx, kind: Kind, key: Option<&Key>) -> Vec<VerbState> {
-        self.inner
-            .look(|replica| detail::verbs(replica, replica.actor().as_ref(), kind, key))
-            .unwrap_or_default()
+        let verbs = self.inner.look(|replica| detail::verbs(replica, replica.actor().as_ref(), kind, key));
+        let mut verbs = verbs.unwrap_or_default();
+        if self.is_read_only() {
+            verbs.iter_mut().for_each(|state| state.why_not = Some(read_only::WHY.to_owned()));
+        }
+        verbs
     }
 
     pub fn choices(&self, _ctx: &OpCtx, kind: Kind, field: &str, key: Option<&Key>) -> Vec<Choice> {

@@ -244,7 +244,7 @@ impl App {
         let in_training = self.status.training_line.is_some();
         let offered = keys::MENU.iter().filter(|act| in_training || **act != Act::TrainingLine);
         let entries = offered.filter_map(|act| {
-            let binding = keys::binding(context, *act)?;
+            let binding = self.hands.keys.binding(context, *act)?;
             let why_not =
                 verb_of(*act).and_then(|verb| self.why_not(verb)).or_else(|| self.act_why_not(*act));
             let title = self.title_of(binding).to_owned();
@@ -264,6 +264,7 @@ impl App {
                 Some(texts::NOTHING_SELECTED.to_owned())
             }
             Act::Decide if self.status.needs_you == 0 => Some(texts::NOTHING_TO_DECIDE.to_owned()),
+            _ if self.status.read_only && super::hands::writes(act) => Some(texts::READ_ONLY.to_owned()),
             _ => None,
         }
     }
@@ -426,7 +427,7 @@ impl App {
                 let goal = *goal;
                 return self.own_picked(goal, &choice.value.unwrap_or_default());
             }
-            picker::Goal::Look => {
+            picker::Goal::Copy | picker::Goal::Look => {
                 self.popups.pop();
                 return Vec::new();
             }
@@ -489,16 +490,7 @@ impl App {
             return Vec::new();
         }
         self.popups.pop();
-        match entry.act {
-            Act::Quit => self.ask_to_quit(),
-            Act::TrainingLine => self.turn_line(),
-            Act::Help => {
-                let help = super::popups::Help::new(self.context());
-                self.popups.push(Popup::Help(help));
-                Vec::new()
-            }
-            act => self.browse(act),
-        }
+        self.act(entry.act)
     }
 }
 

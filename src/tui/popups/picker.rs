@@ -30,6 +30,8 @@ pub enum Goal {
     Held,
     /// About the own sign-in.
     Own(OwnGoal),
+    /// What to put on the clipboard.
+    Copy,
     /// Only to be looked at.
     Look,
 }

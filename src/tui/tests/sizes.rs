@@ -39,7 +39,7 @@ proptest! {
         width in 1_u16..=200, height in 1_u16..=60, ascii: bool, mono: bool, inside: bool,
         deeds in prop::collection::vec(deed(), 1..60),
     ) {
-        let theme = Theme { ascii, mono };
+        let theme = Theme { ascii, mono, ..Theme::default() };
         let mut bench = if inside {
             Bench::signed_in_with(width, height, theme, Fake::default())
         } else {
