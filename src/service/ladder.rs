@@ -52,6 +52,13 @@ impl std::str::FromStr for Colours {
     }
 }
 
+/// What stands between the console and the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Between {
+    Tmux,
+    Screen,
+}
+
 /// What the environment says of the terminal. What is not set is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Surroundings {
@@ -63,10 +70,8 @@ pub struct Surroundings {
     pub no_color: bool,
     /// What `LC_ALL`, `LC_CTYPE` or `LANG` says, the first that is set.
     pub locale: String,
-    /// `TMUX` is set.
-    pub tmux: bool,
-    /// `STY` is set, as GNU screen does.
-    pub screen: bool,
+    /// What `TMUX`, or `STY` of GNU screen, says.
+    pub between: Option<Between>,
     /// `COLORFGBG` names a light background.
     pub light: bool,
 }
@@ -80,8 +85,7 @@ impl Surroundings {
             colorterm: text("COLORTERM").unwrap_or_default(),
             no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
             locale: ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(text).unwrap_or_default(),
-            tmux: std::env::var_os("TMUX").is_some(),
-            screen: std::env::var_os("STY").is_some(),
+            between: text("TMUX").map(|_| Between::Tmux).or_else(|| text("STY").map(|_| Between::Screen)),
             light: text("COLORFGBG")
                 .is_some_and(|value| matches!(value.rsplit(';').next(), Some("7" | "15"))),
         }
@@ -89,12 +93,12 @@ impl Surroundings {
 
     /// Everything goes through tmux; over SSH from inside it, the name alone tells.
     pub fn in_tmux(&self) -> bool {
-        self.tmux || self.term.starts_with("tmux")
+        self.between == Some(Between::Tmux) || self.term.starts_with("tmux")
     }
 
     /// Everything goes through GNU screen.
     pub fn in_screen(&self) -> bool {
-        !self.in_tmux() && (self.screen || self.term.starts_with("screen"))
+        !self.in_tmux() && (self.between == Some(Between::Screen) || self.term.starts_with("screen"))
     }
 }
 
@@ -249,9 +253,15 @@ mod tests {
 
     #[test]
     fn what_stands_between_is_known() {
-        let screen = Surroundings { screen: true, ..around("xterm-256color", "truecolor", false, "") };
+        let screen = Surroundings {
+            between: Some(Between::Screen),
+            ..around("xterm-256color", "truecolor", false, "")
+        };
         assert!(screen.in_screen() && !screen.in_tmux());
-        let tmux = Surroundings { tmux: true, ..around("screen-256color", "truecolor", false, "") };
+        let tmux = Surroundings {
+            between: Some(Between::Tmux),
+            ..around("screen-256color", "truecolor", false, "")
+        };
         assert!(tmux.in_tmux() && !tmux.in_screen());
         assert_eq!(Ladder::decide(&tmux, Wishes::default()).colours, Colours::True);
     }

@@ -294,7 +294,9 @@ impl Service {
         let verbs = self.inner.look(|replica| detail::verbs(replica, replica.actor().as_ref(), kind, key));
         let mut verbs = verbs.unwrap_or_default();
         if self.is_read_only() {
-            verbs.iter_mut().for_each(|state| state.why_not = Some(read_only::WHY.to_owned()));
+            for state in &mut verbs {
+                state.why_not = Some(read_only::WHY.to_owned());
+            }
         }
         verbs
     }

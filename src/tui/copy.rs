@@ -93,6 +93,7 @@ pub fn into_file(text: &str, folder: &Path) -> io::Result<String> {
 mod tests {
     use super::*;
     use crate::domain::{Key, Stamp};
+    use crate::service::ladder::Between;
 
     fn row(id: &str) -> RowView {
         let cells = [("id", id), ("model", "FlyOS_MQ5"), ("region", "North, \"East\"")];
@@ -129,10 +130,10 @@ mod tests {
     fn the_code_reaches_the_terminal_through_what_stands_between() {
         let plain = Surroundings::default();
         assert_eq!(clipboard("hi", &plain).expect("short"), b"\x1b]52;c;aGk=\x07");
-        let tmux = Surroundings { tmux: true, ..plain.clone() };
+        let tmux = Surroundings { between: Some(Between::Tmux), ..plain.clone() };
         let expected = b"\x1b]52;c;aGk=\x07\x1bPtmux;\x1b\x1b]52;c;aGk=\x07\x1b\\";
         assert_eq!(clipboard("hi", &tmux).expect("short"), expected);
-        let screen = Surroundings { screen: true, ..plain.clone() };
+        let screen = Surroundings { between: Some(Between::Screen), ..plain.clone() };
         let bytes = clipboard(&"x".repeat(600), &screen).expect("short");
         let text = String::from_utf8(bytes).expect("text");
         let pieces: Vec<&str> = text.split("\x1b\\").filter(|piece| !piece.is_empty()).collect();

@@ -20,7 +20,6 @@ pub struct Theme {
     pub palette: Palette,
 }
 
-#[expect(clippy::unused_self, reason = "every style is asked of the theme, for any may come to depend on it")]
 impl Theme {
     fn coloured(self, token: Token) -> Style {
         let colour = if self.mono { Color::Reset } else { self.palette.get(token) };

@@ -118,7 +118,9 @@ fn presses(binding: &Binding, wish: &[Press], for_text: bool) -> Vec<Press> {
 mod tests {
     use super::*;
 
-    fn own(wishes: &[(&str, &[&str])]) -> Result<Keymap, String> {
+    type Wish<'a> = (&'a str, &'a [&'a str]);
+
+    fn own(wishes: &[Wish<'_>]) -> Result<Keymap, String> {
         let texts = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect();
         let wishes: BTreeMap<String, Vec<String>> =
             wishes.iter().map(|(name, keys)| ((*name).to_owned(), texts(keys))).collect();
@@ -144,7 +146,7 @@ mod tests {
 
     #[test]
     fn what_does_not_work_out_is_told_with_its_line() {
-        let table: &[(&[(&str, &[&str])], &str)] = &[
+        let table: &[(&[Wish<'_>], &str)] = &[
             (&[("edti", &["e"])], "line 7: there is no action `edti`"),
             (&[("edit", &["Alt+E"])], "line 7: `Alt+E` of edit: it is no key"),
             (&[("edit", &["Ctrl+M"])], "sends Ctrl+M as another key"),
@@ -160,7 +162,7 @@ mod tests {
             let told = own(wishes).expect_err(expected);
             assert!(told.contains(expected) && told.ends_with("The usual keys hold."), "{told}");
         }
-        let many: Vec<(&str, &[&str])> = vec![("a", &[]), ("b", &[]), ("c", &[]), ("d", &[]), ("e", &[])];
+        let many: Vec<Wish<'_>> = vec![("a", &[]), ("b", &[]), ("c", &[]), ("d", &[]), ("e", &[])];
         assert!(own(&many).expect_err("wrong").contains("; and 2 more."));
     }
 

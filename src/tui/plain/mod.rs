@@ -66,14 +66,12 @@ pub fn run(service: Service, options: Options) -> Result<Option<String>, super::
         moved: None,
         wishes: (options.start_project, options.start_email),
     };
-    match dialogue.go_on() {
-        Ok(()) => {
-            let waiting = dialogue.service.status().waiting;
-            let last = texts::waiting(waiting).map_or(Ok(()), |line| dialogue.talk.say(&line));
-            // Whoever has gone hears nothing more.
-            drop(last);
-        }
-        Err(Gone) => tracing::info!("the dialogue's line ended"),
+    if dialogue.go_on().is_ok() {
+        let waiting = dialogue.service.status().waiting;
+        // Whoever has gone hears nothing more.
+        texts::waiting(waiting).map(|line| dialogue.talk.say(&line).is_ok());
+    } else {
+        tracing::info!("the dialogue's line ended");
     }
     Ok(dialogue.moved)
 }

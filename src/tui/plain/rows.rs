@@ -212,7 +212,9 @@ impl Dialogue {
         if let Entry::Choice { .. } = field.entry {
             let choices = self.service.choices(&self.ctx(), form.kind, field.name, form.subject().as_ref());
             let chosen = self.talk.choose(&format!("{} is {holds}.", field.title), &choices)?;
-            chosen.into_iter().for_each(|choice| form.choose(field.name, &choice));
+            if let Some(choice) = chosen {
+                form.choose(field.name, &choice);
+            }
             return Ok(());
         }
         loop {

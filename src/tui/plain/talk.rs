@@ -58,7 +58,7 @@ impl Talk {
             let read = self.input.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
             if read.map_err(|_| Gone)? == 0 {
                 return Err(Gone);
-            } else if line.last() == Some(&b'\n') || line.len() as u64 <= LINE_BYTES_MAX - 1 {
+            } else if line.last() == Some(&b'\n') || (line.len() as u64) < LINE_BYTES_MAX {
                 return Ok(String::from_utf8_lossy(&line).trim().to_owned());
             }
             self.skip_line()?;

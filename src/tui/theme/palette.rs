@@ -318,8 +318,9 @@ mod tests {
             assert_eq!(file.contrast >= 7.0, name == "high-contrast", "{name}");
             for rung in Colours::ALL {
                 let of_rung = |colour: &Color| match (rung, colour) {
-                    (_, Color::Reset) => true,
-                    (Colours::True, Color::Rgb(..)) | (Colours::Indexed, Color::Indexed(_)) => true,
+                    (_, Color::Reset)
+                    | (Colours::True, Color::Rgb(..))
+                    | (Colours::Indexed, Color::Indexed(_)) => true,
                     (Colours::Sixteen, other) => !matches!(other, Color::Rgb(..) | Color::Indexed(_)),
                     _ => false,
                 };
