@@ -70,6 +70,10 @@ enum Command {
         #[arg(long, conflicts_with = "json")]
         toml: bool,
     },
+    /// Figures for Prometheus: what waits, the last sync, errors, bytes, how long exchanges took
+    Metrics(flyos::cli::Metrics),
+    /// One file for whoever helps, with personal data masked
+    SupportBundle(flyos::cli::SupportBundle),
     /// Run the training server alone, for several consoles or any Supabase client
     Sandbox(program::SandboxArgs),
 }
@@ -96,6 +100,8 @@ fn main() -> ExitCode {
             (_, true) => Form::Toml,
             _ => Form::Text,
         }),
+        Some(Command::Metrics(asked)) => program::metrics(&asked),
+        Some(Command::SupportBundle(asked)) => program::support_bundle(&asked),
         Some(Command::Sandbox(sandbox)) => program::sandbox(&sandbox),
     };
     match result {

@@ -6,6 +6,8 @@
 mod common;
 #[path = "console/hands.rs"]
 mod hands;
+#[path = "console/health.rs"]
+mod health;
 #[path = "console/own.rs"]
 mod own;
 #[path = "console/plain.rs"]

@@ -17,12 +17,14 @@ impl Action {
             | Self::LoadInitial
             | Self::Settle { .. }
             | Self::SettleHeld { .. }
+            | Self::AcknowledgeLost
             | Self::Erase
             | Self::RemoveWords
             | Self::AddProject { .. } => true,
             Self::SyncNow
             | Self::Verify
             | Self::Reload
+            | Self::Rehearse { .. }
             | Self::Retry { .. }
             | Self::SetTraffic { .. }
             | Self::SignOut

@@ -4,11 +4,15 @@
 
 mod listing;
 mod own;
+mod rows;
 mod table;
 
 pub use listing::{Form, listing};
 pub use own::with_own;
-pub use table::TABLE;
+use rows::ROWS;
+use table::TABLE;
+
+use std::sync::LazyLock;
 
 use super::press::Press;
 
@@ -28,11 +32,12 @@ pub enum Context {
     Help,
     Message,
     Words,
+    Bulk,
     Locked,
 }
 
 impl Context {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::SignIn,
         Self::AddProject,
         Self::List,
@@ -46,6 +51,7 @@ impl Context {
         Self::Help,
         Self::Message,
         Self::Words,
+        Self::Bulk,
         Self::Locked,
     ];
 
@@ -64,6 +70,7 @@ impl Context {
             Self::Help => "Help",
             Self::Message => "Messages",
             Self::Words => "Recovery words",
+            Self::Bulk => "Several rows at once",
             Self::Locked => "The locked console",
         }
     }
@@ -117,6 +124,11 @@ pub enum Act {
     Filter,
     Sort,
     SortReverse,
+    Mark,
+    MarkRange,
+    MarkAll,
+    MarkInvert,
+    MarkClear,
     Create,
     Edit,
     Delete,
@@ -162,6 +174,11 @@ pub const MENU: &[Act] = &[
     Act::Filter,
     Act::Sort,
     Act::SortReverse,
+    Act::Mark,
+    Act::MarkRange,
+    Act::MarkAll,
+    Act::MarkInvert,
+    Act::MarkClear,
     Act::Back,
     Act::Users,
     Act::Regions,
@@ -197,8 +214,14 @@ pub struct Keymap(&'static [Binding]);
 
 impl Default for Keymap {
     fn default() -> Self {
-        Self(TABLE)
+        Self(all())
     }
+}
+
+/// The built-in table, both its parts.
+pub fn all() -> &'static [Binding] {
+    static ALL: LazyLock<Vec<Binding>> = LazyLock::new(|| [TABLE, ROWS].concat());
+    &ALL
 }
 
 impl Keymap {
@@ -295,7 +318,7 @@ mod tests {
 
     #[test]
     fn each_press_means_one_thing_text_can_be_typed_and_nothing_needs_a_letter() {
-        assert_eq!(faults(TABLE), Vec::new());
+        assert_eq!(faults(all()), Vec::new());
         let menu = Keymap::default().binding(Context::List, Act::Menu);
         assert!(menu.is_some_and(|menu| menu.keys.contains(&Press::f(10))));
     }
@@ -340,7 +363,7 @@ mod tests {
 
     #[test]
     fn every_line_is_told_in_help_and_has_a_place() {
-        for binding in TABLE {
+        for binding in all() {
             assert!(binding.help.ends_with('.'), "{:?}", binding.act);
             assert!(!binding.title.is_empty() && !binding.keys.is_empty() && !binding.contexts.is_empty());
         }
@@ -349,7 +372,7 @@ mod tests {
     #[test]
     fn destroying_is_not_beside_the_frequent() {
         let delete = Keymap::default().binding(Context::List, Act::Delete).expect("in the table");
-        let near: Vec<Press> = TABLE
+        let near: Vec<Press> = all()
             .iter()
             .filter(|other| other.act != Act::Delete)
             .flat_map(|other| other.keys.iter().copied())

@@ -3,6 +3,7 @@
 mod behaviour;
 mod budget;
 mod hands;
+mod marks;
 mod own;
 mod pictures;
 mod sealed;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Act, Binding, Context, Fault, Keymap, TABLE, faults};
+use super::{Act, Binding, Context, Fault, Keymap, all, faults};
 use crate::domain::field::harmless;
 use crate::tui::press::{Code, Press};
 
@@ -62,7 +62,7 @@ pub fn with_own(
 /// An action by its name, and its presses.
 fn read(name: &str, presses: &[String]) -> Result<(Act, Vec<Press>), String> {
     let short = |text: &str| harmless(text).chars().take(32).collect::<String>();
-    let found = TABLE.iter().map(|binding| binding.act).find(|act| act.name() == name);
+    let found = all().iter().map(|binding| binding.act).find(|act| act.name() == name);
     let Some(act) = found else {
         return Err(format!("there is no action `{}`; flyos keys lists them", short(name)));
     };
@@ -85,7 +85,7 @@ fn read(name: &str, presses: &[String]) -> Result<(Act, Vec<Press>), String> {
 /// The built-in table with those presses, by the names of actions.
 fn apply(own: &BTreeMap<String, Vec<Press>>) -> Vec<Binding> {
     let mut table = Vec::new();
-    for binding in TABLE {
+    for binding in all() {
         let Some(wish) = own.get(&binding.act.name()) else {
             table.push(*binding);
             continue;
