@@ -229,6 +229,9 @@ pub const TABLE: &[Binding] = &[
         "erase",
         "Signs out and erases what this machine has, after asking.",
     ),
+    bind(Act::Copy, &[letter('y')], BROWSING, 0, "copy", "Copies the row, or one value of it."),
+    bind(Act::Mouse, &[letter('M')], BROWSING, 0, "mouse", "Takes clicks and the wheel, or leaves them."),
+    bind(Act::Terminal, &[letter('T')], BROWSING, 0, "this terminal", "What this terminal is taken for."),
     bind(
         Act::Quit,
         &[letter('q'), Press::ctrl('q')],
