@@ -10,16 +10,20 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ServiceError;
+pub use super::aside::Aside;
 pub use super::control::{InUse, Whois};
+pub use super::devices::Machine;
 pub use super::held::DiskState;
 pub use super::line::RunView;
+pub use super::metrics::SessionMetrics;
 pub use super::outbox::*;
 pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
 pub use super::secrets::Confidence;
 pub use super::setup::*;
 pub use super::state::*;
 use crate::domain::{Fields, Intent, Key, Kind, Stamp, Value};
-pub use crate::store::Holder;
+pub use crate::session::Shut;
+pub use crate::store::{Gap, Holder};
 
 /// Which front speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +60,8 @@ pub enum Action {
     /// Several edits at once. `together`: one group, applied by the server all or not at all (up to 1000 changes, and
     /// nothing is saved where one is refused); else each stands for itself, and those refused are told.
     Bulk { intents: Vec<Intent>, reason: Option<String>, together: bool },
+    /// What each of several edits would come to, were they made now; changes nothing. Told by `Done::Rehearsed`.
+    Rehearse { intents: Vec<Intent> },
     /// Takes back what was done last in this session: as if it had not been where it was not sent yet, else by its
     /// opposite as a new edit.
     Undo,
@@ -67,6 +73,8 @@ pub enum Action {
     Settle { edit: u64, decision: Decision },
     /// Sends the edits that are held back, or lets go of them.
     SettleHeld { send: bool },
+    /// The person has seen which entries of the journal are lost: they are not told again.
+    AcknowledgeLost,
     /// Asks for a pull and a push now.
     SyncNow,
     /// Compares the rows here with the server's; where they differ, all are loaded anew. `Event::Told` says how it ended.
@@ -81,6 +89,10 @@ pub enum Action {
     SignOut,
     /// Ends the session and erases what this machine has of the account, its keys first. Unsent edits are lost.
     Erase,
+    /// Lists people's machines, as the server knows them.
+    Machines,
+    /// Has what that machine keeps for that person erased, the next time it is heard of.
+    EraseMachine { user: Uuid, device: Uuid },
     /// Locks the console, as when it is left alone.
     Lock,
     /// Takes the recovery words away: they open nothing any more.
@@ -117,6 +129,10 @@ pub enum Done {
         saved: usize,
         refused: Vec<(String, String)>,
     },
+    /// What each of several edits would come to, in their order.
+    Rehearsed {
+        rows: Vec<Foreseen>,
+    },
     /// Undone or done again; `summary` says what, and how.
     Undone {
         summary: String,
@@ -149,6 +165,8 @@ pub enum Done {
         known: usize,
         refused: Vec<(String, String)>,
     },
+    Machines(Vec<Machine>),
+    MachineErased,
     ProjectAdded {
         name: String,
     },
@@ -162,6 +180,12 @@ pub enum Done {
 #[serde(tag = "query", content = "of", rename_all = "snake_case")]
 pub enum Query {
     List(ListQuery),
+    /// The keys of the rows in the list's window; `between`: of those from one row to another in its order, both
+    /// included, as many as the window takes.
+    Keys {
+        list: ListQuery,
+        between: Option<(Key, Key)>,
+    },
     Show {
         key: Key,
     },
@@ -185,10 +209,16 @@ pub enum Query {
     Outbox,
     /// What the line was used for in this session.
     Runs,
+    /// Figures of this session, for watching.
+    Metrics,
     /// Edits that need a decision, with what can be decided.
     Cards,
+    /// Entries of the journal that are lost and that nobody has seen yet.
+    Lost,
     /// Which ways there are to what this machine has, beside the password.
     Ways,
+    /// What is kept aside of the account, since it did not open.
+    Aside,
     /// Edits of the outbox as JSON lines, in the clear, to be kept or done by hand; all of them where none is named.
     Export {
         edits: Vec<u64>,
@@ -199,6 +229,7 @@ pub enum Query {
 #[serde(tag = "answer", content = "of", rename_all = "snake_case")]
 pub enum Answer {
     List(ListPage),
+    Keys(Vec<Key>),
     Show(Option<Box<Detail>>),
     Status(Box<Status>),
     Verbs(Vec<VerbState>),
@@ -206,9 +237,12 @@ pub enum Answer {
     Consequences(Vec<String>),
     Outbox(Vec<OutboxLine>),
     Runs(Vec<RunView>),
+    Metrics(Box<SessionMetrics>),
     Cards(Vec<Card>),
+    Lost(Vec<Gap>),
     Export(String),
     Ways(Ways),
+    Aside(Vec<Aside>),
 }
 
 /// Which rows, in which order, and which window of them.
@@ -256,6 +290,16 @@ pub enum Mark {
     New,
     Changed,
     Deleted,
+}
+
+/// What one of several edits would come to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Foreseen {
+    /// The row's name.
+    pub label: String,
+    /// What changes, what follows from it included; empty where all is so already.
+    pub what: String,
+    pub why_not: Option<String>,
 }
 
 /// One row with what belongs to it.
@@ -334,9 +378,11 @@ pub enum Event {
     },
     /// A wish about the own sign-in came to this.
     Own(Uuid, Result<OwnDone, ServiceError>),
-    /// What this machine has is sealed with an older password than the server takes: `Service::open_with_old`,
-    /// `set_aside` or `let_be` is the answer. `wrong`: why the old password that was given did not do.
+    /// What this machine has does not open by the password that the server takes, most often since it is sealed with an
+    /// older one: `Service::open_with_old`, `set_aside` or `let_be` is the answer. `wrong`: why the old password that was
+    /// given did not do.
     OlderPassword {
+        why: Shut,
         /// Edits in it that were not sent, where known.
         unsent: Option<usize>,
         wrong: Option<ServiceError>,

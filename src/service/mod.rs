@@ -7,6 +7,7 @@
 //! that a pull just changed counts at once.
 
 pub mod api;
+mod aside;
 mod at_desk;
 pub mod beside;
 mod bulk;
@@ -15,6 +16,7 @@ mod cells;
 pub mod config;
 pub(crate) mod control;
 mod detail;
+mod devices;
 pub mod doctor;
 mod erase;
 mod error;
@@ -25,6 +27,8 @@ mod lease;
 pub mod line;
 mod list;
 mod lock;
+pub mod log;
+pub mod metrics;
 pub mod outbox;
 pub mod own;
 mod parcel;
@@ -32,10 +36,12 @@ mod projects;
 mod secrets;
 mod session;
 mod setup;
+pub mod setup_project;
 mod sign_in;
 mod standing;
 mod state;
 pub mod status;
+pub mod support;
 mod takeover;
 mod undo;
 pub mod wipe;
@@ -44,6 +50,7 @@ mod words;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub use api::*;
+pub use bulk::BULK_MAX;
 pub use config::{Config, Environment, Folders, ProjectConfig};
 pub use error::{ErrorKind, ServiceError};
 pub use session::{Settings, Training};
@@ -109,7 +116,7 @@ impl Service {
     pub fn sign_in(&self, ctx: &OpCtx, project: &str, email: &str, password: secrecy::SecretString) {
         tracing::info!(op = %ctx.op, project, "signing in");
         let (project, email) = (project.to_owned(), email.trim().to_owned());
-        Inner::sign_in(&self.inner, Credentials { project, email, password, old: Old::Ask });
+        Inner::sign_in(&self.inner, Credentials { project, email, password, session: None, old: Old::Ask });
     }
 
     /// Starts a wish about the own sign-in; `Event::Own` with `ctx.op` tells the end.
@@ -190,6 +197,9 @@ impl Service {
                     Ok(done)
                 });
             }
+            Action::Rehearse { intents } => {
+                self.at_desk(done, move |store, _| bulk::rehearse(store, &intents));
+            }
             Action::Undo => {
                 let ctx = ctx.clone();
                 self.at_desk(done, move |store, past| undo::undo(store, past, &ctx));
@@ -218,6 +228,10 @@ impl Service {
                     Ok(done)
                 });
             }
+            Action::AcknowledgeLost => {
+                let now = ctx.now;
+                self.at_desk(done, move |store, _| held::acknowledge(store, now));
+            }
             Action::SyncNow => done(self.inner.ask(Ask::SyncNow).map(|()| Done::SyncAsked)),
             Action::Verify => done(self.inner.ask(Ask::Verify).map(|()| Done::SyncAsked)),
             Action::Reload => done(self.inner.ask(Ask::Reload).map(|()| Done::SyncAsked)),
@@ -225,6 +239,10 @@ impl Service {
             Action::SignOut => {
                 Inner::sign_out(&self.inner);
                 done(Ok(Done::SignedOut));
+            }
+            Action::Machines => Inner::machines(&self.inner, done),
+            Action::EraseMachine { user, device } => {
+                Inner::erase_machine(&self.inner, (user, device), done);
             }
             Action::Erase => Inner::erase(&self.inner, erase::BY_OWNER, done),
             Action::Lock => {
@@ -249,6 +267,7 @@ impl Service {
     pub fn ask(&self, ctx: &OpCtx, query: &Query) -> Result<Answer, ServiceError> {
         Ok(match query {
             Query::List(query) => Answer::List(self.list(ctx, query)),
+            Query::Keys { list, between } => Answer::Keys(self.keys(ctx, list, between.as_ref())),
             Query::Show { key } => Answer::Show(self.show(ctx, key).map(Box::new)),
             Query::Status => Answer::Status(Box::new(self.status())),
             Query::Verbs { kind, key } => Answer::Verbs(self.verbs(ctx, *kind, key.as_ref())),
@@ -258,7 +277,10 @@ impl Service {
             Query::Consequences { intent } => Answer::Consequences(self.consequences(ctx, intent)),
             Query::Outbox => Answer::Outbox(self.outbox(ctx)),
             Query::Runs => Answer::Runs(self.runs()),
+            Query::Metrics => Answer::Metrics(Box::new(self.inner.metrics())),
+            Query::Lost => Answer::Lost(read(&self.inner.state, |state| state.lost.clone())),
             Query::Cards => Answer::Cards(self.cards(ctx)),
+            Query::Aside => Answer::Aside(self.inner.asides()?),
             Query::Ways => Answer::Ways(self.inner.ways()?),
             Query::Export { edits } => Answer::Export(self.export(ctx, edits)),
         })
@@ -272,6 +294,11 @@ impl Service {
     /// The place of a row among those that match the query, whatever its window; `None`: it is not among them.
     pub fn place(&self, _ctx: &OpCtx, query: &ListQuery, key: &Key) -> Option<usize> {
         self.inner.look(|replica| self.inner.lists.place(replica, query, key)).flatten()
+    }
+
+    /// The keys of the rows of a list; see `Query::Keys`.
+    pub fn keys(&self, _ctx: &OpCtx, query: &ListQuery, between: Option<&(Key, Key)>) -> Vec<Key> {
+        self.inner.look(|replica| self.inner.lists.keys(replica, query, between)).unwrap_or_default()
     }
 
     pub fn show(&self, _ctx: &OpCtx, key: &Key) -> Option<Detail> {

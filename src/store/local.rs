@@ -14,10 +14,12 @@ use super::books::{Books, Log};
 use super::entry::Entry;
 use super::held::Held;
 use super::journal::Journal;
+use super::lost::{Gap, Lost};
 use super::minded::Minded;
 use super::recovery::{self, Loaded, PATIENCE};
 use super::reserve::Reserve;
-use super::{AccountFile, AccountFolder, AccountLock, StoreError};
+use super::{AccountFile, AccountFolder, AccountLock, Mended, StoreError};
+use crate::domain::Stamp;
 use crate::vault::Sealer;
 
 /// What was found on opening, for the log and for the person.
@@ -27,6 +29,8 @@ pub struct Found {
     pub damage: Vec<super::Damage>,
     /// Numbers of entries that are lost.
     pub missing: Vec<RangeInclusive<u64>>,
+    /// Those of them that nobody has seen yet.
+    pub unseen: Vec<Gap>,
     /// The cache could not be used and is loaded anew.
     pub cache_rebuilt: Option<String>,
     /// The cache could be used without its snapshot; it may be older than it was.
@@ -35,12 +39,14 @@ pub struct Found {
     pub ends_early: Option<(u64, u64)>,
     /// Edits that are held back for it.
     pub held: usize,
+    /// `account.toml` was damaged, and how it was put right.
+    pub account: Option<Mended>,
 }
 
 impl Found {
-    /// How many entries are lost.
+    /// How many entries are lost that nobody has seen yet.
     pub fn lost(&self) -> u64 {
-        self.missing.iter().map(|numbers| numbers.end() - numbers.start() + 1).sum()
+        self.unseen.iter().map(Gap::count).sum()
     }
 }
 
@@ -72,6 +78,7 @@ pub struct Store {
     sealer: Sealer,
     folder: AccountFolder,
     held: Held,
+    lost: Lost,
     // Dropped last: until then nobody else may open the account.
     lock: AccountLock,
 }
@@ -97,8 +104,9 @@ impl Store {
         let mut reserve = Reserve::of(&folder);
         reserve.prepare();
         let mut held = Held::read(folder.path())?;
+        let account = folder.told_mended()?;
         let (mut journal, opened) = Journal::open(&folder.journal_dir(), &quarantine, sealer.clone())?;
-        let mut found = Found { damage: opened.damage, missing: opened.missing, ..Found::default() };
+        let mut found = Found { damage: opened.damage, missing: opened.missing, account, ..Found::default() };
         let loaded = match recovery::load(&cache_dir, &quarantine, sealer, patience) {
             Err(StoreError::Full { .. }) if reserve.give_up() => {
                 recovery::load(&cache_dir, &quarantine, sealer, patience)
@@ -118,9 +126,11 @@ impl Store {
             found.missing.push(last + 1..=seen);
             found.ends_early = Some((last, seen));
         }
+        let gaps = Lost::read(folder.path(), &found.missing, &opened.entries);
+        found.unseen = gaps.unseen().to_vec();
         let cache = Minded::start(cache, &cache_dir, patience)?;
         let books = Books::new(Durable { journal, reserve }, cache, replica);
-        let store = Self { books, sealer: sealer.clone(), folder, held, lock };
+        let store = Self { books, sealer: sealer.clone(), folder, held, lost: gaps, lock };
         found.held = store.held_edits().len();
         Ok((store, found))
     }
@@ -152,6 +162,16 @@ impl Store {
         }
         self.held.release()?;
         Ok(edits.len())
+    }
+
+    /// Entries that are lost and that nobody has seen yet.
+    pub fn lost(&self) -> &[Gap] {
+        self.lost.unseen()
+    }
+
+    /// A person has seen which ones.
+    pub fn acknowledge_lost(&mut self, now: Stamp) -> Result<(), StoreError> {
+        self.lost.acknowledge(now)
     }
 
     /// The disk is full, and edits are saved into what was kept back for that.

@@ -49,6 +49,8 @@ pub enum Why {
     /// For telling that so many edits were saved, and what they say.
     Saved(usize, String),
     List(Kind),
+    /// To mark them.
+    Keys(Kind, super::marks::Marking),
     /// Of that row.
     Detail(Key),
     /// What may be done with that row; without one, with its kind.
@@ -65,8 +67,12 @@ pub enum Why {
     FormFollows,
     /// To decide on them, those of that row first.
     Cards(Option<Key>),
+    /// To show what of the journal is lost.
+    Lost,
     /// To show what the line was used for.
     Runs,
+    /// To take something of it over again.
+    Aside,
     /// To make recovery words.
     Words,
     /// To say what would be lost.
@@ -229,6 +235,10 @@ impl App {
 
     /// Why that verb is not open to me here; `None`: it is.
     pub fn why_not(&self, verb: Verb) -> Option<String> {
+        // What may not be done to some of them, the preview tells.
+        if verb != Verb::Create && self.marked().is_some() {
+            return None;
+        }
         if verb != Verb::Create && self.subject().is_none() {
             return Some(texts::NOTHING_SELECTED.to_owned());
         }
@@ -290,6 +300,8 @@ impl App {
             }
             if popup.field().is_some_and(|field| field.press(press)) {
                 popup.typed();
+            } else if let Popup::Bulk(bulk) = popup {
+                bulk.press(press);
             } else if let Popup::Form(form) = popup
                 && form.press(press)
             {
@@ -376,23 +388,6 @@ impl App {
             return Vec::new();
         };
         vec![self.submit(Action::TrainingLine { up: !up })]
-    }
-
-    /// Leaving asks only where something typed would be lost.
-    pub(super) fn ask_to_quit(&mut self) -> Effects {
-        let form_open = self.popups.iter().any(|popup| matches!(popup, Popup::Form(_)));
-        let asked = self.popups.iter().any(
-            |popup| matches!(popup, Popup::Confirm(confirm) if confirm.goal == super::popups::confirm::Goal::Quit),
-        );
-        if !form_open || asked {
-            return vec![Effect::Quit];
-        }
-        let mut lines = vec!["A form is open; what is typed in it is not saved.".to_owned()];
-        lines.extend(texts::waiting(self.status.waiting));
-        let (title, goal) = ("Leave the console?".to_owned(), super::popups::confirm::Goal::Quit);
-        let confirm = super::popups::Confirm::new(title, lines, ["Stay", "Leave"], goal);
-        self.popups.push(Popup::Confirm(confirm));
-        Vec::new()
     }
 
     pub(super) fn submit(&mut self, action: Action) -> Effect {

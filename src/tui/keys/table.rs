@@ -10,18 +10,31 @@ use Context as C;
 
 const EVERYWHERE: &[Context] = &C::ALL;
 pub(super) const BROWSING: &[Context] = &[C::List, C::Detail];
+/// Where characters are typed, so that help has no letter.
+const FIELDS: &[Context] = &[
+    C::SignIn,
+    C::AddProject,
+    C::Form,
+    C::Picker,
+    C::Menu,
+    C::Confirm,
+    C::Filter,
+    C::Ask,
+    C::Bulk,
+    C::Locked,
+];
 const MOVING: &[Context] = &[C::List, C::Detail];
 const CHOOSING: &[Context] = &[C::Picker, C::Menu, C::Help];
 
-const fn key(code: Code) -> Press {
+pub(super) const fn key(code: Code) -> Press {
     Press::key(code)
 }
 
-const fn letter(c: char) -> Press {
+pub(super) const fn letter(c: char) -> Press {
     Press::char(c)
 }
 
-const fn bind(
+pub(super) const fn bind(
     act: Act,
     keys: &'static [Press],
     contexts: &'static [Context],
@@ -92,14 +105,7 @@ pub const TABLE: &[Binding] = &[
         "Lists all that can be done, with its key, and why not where not.",
     ),
     bind(Act::Help, &[letter('?'), Press::f(1)], BROWSING, 7, "help", "Shows the keys."),
-    bind(
-        Act::Help,
-        &[Press::f(1)],
-        &[C::SignIn, C::AddProject, C::Form, C::Picker, C::Menu, C::Confirm, C::Filter, C::Ask, C::Locked],
-        20,
-        "help",
-        "Shows the keys.",
-    ),
+    bind(Act::Help, &[Press::f(1)], FIELDS, 20, "help", "Shows the keys."),
     bind(Act::Users, &[letter('1')], BROWSING, 0, "users", "Goes to the users."),
     bind(Act::Regions, &[letter('2')], BROWSING, 0, "regions", "Goes to the regions."),
     bind(Act::Drones, &[letter('3')], BROWSING, 0, "drones", "Goes to the drones."),
@@ -194,14 +200,7 @@ pub const TABLE: &[Binding] = &[
         "sign out",
         "Ends the session; what this machine has is kept.",
     ),
-    bind(
-        Act::Lock,
-        &[Press::f(12), Press::ctrl('l')],
-        BROWSING,
-        0,
-        "lock",
-        "Locks the console until you unlock it.",
-    ),
+    bind(Act::Lock, &[Press::f(12), Press::ctrl('l')], BROWSING, 0, "lock", "Locks the console."),
     bind(
         Act::Export,
         &[letter('E')],
@@ -211,14 +210,9 @@ pub const TABLE: &[Binding] = &[
         "Writes unsent edits into a sealed file.",
     ),
     bind(Act::Import, &[letter('I')], BROWSING, 0, "import", "Makes the edits of a sealed file yours."),
-    bind(
-        Act::Words,
-        &[letter('W')],
-        BROWSING,
-        0,
-        "recovery words",
-        "Makes words that do in the place of a forgotten password.",
-    ),
+    bind(Act::Aside, &[letter('K')], BROWSING, 0, "kept aside", "Takes over what was kept aside unsent."),
+    bind(Act::Machines, &[letter('v')], BROWSING, 0, "machines", "Lists machines; one can be erased."),
+    bind(Act::Words, &[letter('W')], BROWSING, 0, "recovery words", "Makes words for a forgotten password."),
     bind(
         Act::RemoveWords,
         &[Press::ctrl('w')],
@@ -398,6 +392,7 @@ pub const TABLE: &[Binding] = &[
             C::Message,
             C::Ask,
             C::Words,
+            C::Bulk,
             C::Locked,
         ],
         21,
