@@ -70,6 +70,7 @@ begin
             where r.typnamespace in ('flyos'::regnamespace, 'sync'::regnamespace))
         and coalesce(c.relnamespace, f.pronamespace, 0) not in ('flyos'::regnamespace, 'sync'::regnamespace)
         and coalesce(t.tgname, p.polname, '') not like 'flyos\_%'
+        and coalesce(k.conname, '') <> 'activity_scopes_check'
         and (w.oid is not null or t.oid is not null or p.oid is not null or k.oid is not null or e.oid is not null
             or (f.oid is not null and f.proname not in ('sync_pull', 'sync_push', 'sync_digest', 'activity_page',
                 'sync_devices', 'admin_caller', 'admin_sign_out', 'admin_linked', 'device_key', 'erase_device')));
