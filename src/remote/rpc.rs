@@ -1,4 +1,4 @@
-//! The three calls of the sync protocol, and the key that the server keeps for this device. Always by POST: a cursor does
+//! The three calls of the sync protocol, who did what, and the key that the server keeps for this device. Always by POST: a cursor does
 //! not fit an address.
 
 use reqwest::Method;
@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::client::{Call, Client, Reply, body_of};
 use super::error::{Doing, RemoteError};
+use super::wire::activity::{ActivityReply, ActivityRequest};
 use super::wire::device::{DeviceKeyReply, DeviceKeyRequest};
 use super::wire::{DigestReply, DigestRequest, PullReply, PullRequest, PushReply, PushRequest};
 
@@ -50,6 +51,16 @@ impl Client {
     ) -> Result<Reply<DeviceKeyReply>, RemoteError> {
         let limit = self.limits().other_bytes;
         self.rpc(Doing::FetchingKey, "/rest/v1/rpc/device_key", token, request, limit).await
+    }
+
+    /// Who did what: a page of what the caller may see.
+    pub async fn activity_page(
+        &self,
+        token: &SecretString,
+        request: &ActivityRequest,
+    ) -> Result<Reply<ActivityReply>, RemoteError> {
+        let limit = self.limits().page_bytes;
+        self.rpc(Doing::ReadingActivity, "/rest/v1/rpc/activity_page", token, request, limit).await
     }
 
     async fn rpc<T: DeserializeOwned>(

@@ -10,10 +10,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ServiceError;
+pub use super::accounts::{AccountDeed, Administer};
+pub use super::activity::{Activity, ActivityLine};
 pub use super::control::{InUse, Whois};
 pub use super::held::DiskState;
 pub use super::line::RunView;
 pub use super::outbox::*;
+pub use super::overview::{Figure, Group, Overview};
 pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
 pub use super::secrets::Confidence;
 pub use super::setup::*;
@@ -75,6 +78,8 @@ pub enum Action {
     Reload,
     /// Sends an edit now that was to be sent again later.
     Retry { edit: u64 },
+    /// Reads further back who did what; `Event::Data` tells when it is here.
+    MoreActivity,
     /// How freely the line is used, until the session ends or it is said anew.
     SetTraffic { traffic: Traffic },
     /// Ends the session; what this machine has is kept.
@@ -125,6 +130,11 @@ pub enum Done {
         summary: String,
     },
     SyncAsked,
+    ActivityAsked,
+    /// Somebody's sign-in account was changed; `summary` says what.
+    Account {
+        summary: String,
+    },
     Traffic {
         traffic: Traffic,
     },
@@ -185,6 +195,14 @@ pub enum Query {
     Outbox,
     /// What the line was used for in this session.
     Runs,
+    /// The fleet and the people in figures.
+    Overview,
+    /// Who did what, as far as it is here; what came since is read from the server meanwhile.
+    Activity,
+    /// The same of one row.
+    History {
+        key: Key,
+    },
     /// Edits that need a decision, with what can be decided.
     Cards,
     /// Which ways there are to what this machine has, beside the password.
@@ -206,6 +224,10 @@ pub enum Answer {
     Consequences(Vec<String>),
     Outbox(Vec<OutboxLine>),
     Runs(Vec<RunView>),
+    /// Absent while they are counted for the first time; `Event::Data` tells.
+    Overview(Option<Overview>),
+    Activity(Activity),
+    History(Activity),
     Cards(Vec<Card>),
     Export(String),
     Ways(Ways),

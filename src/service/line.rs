@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::session::Inner;
 use super::status::thousands;
 use super::words::plural;
+use super::{Event, ServiceError, Traffic, explain, read, write};
 use crate::domain::Stamp;
 use crate::sync::history::{Run, What};
-use crate::sync::runner::Verdict;
+use crate::sync::runner::{Ask, Mode, Verdict};
 
 /// One exchange with the server, or several in a row that came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +23,35 @@ pub struct RunView {
     /// Bytes up and down together, about.
     pub bytes: u64,
     pub failed: bool,
+    /// Bytes sent, of them.
+    pub up: u64,
+    /// Rows that came, and edits that were answered.
+    pub rows: usize,
+    pub edits: usize,
+}
+
+impl Inner {
+    /// The runs of this session, newest first.
+    pub(super) fn runs(&self) -> Vec<RunView> {
+        read(&self.state, |state| state.history.runs().rev().map(view).collect())
+    }
+
+    pub(super) fn set_traffic(&self, traffic: Traffic) -> Result<(), ServiceError> {
+        let mode = match traffic {
+            Traffic::Normal => Mode::Normal,
+            Traffic::Sparing => Mode::Sparing,
+            Traffic::Held => Mode::Held,
+        };
+        let asked = read(&self.session, |session| {
+            session.as_ref().is_some_and(|session| session.asks.try_send(Ask::Mode(mode)).is_ok())
+        });
+        if !asked {
+            return Err(explain::signed_out());
+        }
+        write(&self.state, |state| state.traffic = traffic);
+        self.emit(Event::Status);
+        Ok(())
+    }
 }
 
 pub(super) fn view(run: &Run) -> RunView {
@@ -30,11 +61,13 @@ pub(super) fn view(run: &Run) -> RunView {
         (What::Push, _, 0) => "told how this machine stands".to_owned(),
         (What::Push, _, edits) => format!("{} answered", plural(edits, "edit")),
         (What::Verify, rows, _) => format!("{} compared", plural(rows, "row")),
+        (What::Activity, lines, _) => plural(lines, "line"),
     };
     let verb = match run.what {
         What::Pull => "asked for news",
         What::Push => "sent",
         What::Verify => "verified",
+        What::Activity => "read activity",
     };
     let came = run.error.as_ref().map_or(came, |error| format!("failed, {error}"));
     let times =
@@ -46,6 +79,9 @@ pub(super) fn view(run: &Run) -> RunView {
         took_ms: run.took_ms,
         bytes: run.bytes.total(),
         failed: run.error.is_some(),
+        up: run.bytes.up,
+        rows: run.rows,
+        edits: run.edits,
     }
 }
 

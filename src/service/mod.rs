@@ -6,6 +6,8 @@
 //! runtime and tell by events. The role is read from the profile's row at the moment of judging, so a role
 //! that a pull just changed counts at once.
 
+mod accounts;
+pub mod activity;
 pub mod api;
 mod at_desk;
 pub mod beside;
@@ -26,6 +28,7 @@ pub mod line;
 mod list;
 mod lock;
 pub mod outbox;
+pub mod overview;
 pub mod own;
 mod parcel;
 mod projects;
@@ -222,6 +225,7 @@ impl Service {
             Action::Verify => done(self.inner.ask(Ask::Verify).map(|()| Done::SyncAsked)),
             Action::Reload => done(self.inner.ask(Ask::Reload).map(|()| Done::SyncAsked)),
             Action::Retry { edit } => done(self.inner.ask(Ask::Retry(edit)).map(|()| Done::SyncAsked)),
+            Action::MoreActivity => done(Inner::more_activity(&self.inner)),
             Action::SignOut => {
                 Inner::sign_out(&self.inner);
                 done(Ok(Done::SignedOut));
@@ -258,6 +262,9 @@ impl Service {
             Query::Consequences { intent } => Answer::Consequences(self.consequences(ctx, intent)),
             Query::Outbox => Answer::Outbox(self.outbox(ctx)),
             Query::Runs => Answer::Runs(self.runs()),
+            Query::Activity => Answer::Activity(Inner::activity(&self.inner, None)),
+            Query::History { key } => Answer::History(Inner::activity(&self.inner, Some(key))),
+            Query::Overview => Answer::Overview(Inner::overview(&self.inner)),
             Query::Cards => Answer::Cards(self.cards(ctx)),
             Query::Ways => Answer::Ways(self.inner.ways()?),
             Query::Export { edits } => Answer::Export(self.export(ctx, edits)),

@@ -34,6 +34,8 @@ pub(super) struct State {
     standing: Option<(Role, Option<Uuid>)>,
     /// How many edits were unsent when that was noted beside the account.
     pub(super) unsent_noted: Option<usize>,
+    /// What others changed meanwhile was told.
+    pub(super) news_told: bool,
 }
 
 impl State {
@@ -53,6 +55,7 @@ impl State {
             attempt: 0,
             standing: None,
             unsent_noted: None,
+            news_told: false,
         }
     }
 
@@ -64,7 +67,7 @@ impl State {
         self.history = History::default();
         self.lease = Lease::default();
         self.key_asked = None;
-        (self.standing, self.unsent_noted) = (None, None);
+        (self.standing, self.unsent_noted, self.news_told) = (None, None, false);
     }
 
     pub(super) fn line_changed(&mut self, line: Line, now: Stamp, as_of: Option<Stamp>) {

@@ -4,7 +4,6 @@ use super::app::{App, Effect, Effects, Why};
 use super::decide::pair;
 use super::keys::{self, Act, Context};
 use super::popups::{Form, Menu, Picker, Popup, confirm, menu, picker};
-use super::screens::TABS;
 use super::screens::detail;
 use super::screens::sign_in::AddProject;
 use super::texts;
@@ -80,23 +79,22 @@ impl App {
         if let Some(verb) = verb_of(act) {
             return self.start(verb);
         }
+        if let Some(effects) = self.place_act(act) {
+            return effects;
+        }
         match act {
             Act::Menu => self.open_menu(),
-            Act::Users => return self.turn_to_tab(0),
-            Act::Regions => return self.turn_to_tab(1),
-            Act::Drones => return self.turn_to_tab(2),
-            Act::TabNext => return self.turn_to_tab((self.tab + 1) % TABS.len()),
-            Act::TabPrevious => return self.turn_to_tab((self.tab + TABS.len() - 1) % TABS.len()),
             Act::SyncNow => return vec![self.submit(Action::SyncNow)],
             Act::SignOut => self.ask_to_sign_out(),
             Act::Account => self.open_account(),
+            Act::SignInAccount => self.open_sign_in_account(),
+            Act::Messages => self.open_messages(),
             Act::Decide => return self.ask_cards(),
             Act::Undo => return vec![self.submit(Action::Undo)],
             Act::Redo => return vec![self.submit(Action::Redo)],
             Act::Traffic => self.open_traffic(),
             Act::Verify => return vec![self.submit(Action::Verify)],
             Act::Reload => return vec![self.submit(Action::Reload)],
-            Act::Runs => return vec![Effect::Ask(Why::Runs, Query::Runs)],
             Act::Lock | Act::Words | Act::RemoveWords | Act::Export | Act::Import | Act::Erase => {
                 return self.secret_act(act);
             }
@@ -105,6 +103,7 @@ impl App {
                 return match self.context() {
                     Context::Filter => self.filter_act(act),
                     Context::Detail => self.detail_act(act),
+                    Context::Sync | Context::Activity | Context::Overview => self.screen_act(act),
                     _ => self.list_act(act),
                 };
             }
@@ -158,6 +157,9 @@ impl App {
     }
 
     fn filter_act(&mut self, act: Act) -> Effects {
+        if let Some(effects) = self.activity_filter_act(act) {
+            return effects;
+        }
         match act {
             Act::Leave => self.clear_filter(),
             Act::Accept => {
@@ -260,9 +262,10 @@ impl App {
             Act::Back if self.detail.trail.is_empty() && !self.detail.focused => {
                 Some(texts::NO_WAY_BACK.to_owned())
             }
-            Act::Accept if !self.detail.focused && self.list().key.is_none() => {
+            Act::Accept if self.context() == Context::List && self.list().key.is_none() => {
                 Some(texts::NOTHING_SELECTED.to_owned())
             }
+            Act::SignInAccount => self.account_why_not(),
             Act::Decide if self.status.needs_you == 0 => Some(texts::NOTHING_TO_DECIDE.to_owned()),
             _ => None,
         }
@@ -426,9 +429,9 @@ impl App {
                 let goal = *goal;
                 return self.own_picked(goal, &choice.value.unwrap_or_default());
             }
-            picker::Goal::Look => {
-                self.popups.pop();
-                return Vec::new();
+            goal @ (picker::Goal::Messages | picker::Goal::Account(..) | picker::Goal::Outbox(..)) => {
+                let goal = goal.clone();
+                return self.picked_in_place(&goal, choice.value.as_deref());
             }
             picker::Goal::Held => return self.held_settled(choice.value.as_deref()),
             picker::Goal::Traffic => return self.traffic_chosen(choice.value.as_deref()),
@@ -461,6 +464,7 @@ impl App {
         }
         let action = match confirm.goal.clone() {
             confirm::Goal::Own(goal) => return self.own_confirmed(goal),
+            confirm::Goal::Account(user, ban) => return self.account_confirmed(user, ban),
             confirm::Goal::Quit => return vec![Effect::Quit],
             confirm::Goal::TakeOver => {
                 self.popups.pop();

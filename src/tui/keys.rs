@@ -2,9 +2,8 @@
 //! list: all of it is read from here, and a test holds that no press means two things in one place and that
 //! nothing needs a letter key.
 
+mod places;
 mod table;
-
-pub use table::TABLE;
 
 use super::press::Press;
 
@@ -16,6 +15,9 @@ pub enum Context {
     List,
     Filter,
     Detail,
+    Sync,
+    Activity,
+    Overview,
     Form,
     Ask,
     Picker,
@@ -28,12 +30,15 @@ pub enum Context {
 }
 
 impl Context {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::SignIn,
         Self::AddProject,
         Self::List,
         Self::Filter,
         Self::Detail,
+        Self::Sync,
+        Self::Activity,
+        Self::Overview,
         Self::Form,
         Self::Ask,
         Self::Picker,
@@ -52,6 +57,9 @@ impl Context {
             Self::List => "Lists",
             Self::Filter => "The filter line",
             Self::Detail => "Details",
+            Self::Sync => "The line, and edits on their way",
+            Self::Activity => "The activity",
+            Self::Overview => "The overview",
             Self::Form => "Forms",
             Self::Ask => "Codes and passwords",
             Self::Picker => "Choosing",
@@ -64,10 +72,15 @@ impl Context {
         }
     }
 
+    /// Somewhere without a popup over it.
+    pub fn is_place(self) -> bool {
+        self == Self::Filter || table::PLACES.contains(&self)
+    }
+
     /// Do characters belong to a text field here?
     #[cfg(test)]
-    pub const fn takes_text(self) -> bool {
-        !matches!(self, Self::List | Self::Detail | Self::Message | Self::Words)
+    pub fn takes_text(self) -> bool {
+        !table::PLACES.contains(&self) && !matches!(self, Self::Message | Self::Words)
     }
 }
 
@@ -83,12 +96,14 @@ pub enum Act {
     Traffic,
     Verify,
     Reload,
-    Runs,
+    Pause,
     Decide,
     Undo,
     Redo,
     TrainingLine,
     Account,
+    SignInAccount,
+    Messages,
     SignOut,
     Reveal,
     Lock,
@@ -100,6 +115,11 @@ pub enum Act {
     Users,
     Regions,
     Drones,
+    GoSync,
+    GoActivity,
+    GoOverview,
+    Fold,
+    Unfold,
     TabNext,
     TabPrevious,
     Up,
@@ -160,16 +180,23 @@ pub const MENU: &[Act] = &[
     Act::Users,
     Act::Regions,
     Act::Drones,
+    Act::GoSync,
+    Act::GoActivity,
+    Act::GoOverview,
+    Act::Unfold,
+    Act::Fold,
     Act::Undo,
     Act::Redo,
     Act::Decide,
     Act::SyncNow,
     Act::Traffic,
-    Act::Runs,
+    Act::Pause,
     Act::Verify,
     Act::Reload,
     Act::TrainingLine,
     Act::Help,
+    Act::SignInAccount,
+    Act::Messages,
     Act::Account,
     Act::SignOut,
     Act::Quit,
@@ -186,9 +213,14 @@ pub fn act(context: Context, press: Press) -> Option<Act> {
     bindings(context).find(|binding| binding.keys.contains(&press)).map(|binding| binding.act)
 }
 
+/// The whole table, in the order in which help lists it.
+pub fn table() -> impl Iterator<Item = &'static Binding> {
+    table::TABLE.iter().chain(places::TABLE)
+}
+
 /// The table's lines for one place.
 pub fn bindings(context: Context) -> impl Iterator<Item = &'static Binding> {
-    TABLE.iter().filter(move |binding| binding.contexts.contains(&context))
+    table().filter(move |binding| binding.contexts.contains(&context))
 }
 
 pub fn binding(context: Context, act: Act) -> Option<&'static Binding> {
@@ -207,7 +239,7 @@ impl Binding {
 
 #[cfg(test)]
 mod tests {
-    use super::table::BROWSING;
+    use super::table::PLACES;
     use super::*;
     use crate::tui::press::Code;
     use std::collections::BTreeSet;
@@ -237,7 +269,7 @@ mod tests {
     fn nothing_needs_a_letter_key() {
         for context in Context::ALL {
             for binding in bindings(context) {
-                let by_menu = MENU.contains(&binding.act) && BROWSING.contains(&context);
+                let by_menu = MENU.contains(&binding.act) && PLACES.contains(&context);
                 let without_letter = binding.keys.iter().any(|press| press.text().is_none());
                 assert!(by_menu || without_letter, "{:?} in {context:?}", binding.act);
             }
@@ -247,7 +279,7 @@ mod tests {
 
     #[test]
     fn every_line_is_told_in_help_and_has_a_place() {
-        for binding in TABLE {
+        for binding in table() {
             assert!(binding.help.ends_with('.'), "{:?}", binding.act);
             assert!(!binding.title.is_empty() && !binding.keys.is_empty() && !binding.contexts.is_empty());
         }
@@ -256,8 +288,7 @@ mod tests {
     #[test]
     fn destroying_is_not_beside_the_frequent() {
         let delete = binding(Context::List, Act::Delete).expect("in the table");
-        let near: Vec<Press> = TABLE
-            .iter()
+        let near: Vec<Press> = table()
             .filter(|other| other.act != Act::Delete)
             .flat_map(|other| other.keys.iter().copied())
             .filter(|press| matches!(press.code, Code::Char('d')))

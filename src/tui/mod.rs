@@ -5,6 +5,7 @@
 //! nothing happens nothing is computed and nothing is written. When a slow line keeps a frame waiting, what
 //! happened meanwhile is taken in first and only the newest state is drawn.
 
+mod activity;
 mod acts;
 mod answers;
 mod app;
@@ -16,12 +17,16 @@ mod effects;
 mod input;
 mod keys;
 mod layout;
+mod messages;
 mod own;
+mod people;
+mod places;
 mod popups;
 mod press;
 mod screens;
 mod secrets;
 mod signals;
+mod sync;
 mod terminal;
 mod texts;
 mod theme;

@@ -3,7 +3,9 @@
 mod behaviour;
 mod budget;
 mod own;
+mod people;
 mod pictures;
+mod places;
 mod sealed;
 mod sizes;
 mod ways_out;

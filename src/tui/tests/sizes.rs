@@ -4,13 +4,13 @@ use proptest::prelude::*;
 
 use crate::tui::app::Msg;
 use crate::tui::decode::Input;
-use crate::tui::keys::TABLE;
+use crate::tui::keys::table;
 use crate::tui::press::Press;
 use crate::tui::testing::{Bench, Fake};
 use crate::tui::theme::Theme;
 
 fn presses() -> Vec<Press> {
-    let bound = TABLE.iter().flat_map(|binding| binding.keys.iter().copied());
+    let bound = table().flat_map(|binding| binding.keys.iter().copied());
     bound.chain(['x', 'é', '漢', ' '].map(Press::char)).collect()
 }
 
@@ -66,7 +66,17 @@ fn every_small_size_draws() {
     for width in 1..=110 {
         for height in 1..=32 {
             let mut bench = Bench::signed_in(width, height);
-            for keys in ["e", "Esc m", "Esc ?", "Esc a", "Esc Del", "Esc Enter"] {
+            for keys in [
+                "e",
+                "Esc m",
+                "Esc ?",
+                "Esc a",
+                "Esc Del",
+                "Esc Enter",
+                "Esc 4 Down",
+                "0 Down Right",
+                "5 / x",
+            ] {
                 drop(bench.keys(keys).buffer());
             }
         }

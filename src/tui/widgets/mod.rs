@@ -1,6 +1,8 @@
 //! The small things screens are made of. All of them draw through a `Pen`, which cuts and cleans every text
 //! and never leaves its area: no size of window and no data can make drawing fail.
 
+pub mod chart;
+pub mod lines;
 pub mod state_line;
 pub mod table;
 pub mod tabs;
