@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::cells::value_text;
 use super::session::Inner;
-use super::{Done, Event, ServiceError, Traffic, explain, read, words, write};
+use super::{Done, ErrorKind, Event, ServiceError, Traffic, explain, read, words, write};
 use crate::domain::{Fields, Key, Kind, Stamp};
 use crate::remote::Reply;
 use crate::remote::wire::activity::{ActivityItem, ActivityReply, ActivityRequest};
@@ -208,6 +208,10 @@ impl Inner {
             edits: 0,
             bytes,
             error: reply.as_ref().err().map(|error| error.message.clone()),
+            sort: reply
+                .as_ref()
+                .err()
+                .map(|error| if error.kind == ErrorKind::Offline { "no_line" } else { "server" }),
             times: 1,
         };
         write(&self.state, |state| state.history.add(run));

@@ -12,17 +12,19 @@ use uuid::Uuid;
 use super::ServiceError;
 pub use super::accounts::{AccountDeed, Administer};
 pub use super::activity::{Activity, ActivityLine};
+pub use super::choice::{Choice, Verb, VerbState};
 pub use super::control::{InUse, Whois};
 pub use super::held::DiskState;
 pub use super::line::RunView;
+pub use super::metrics::SessionMetrics;
 pub use super::outbox::*;
 pub use super::overview::{Figure, Group, Overview};
 pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
 pub use super::secrets::Confidence;
 pub use super::setup::*;
 pub use super::state::*;
-use crate::domain::{Fields, Intent, Key, Kind, Stamp, Value};
-pub use crate::store::Holder;
+use crate::domain::{Fields, Intent, Key, Kind, Stamp};
+pub use crate::store::{Gap, Holder};
 
 /// Which front speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +61,8 @@ pub enum Action {
     /// Several edits at once. `together`: one group, applied by the server all or not at all (up to 1000 changes, and
     /// nothing is saved where one is refused); else each stands for itself, and those refused are told.
     Bulk { intents: Vec<Intent>, reason: Option<String>, together: bool },
+    /// What each of several edits would come to, were they made now; changes nothing. Told by `Done::Rehearsed`.
+    Rehearse { intents: Vec<Intent> },
     /// Takes back what was done last in this session: as if it had not been where it was not sent yet, else by its
     /// opposite as a new edit.
     Undo,
@@ -70,6 +74,8 @@ pub enum Action {
     Settle { edit: u64, decision: Decision },
     /// Sends the edits that are held back, or lets go of them.
     SettleHeld { send: bool },
+    /// The person has seen which entries of the journal are lost: they are not told again.
+    AcknowledgeLost,
     /// Asks for a pull and a push now.
     SyncNow,
     /// Compares the rows here with the server's; where they differ, all are loaded anew. `Event::Told` says how it ended.
@@ -122,6 +128,10 @@ pub enum Done {
         saved: usize,
         refused: Vec<(String, String)>,
     },
+    /// What each of several edits would come to, in their order.
+    Rehearsed {
+        rows: Vec<Foreseen>,
+    },
     /// Undone or done again; `summary` says what, and how.
     Undone {
         summary: String,
@@ -172,6 +182,12 @@ pub enum Done {
 #[serde(tag = "query", content = "of", rename_all = "snake_case")]
 pub enum Query {
     List(ListQuery),
+    /// The keys of the rows in the list's window; `between`: of those from one row to another in its order, both
+    /// included, as many as the window takes.
+    Keys {
+        list: ListQuery,
+        between: Option<(Key, Key)>,
+    },
     Show {
         key: Key,
     },
@@ -203,8 +219,12 @@ pub enum Query {
     History {
         key: Key,
     },
+    /// Figures of this session, for watching.
+    Metrics,
     /// Edits that need a decision, with what can be decided.
     Cards,
+    /// Entries of the journal that are lost and that nobody has seen yet.
+    Lost,
     /// Which ways there are to what this machine has, beside the password.
     Ways,
     /// Edits of the outbox as JSON lines, in the clear, to be kept or done by hand; all of them where none is named.
@@ -217,6 +237,7 @@ pub enum Query {
 #[serde(tag = "answer", content = "of", rename_all = "snake_case")]
 pub enum Answer {
     List(ListPage),
+    Keys(Vec<Key>),
     Show(Option<Box<Detail>>),
     Status(Box<Status>),
     Verbs(Vec<VerbState>),
@@ -228,7 +249,9 @@ pub enum Answer {
     Overview(Option<Overview>),
     Activity(Activity),
     History(Activity),
+    Metrics(Box<SessionMetrics>),
     Cards(Vec<Card>),
+    Lost(Vec<Gap>),
     Export(String),
     Ways(Ways),
 }
@@ -280,6 +303,16 @@ pub enum Mark {
     Deleted,
 }
 
+/// What one of several edits would come to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Foreseen {
+    /// The row's name.
+    pub label: String,
+    /// What changes, what follows from it included; empty where all is so already.
+    pub what: String,
+    pub why_not: Option<String>,
+}
+
 /// One row with what belongs to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Detail {
@@ -307,37 +340,6 @@ pub struct DetailLine {
 pub struct Related {
     pub title: String,
     pub items: Vec<(Key, String)>,
-}
-
-/// The verbs of the console's menus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verb {
-    Create,
-    Edit,
-    Delete,
-    SetStatus,
-    Assign,
-    Unassign,
-}
-
-/// Whether a verb is open to me here, and why not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VerbState {
-    pub verb: Verb,
-    pub why_not: Option<String>,
-}
-
-/// One thing to choose.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Choice {
-    /// What is stored; `None` clears the field.
-    pub value: Value,
-    pub label: String,
-    /// Beside the label: its region, how many drones.
-    pub note: String,
-    /// Why it cannot be chosen.
-    pub why_not: Option<String>,
 }
 
 /// What fronts are told.

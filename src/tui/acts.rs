@@ -89,7 +89,7 @@ impl App {
             Act::Account => self.open_account(),
             Act::SignInAccount => self.open_sign_in_account(),
             Act::Messages => self.open_messages(),
-            Act::Decide => return self.ask_cards(),
+            Act::Decide => return self.ask_decisions(),
             Act::Undo => return vec![self.submit(Action::Undo)],
             Act::Redo => return vec![self.submit(Action::Redo)],
             Act::Traffic => self.open_traffic(),
@@ -126,11 +126,18 @@ impl App {
                 self.list_mut().filtering = true;
                 return Vec::new();
             }
-            Act::Leave => return self.clear_filter(),
             Act::Sort => {
                 self.open_sort();
                 return Vec::new();
             }
+            Act::Mark | Act::MarkRange | Act::MarkAll | Act::MarkInvert | Act::MarkClear => {
+                return self.mark_act(act);
+            }
+            Act::Leave if self.list().marks.range.is_some() => {
+                self.list_mut().marks.range = None;
+                return Vec::new();
+            }
+            Act::Leave => return self.clear_filter(),
             Act::SortReverse => {
                 let list = self.list_mut();
                 list.descending = !list.descending;
@@ -170,7 +177,7 @@ impl App {
         }
     }
 
-    fn detail_act(&mut self, act: Act) -> Effects {
+    pub(super) fn detail_act(&mut self, act: Act) -> Effects {
         let lines = self.detail_lines();
         let last = lines.len().saturating_sub(1);
         let page = isize::try_from(self.shape().rows.height.max(1)).unwrap_or(1);
@@ -213,17 +220,6 @@ impl App {
         self.detail.at = lines.iter().position(|line| line.jump.is_some()).unwrap_or(0);
     }
 
-    fn go_back(&mut self) -> Effects {
-        match self.detail.trail.pop() {
-            Some(key) => self.open(key),
-            None if self.detail.focused => self.detail_act(Act::Leave),
-            None => {
-                self.toast = Some(texts::NO_WAY_BACK.to_owned());
-                Vec::new()
-            }
-        }
-    }
-
     fn open_sort(&mut self) {
         let kind = self.list().kind;
         let title = |name: &str| {
@@ -256,21 +252,6 @@ impl App {
         self.popups.push(Popup::Menu(menu));
     }
 
-    /// Why an act that is no verb makes no sense now.
-    pub(super) fn act_why_not(&self, act: Act) -> Option<String> {
-        match act {
-            Act::Back if self.detail.trail.is_empty() && !self.detail.focused => {
-                Some(texts::NO_WAY_BACK.to_owned())
-            }
-            Act::Accept if self.context() == Context::List && self.list().key.is_none() => {
-                Some(texts::NOTHING_SELECTED.to_owned())
-            }
-            Act::SignInAccount => self.account_why_not(),
-            Act::Decide if self.status.needs_you == 0 => Some(texts::NOTHING_TO_DECIDE.to_owned()),
-            _ => None,
-        }
-    }
-
     /// Starts a verb on the row, or says why not.
     fn start(&mut self, verb: Verb) -> Effects {
         if let Some(why) = self.why_not(verb) {
@@ -279,6 +260,9 @@ impl App {
         }
         if verb == Verb::Create {
             return self.start_create();
+        }
+        if let Some(keys) = self.marked() {
+            return self.start_marked(verb, keys);
         }
         let Some(key) = self.subject() else { return Vec::new() };
         let label = self.subject_label();
@@ -321,6 +305,9 @@ impl App {
     }
 
     pub(super) fn popup_act(&mut self, act: Act) -> Effects {
+        if matches!(self.popups.last(), Some(Popup::Bulk(_))) {
+            return self.bulk_act(act);
+        }
         let page = match self.popups.last() {
             Some(Popup::Help(_)) => PAGE,
             _ => isize::try_from(self.shape().rows.height / 2).unwrap_or(PAGE).max(1),
@@ -360,6 +347,10 @@ impl App {
         let Some(Popup::Form(form)) = self.popups.last_mut() else { return Vec::new() };
         if save || form.on_save() {
             let Some((intent, reason)) = form.accept() else { return Vec::new() };
+            if !form.many.is_empty() {
+                let (keys, set) = (form.many.clone(), form.touched());
+                return self.several_accepted(&keys, &set, reason);
+            }
             if let Some(edit) = form.mends {
                 let fields = form.set();
                 return self.settle(edit, Decision::Set { fields });
@@ -407,6 +398,10 @@ impl App {
                 }
                 return self.form_follows();
             }
+            picker::Goal::Marked(verb) => {
+                let verb = *verb;
+                return self.marked_chosen(verb, choice.value, &choice.label);
+            }
             picker::Goal::Sort => {
                 self.popups.pop();
                 self.list_mut().set_sort(choice.value.as_deref().unwrap_or_default());
@@ -434,6 +429,7 @@ impl App {
                 return self.picked_in_place(&goal, choice.value.as_deref());
             }
             picker::Goal::Held => return self.held_settled(choice.value.as_deref()),
+            picker::Goal::Lost => return self.lost_seen(choice.value.as_deref()),
             picker::Goal::Traffic => return self.traffic_chosen(choice.value.as_deref()),
             picker::Goal::Status(key, on) => {
                 seen.insert("status".to_owned(), on.clone());

@@ -3,7 +3,11 @@
 //! nothing needs a letter key.
 
 mod places;
+mod rows;
 mod table;
+
+use rows::ROWS;
+use table::TABLE;
 
 use super::press::Press;
 
@@ -26,11 +30,12 @@ pub enum Context {
     Help,
     Message,
     Words,
+    Bulk,
     Locked,
 }
 
 impl Context {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::SignIn,
         Self::AddProject,
         Self::List,
@@ -47,6 +52,7 @@ impl Context {
         Self::Help,
         Self::Message,
         Self::Words,
+        Self::Bulk,
         Self::Locked,
     ];
 
@@ -68,6 +74,7 @@ impl Context {
             Self::Help => "Help",
             Self::Message => "Messages",
             Self::Words => "Recovery words",
+            Self::Bulk => "Several rows at once",
             Self::Locked => "The locked console",
         }
     }
@@ -134,6 +141,11 @@ pub enum Act {
     Filter,
     Sort,
     SortReverse,
+    Mark,
+    MarkRange,
+    MarkAll,
+    MarkInvert,
+    MarkClear,
     Create,
     Edit,
     Delete,
@@ -176,6 +188,11 @@ pub const MENU: &[Act] = &[
     Act::Filter,
     Act::Sort,
     Act::SortReverse,
+    Act::Mark,
+    Act::MarkRange,
+    Act::MarkAll,
+    Act::MarkInvert,
+    Act::MarkClear,
     Act::Back,
     Act::Users,
     Act::Regions,
@@ -213,14 +230,14 @@ pub fn act(context: Context, press: Press) -> Option<Act> {
     bindings(context).find(|binding| binding.keys.contains(&press)).map(|binding| binding.act)
 }
 
-/// The whole table, in the order in which help lists it.
-pub fn table() -> impl Iterator<Item = &'static Binding> {
-    table::TABLE.iter().chain(places::TABLE)
-}
-
 /// The table's lines for one place.
 pub fn bindings(context: Context) -> impl Iterator<Item = &'static Binding> {
-    table().filter(move |binding| binding.contexts.contains(&context))
+    all().filter(move |binding| binding.contexts.contains(&context))
+}
+
+/// The whole table, in the order in which help lists it.
+pub fn all() -> impl Iterator<Item = &'static Binding> {
+    TABLE.iter().chain(ROWS).chain(places::TABLE)
 }
 
 pub fn binding(context: Context, act: Act) -> Option<&'static Binding> {
@@ -279,7 +296,7 @@ mod tests {
 
     #[test]
     fn every_line_is_told_in_help_and_has_a_place() {
-        for binding in table() {
+        for binding in all() {
             assert!(binding.help.ends_with('.'), "{:?}", binding.act);
             assert!(!binding.title.is_empty() && !binding.keys.is_empty() && !binding.contexts.is_empty());
         }
@@ -288,7 +305,7 @@ mod tests {
     #[test]
     fn destroying_is_not_beside_the_frequent() {
         let delete = binding(Context::List, Act::Delete).expect("in the table");
-        let near: Vec<Press> = table()
+        let near: Vec<Press> = all()
             .filter(|other| other.act != Act::Delete)
             .flat_map(|other| other.keys.iter().copied())
             .filter(|press| matches!(press.code, Code::Char('d')))

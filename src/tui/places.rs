@@ -5,6 +5,7 @@ use super::app::{App, Effect, Effects, Why};
 use super::keys::{Act, Context};
 use super::popups::picker::Goal;
 use super::screens::{overview, sync};
+use super::texts;
 use super::widgets::lines::Line;
 use crate::domain::{Key, Kind};
 use crate::service::Query;
@@ -84,6 +85,50 @@ impl Place {
 }
 
 impl App {
+    /// The row that verbs are about.
+    pub fn subject(&self) -> Option<Key> {
+        self.place.kind()?;
+        if self.detail.focused { self.detail.key.clone() } else { self.list().key.clone() }
+    }
+
+    /// Its name.
+    pub fn subject_label(&self) -> String {
+        let row = if self.detail.focused {
+            self.detail.shown.as_ref().map(|shown| &shown.row)
+        } else {
+            self.list().row()
+        };
+        row.map(|row| row.label.clone()).unwrap_or_default()
+    }
+
+    /// Why an act that is no verb makes no sense now.
+    pub(super) fn act_why_not(&self, act: Act) -> Option<String> {
+        match act {
+            Act::Back if self.detail.trail.is_empty() && !self.detail.focused => {
+                Some(texts::NO_WAY_BACK.to_owned())
+            }
+            Act::Accept if self.context() == Context::List && self.list().key.is_none() => {
+                Some(texts::NOTHING_SELECTED.to_owned())
+            }
+            Act::SignInAccount => self.account_why_not(),
+            Act::Decide if !self.needs_person() => Some(texts::NOTHING_TO_DECIDE.to_owned()),
+            Act::MarkClear if self.list().marks.is_empty() => Some(texts::NOTHING_MARKED.to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Goes back to what was open before.
+    pub(super) fn go_back(&mut self) -> Effects {
+        match self.detail.trail.pop() {
+            Some(key) => self.open(key),
+            None if self.detail.focused => self.detail_act(Act::Leave),
+            None => {
+                self.toast = Some(texts::NO_WAY_BACK.to_owned());
+                Vec::new()
+            }
+        }
+    }
+
     /// Where a press is looked up when nothing lies over the place.
     pub(super) fn place_context(&self) -> Context {
         match self.place {
@@ -232,7 +277,7 @@ impl App {
         let Some(on) = self.overview.cursor.value(&lines) else { return Vec::new() };
         match (act, on) {
             (Act::Accept, overview::On::Rows(kind, filter)) => return self.open_rows(kind, &filter),
-            (Act::Accept, overview::On::Cards) => return self.ask_cards(),
+            (Act::Accept, overview::On::Cards) => return self.ask_decisions(),
             (Act::Accept, _) => return self.turn_to(Place::Sync),
             (Act::Unfold | Act::Fold, overview::On::Rows(_, filter)) => {
                 self.overview.fold(&filter, act == Act::Unfold);

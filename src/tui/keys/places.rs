@@ -122,7 +122,7 @@ pub const TABLE: &[Binding] = &[
     ),
     bind(
         Act::SignInAccount,
-        &[letter('i')],
+        &[letter('p')],
         BROWSING,
         0,
         "sign-in account",

@@ -15,6 +15,19 @@ pub(super) const BROWSING: &[Context] = &[C::List, C::Detail];
 pub(super) const SCREENS: &[Context] = &[C::Sync, C::Activity, C::Overview];
 /// Wherever no popup is open and nothing is typed.
 pub(super) const PLACES: &[Context] = &[C::List, C::Detail, C::Sync, C::Activity, C::Overview];
+/// Where characters are typed, so that help has no letter.
+const FIELDS: &[Context] = &[
+    C::SignIn,
+    C::AddProject,
+    C::Form,
+    C::Picker,
+    C::Menu,
+    C::Confirm,
+    C::Filter,
+    C::Ask,
+    C::Bulk,
+    C::Locked,
+];
 const MOVING: &[Context] = &[C::List, C::Detail];
 const CHOOSING: &[Context] = &[C::Picker, C::Menu, C::Help];
 
@@ -90,14 +103,7 @@ pub const TABLE: &[Binding] = &[
         "Lists all that can be done, with its key, and why not where not.",
     ),
     bind(Act::Help, &[letter('?'), Press::f(1)], PLACES, 7, "help", "Shows the keys."),
-    bind(
-        Act::Help,
-        &[Press::f(1)],
-        &[C::SignIn, C::AddProject, C::Form, C::Picker, C::Menu, C::Confirm, C::Filter, C::Ask, C::Locked],
-        20,
-        "help",
-        "Shows the keys.",
-    ),
+    bind(Act::Help, &[Press::f(1)], FIELDS, 20, "help", "Shows the keys."),
     bind(Act::Up, &[key(Up), letter('k')], MOVING, 0, "up", "One line up."),
     bind(Act::Down, &[key(Down), letter('j')], MOVING, 0, "down", "One line down."),
     bind(Act::PageUp, &[key(PageUp)], MOVING, 0, "page up", "One page up."),
@@ -360,6 +366,7 @@ pub const TABLE: &[Binding] = &[
             C::Message,
             C::Ask,
             C::Words,
+            C::Bulk,
             C::Locked,
         ],
         21,

@@ -6,6 +6,7 @@ pub mod detail;
 pub mod drones;
 pub mod list;
 pub mod lock;
+pub mod marks;
 pub mod overview;
 pub mod regions;
 pub mod sign_in;

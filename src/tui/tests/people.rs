@@ -18,13 +18,13 @@ fn bench() -> Bench {
 #[test]
 fn pictures_of_accounts_and_messages() {
     keep_both("account_of_another", |bench| {
-        bench.keys("1 i");
+        bench.keys("1 p");
     });
     keep_both("account_password", |bench| {
-        bench.keys("1 i Enter \"secret99\" Tab \"secret9\" Enter");
+        bench.keys("1 p Enter \"secret99\" Tab \"secret9\" Enter");
     });
     keep_both("account_ban", |bench| {
-        bench.keys("1 i \"bar\" Enter");
+        bench.keys("1 p \"bar\" Enter");
     });
     for (width, height) in [(100, 30), (60, 15)] {
         let mut bench = Bench::signed_in(width, height);
@@ -38,7 +38,7 @@ fn pictures_of_accounts_and_messages() {
 #[test]
 fn a_password_for_another_is_typed_twice_and_never_shown() {
     let mut bench = bench();
-    bench.keys("i Enter \"secret99\" Tab \"secret98\" Enter");
+    bench.keys("p Enter \"secret99\" Tab \"secret98\" Enter");
     assert!(bench.text().contains("not the same") && bench.fake.administered.is_empty());
     bench.keys("Backspace \"9\"");
     assert!(!bench.text().contains("secret"));
@@ -57,11 +57,11 @@ fn a_password_for_another_is_typed_twice_and_never_shown() {
 #[test]
 fn deeds_that_end_sessions_are_asked_about() {
     let mut bench = bench();
-    bench.keys("i \"bar\" Enter Enter");
+    bench.keys("p \"bar\" Enter Enter");
     assert!(bench.fake.administered.is_empty(), "the answer stands on no");
-    bench.keys("i \"bar\" Enter Right Enter");
-    bench.keys("i \"out\" Enter Right Enter");
-    bench.keys("i \"invite\" Enter i \"Lift_the\" Enter i \"address\" Enter \"a@b.mil\" Enter");
+    bench.keys("p \"bar\" Enter Right Enter");
+    bench.keys("p \"out\" Enter Right Enter");
+    bench.keys("p \"invite\" Enter p \"Lift_the\" Enter p \"address\" Enter \"a@b.mil\" Enter");
     let deeds = bench.fake.administered.join(" ");
     for deed in ["Ban", "SignOut", "Invite", "Unban", "SetEmail(\"a@b.mil\")"] {
         assert!(deeds.contains(deed), "{deed}: {deeds}");
@@ -73,10 +73,10 @@ fn accounts_are_headquarters_own() {
     let mut fake = Fake { role: Role::RegionalHq, ..Fake::default() };
     fake.status.account.as_mut().expect("an account").role = Some(Role::RegionalHq);
     let mut bench = Bench::signed_in_with(80, 24, Theme::default(), fake);
-    bench.keys("1 i");
+    bench.keys("1 p");
     assert!(bench.app.popups.is_empty() && bench.text().contains("MAIN_HQ alone"));
     let mut bench = Bench::signed_in(80, 24);
-    bench.keys("i");
+    bench.keys("p");
     assert!(bench.app.popups.is_empty(), "a drone signs in nowhere");
 }
 
