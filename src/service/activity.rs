@@ -21,8 +21,9 @@ use crate::sync::history::{Bytes, Run, What};
 
 /// Lines of one page: a screen or several, some tens of kB.
 const PAGE_LINES: u32 = 200;
-/// Lines that are kept, the newest; further back, pages take the place of the oldest.
+/// Lines that are kept, the newest: some MB.
 const KEPT_MAX: usize = 10_000;
+const FULL: &str = "10,000 lines are here, no more are read";
 /// Lines of one row's history that are told.
 const HISTORY_LINES: u32 = 50;
 /// Rows whose history is kept.
@@ -126,10 +127,9 @@ impl Known {
                 (self.items, self.more) = (items.into(), true);
             }
         }
-        while self.items.len() > KEPT_MAX {
-            // Of what is read further back the newest make room, but those that a look would bring again stay.
-            self.items.pop_back();
-            self.more = true;
+        if self.items.len() >= KEPT_MAX {
+            self.items.truncate(KEPT_MAX);
+            (self.more, self.trouble) = (false, Some(FULL.to_owned()));
         }
     }
 }

@@ -121,7 +121,7 @@ impl Wrong {
     /// The words after the count, for one and for many; the list; its filter.
     fn told(self) -> (&'static str, &'static str, Kind, String) {
         let alerts = |words: &str| format!("alert:\"{words}\"");
-        let idle = "role:=OPERATOR status:=ACTIVE drones:-".to_owned();
+        let idle = "role=OPERATOR status=ACTIVE drones:-".to_owned();
         match self {
             Self::NoOperator => {
                 ("drone without operator", "drones without operator", Kind::Drone, "operator:-".to_owned())
@@ -140,7 +140,7 @@ impl Wrong {
                 ("region without commander", "regions without commander", Kind::Region, filter)
             }
             Self::NoSignIn => {
-                ("person without sign-in", "people without sign-in", Kind::User, alerts(alert::NO_SIGN_IN))
+                ("person without sign-in", "people without sign-in", Kind::User, "account:-".to_owned())
             }
             Self::FlawedDrones => {
                 ("drone breaks a rule", "drones break a rule", Kind::Drone, alerts(alert::FLAWED))

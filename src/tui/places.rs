@@ -4,7 +4,7 @@
 use super::app::{App, Effect, Effects, Why};
 use super::keys::{Act, Context};
 use super::popups::picker::Goal;
-use super::screens::{overview, sync};
+use super::screens::{activity, overview, sync};
 use super::texts;
 use super::widgets::lines::Line;
 use crate::domain::{Key, Kind};
@@ -161,7 +161,9 @@ impl App {
 
     /// Nothing of an account stays in the places beside the lists.
     pub(super) fn forget_screens(&mut self) {
-        (self.sync, self.activity, self.overview) = Default::default();
+        self.sync = sync::Sync::default();
+        self.activity = activity::Activity::default();
+        self.overview = overview::Overview::default();
     }
 
     /// Asks for what the place shows.

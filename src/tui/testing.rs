@@ -262,15 +262,15 @@ pub fn overview() -> Overview {
         alert: false,
         inside: Vec::new(),
     };
-    let status = |word: &str, count| figure(word, count, Kind::Drone, &format!("status:={word}"));
+    let status = |word: &str, count| figure(word, count, Kind::Drone, &format!("status={word}"));
     let region = |name: &str, count, note: &str, alert| Figure {
         note: note.to_owned(),
         alert,
         inside: vec![
-            figure("ACTIVE", count, Kind::Drone, &format!("region:={name} status:=ACTIVE")),
-            figure("OPERATOR", 70, Kind::User, &format!("region:={name} role:=OPERATOR")),
+            figure("ACTIVE", count, Kind::Drone, &format!("region={name} status=ACTIVE")),
+            figure("OPERATOR", 70, Kind::User, &format!("region={name} role=OPERATOR")),
         ],
-        ..figure(name, count, Kind::Drone, &format!("region:={name}"))
+        ..figure(name, count, Kind::Drone, &format!("region={name}"))
     };
     let wrong =
         |word: &str, count, kind, filter: &str| Figure { alert: true, ..figure(word, count, kind, filter) };
@@ -305,7 +305,7 @@ pub fn overview() -> Overview {
                     region("Western", 553, "71 users  no commander", true),
                 ],
             ),
-            group("People", Some(159), vec![figure("OPERATOR", 150, Kind::User, "role:=OPERATOR")]),
+            group("People", Some(159), vec![figure("OPERATOR", 150, Kind::User, "role=OPERATOR")]),
         ],
     }
 }
@@ -527,7 +527,8 @@ impl Fake {
             }),
             Query::Outbox => Answer::Outbox(self.outbox.clone()),
             Query::Runs => Answer::Runs(self.runs.clone()),
-            Query::Activity | Query::History { .. } => Answer::Activity(self.activity.clone()),
+            Query::Activity => Answer::Activity(self.activity.clone()),
+            Query::History { .. } => Answer::History(self.activity.clone()),
             Query::Overview => Answer::Overview(self.overview.clone()),
             Query::Metrics => Answer::Metrics(Box::default()),
             Query::Cards => Answer::Cards(self.cards.clone()),

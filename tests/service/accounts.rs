@@ -32,7 +32,7 @@ fn headquarters_makes_changes_and_bars_accounts() {
     server.line(false);
     let id = Uuid::now_v7();
     let text = |text: &str| Some(text.to_owned());
-    let region = hq.key(Kind::Region, "name:=Eastern");
+    let region = hq.key(Kind::Region, "name=Eastern");
     let fields = Fields::from([
         ("username".to_owned(), text("new_one")),
         ("full_name".to_owned(), text("New One")),

@@ -36,7 +36,7 @@ fn what_others_did_is_read_while_somebody_looks_and_own_edits_stand_on_top() {
     let homes = [home(), home()];
     let hq = Person::at(homes[0].path(), &server).synced("main@flyos.mil");
     let east = Person::at(homes[1].path(), &server).synced("east@flyos.mil");
-    let drone = Key::drone(&east.labels(Kind::Drone, "status:=ACTIVE")[0]);
+    let drone = Key::drone(&east.labels(Kind::Drone, "status=ACTIVE")[0]);
     let set = Fields::from([("status".to_owned(), Some("MAINTENANCE".to_owned()))]);
     let intent = Intent::Update { key: drone.clone(), set };
     let reason = Some("left engine".to_owned());

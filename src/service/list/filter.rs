@@ -1,8 +1,8 @@
 //! What a list shows: words that must all hold, as people type them.
 //!
-//! `column:text` holds where the column has the text in it, `column:=text` where it is the text, and `column:-` where
-//! there is nothing. Blanks belong to a text in quotes. Two columns are none of the list's: `alert` has what looks wrong
-//! with a row, and `changed:since` is what came since the account was opened here.
+//! `column:text` holds where the column has the text in it, `column=text` where it is the text, and `column:-` where
+//! there is nothing. Blanks belong to a text in quotes. Some are none of the list's columns: `alert` has what looks wrong
+//! with a row, `account` the sign-in account, and `changed:since` is what came since the account was opened here.
 
 use crate::domain::{Kind, Record, World};
 use crate::service::cells::{self, cell};
@@ -40,7 +40,7 @@ pub(in crate::service) fn exactly(column: &str, text: &str) -> String {
         return format!("{column}:-");
     }
     let blank = text.contains(char::is_whitespace);
-    if blank { format!("{column}:=\"{text}\"") } else { format!("{column}:={text}") }
+    if blank { format!("{column}=\"{text}\"") } else { format!("{column}={text}") }
 }
 
 /// The words of a filter; blanks between quotes are part of one.
@@ -73,17 +73,19 @@ impl<'a> Filter<'a> {
 impl Word {
     fn parse(kind: Kind, word: &str) -> Option<Self> {
         let (negated, word) = word.strip_prefix('!').map_or((false, word), |rest| (true, rest));
-        let named = word.split_once(':').and_then(|(name, text)| {
+        let named = word.split_once([':', '=']).and_then(|(name, text)| {
             let name = name.to_lowercase();
-            let known = columns(kind).iter().chain(&["alert"]);
+            let known = columns(kind).iter().chain(&["alert", "account"]);
             let column = known.copied().find(|column| *column == name || alias(&name) == Some(column))?;
             Some((Some(column), text))
         });
         let (column, text) = named.unwrap_or((None, word));
-        let wanted = match (column, text.strip_prefix('=')) {
-            (Some("changed"), _) if text == "since" => Wanted::Since,
-            (Some(_), Some(text)) => Wanted::Is(text.to_lowercase()),
-            (Some(_), None) if text == "-" => Wanted::Nothing,
+        let sign = word.chars().find(|c| matches!(c, ':' | '='));
+        column.is_some() && word.find('=') < word.find(':').or(Some(usize::MAX)) && word.contains('=');
+        let wanted = match column {
+            Some("changed") if text == "since" => Wanted::Since,
+            Some(_) if sign == Some('=') => Wanted::Is(text.to_lowercase()),
+            Some(_) if text == "-" => Wanted::Nothing,
             _ => Wanted::Has(text.to_lowercase()),
         };
         (!text.is_empty()).then_some(Self { column, wanted, negated })
@@ -92,6 +94,7 @@ impl Word {
     fn found(&self, filter: &Filter, world: &World, record: &Record) -> bool {
         let text = |column: &str| match column {
             "alert" => cells::alerts(world, record).join("; ").to_lowercase(),
+            "account" => record.get("auth_user_id").unwrap_or_default(),
             column => cell(world, record, column).to_lowercase(),
         };
         match (self.column, &self.wanted) {

@@ -64,7 +64,7 @@ pub const TABLE: &[Binding] = &[
     bind(Act::Fold, &[key(Left), letter('-')], &[C::Overview], 3, "fold", "Puts it away again."),
     bind(
         Act::SyncNow,
-        &[letter('R'), letter('r'), Press::f(5)],
+        &[letter('r'), Press::f(5)],
         &[C::Sync],
         2,
         "sync now",
@@ -106,7 +106,7 @@ pub const TABLE: &[Binding] = &[
     ),
     bind(
         Act::Reload,
-        &[letter('F')],
+        &[letter('R')],
         &[C::Sync],
         5,
         "full reload",

@@ -138,7 +138,7 @@ pub const TABLE: &[Binding] = &[
     ),
     bind(
         Act::Reload,
-        &[letter('F')],
+        &[letter('R')],
         BROWSING,
         0,
         "reload all",

@@ -72,13 +72,13 @@ fn each_place_has_its_digit_and_tab_goes_round() {
 fn a_figure_leads_to_its_rows_and_a_region_unfolds() {
     let mut bench = bench(80, 24);
     bench.keys("0 Down Down Down Down Enter");
-    assert_eq!((bench.app.place, bench.app.list().filter.text()), (Place::Drones, "status:=ACTIVE"));
+    assert_eq!((bench.app.place, bench.app.list().filter.text()), (Place::Drones, "status=ACTIVE"));
     bench.keys("0 End Up Up Right");
     assert!(bench.text().contains("▾ Eastern"), "{}", bench.text());
     bench.keys("Down Down Enter");
     assert_eq!(
         (bench.app.place, bench.app.list().filter.text()),
-        (Place::Users, "region:=Eastern role:=OPERATOR")
+        (Place::Users, "region=Eastern role=OPERATOR")
     );
     bench.keys("0 Left");
     assert!(bench.text().contains("> ▸ Eastern"), "folded from within: {}", bench.text());
@@ -104,7 +104,7 @@ fn the_line_is_paused_verified_and_loaded_anew_by_keys() {
     bench.fake.status.traffic = Traffic::Held;
     bench.tell(Msg::Service(Event::Status));
     assert!(bench.text().contains("PAUSED"), "{}", bench.text());
-    bench.keys("P V H F R");
+    bench.keys("P V H R r");
     let set = |traffic| Action::SetTraffic { traffic };
     let wanted = [
         set(Traffic::Held),
