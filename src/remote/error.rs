@@ -34,6 +34,7 @@ text_enum!(
         Digesting = "comparing with the server",
         FetchingKey = "fetching this device's key",
         ReadingActivity = "reading who did what",
+        ErasingDevice = "having a machine erased",
         Reading = "reading rows",
         Listening = "listening for changes",
         Storing = "storing a file",

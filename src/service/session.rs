@@ -294,6 +294,7 @@ impl Inner {
     pub(super) fn touched(this: &Arc<Self>) -> bool {
         let was_locked = this.is_locked();
         let obeyed = was_locked || !Self::look_at_idle(this);
+        this.news_seen();
         this.touched_now();
         obeyed
     }
@@ -307,7 +308,7 @@ impl Inner {
         drop(self.runtime.spawn_blocking(work));
     }
 
-    fn ask_runner(&self, ask: Ask) {
+    pub(super) fn ask_runner(&self, ask: Ask) {
         read(&self.session, |session| {
             if let Some(session) = session {
                 session.ask(ask);
@@ -323,20 +324,6 @@ impl Inner {
             return Err(explain::signed_out());
         }
         self.ask_runner(ask);
-        Ok(())
-    }
-
-    pub(super) fn set_line(&self, up: bool) -> Result<(), ServiceError> {
-        let Some(training) = &self.settings.training else {
-            return Err(ServiceError::new(
-                ErrorKind::Usage,
-                "Only the training server's line can be switched.",
-            ));
-        };
-        (training.set_line)(up);
-        write(&self.state, |state| state.training_line = Some(up));
-        self.ask_runner(Ask::SyncNow);
-        self.emit(Event::Status);
         Ok(())
     }
 
@@ -375,6 +362,9 @@ impl Inner {
             Told::Run(run) => {
                 if run.error.is_none() {
                     this.heard();
+                    if read(&this.state, |state| state.progress.is_none()) {
+                        this.news_loaded();
+                    }
                     Self::look_for_server_key(this);
                 } else {
                     this.note_time();

@@ -5,6 +5,7 @@
 //! nothing happens nothing is computed and nothing is written. When a slow line keeps a frame waiting, what
 //! happened meanwhile is taken in first and only the newest state is drawn.
 
+mod accept;
 mod activity;
 mod acts;
 mod answers;
@@ -18,6 +19,7 @@ mod effects;
 mod input;
 mod keys;
 mod layout;
+mod machines;
 mod marks;
 mod messages;
 mod own;

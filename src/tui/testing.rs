@@ -18,8 +18,8 @@ use super::press::{Code, Press};
 use super::theme::Theme;
 use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, merge::Clash};
 use crate::service::{
-    Account, Action, Activity, ActivityLine, Answer, Card, CardField, Choice, Decision, Detail, DetailLine,
-    Done, EditState, ErrorKind, Event, Figure, Foreseen, Gap, Group, Link, ListPage, ListQuery, Mark,
+    Account, Action, Activity, ActivityLine, Answer, Aside, Card, CardField, Choice, Decision, Detail, DetailLine,
+    Done, EditState, ErrorKind, Event, Figure, Foreseen, Gap, Group, Link, ListPage, ListQuery, Machine, Mark,
     OutboxLine, Overview, Own, OwnDone, ProjectView, Query, Related, RowView, RunView, ServiceError, Setup,
     Status, TrainingHint, Verb, VerbState, Wanted,
 };
@@ -49,6 +49,8 @@ pub struct Fake {
     /// Wishes about others' accounts, as `Debug` shows them.
     pub administered: Vec<String>,
     pub lost: Vec<Gap>,
+    pub asides: Vec<Aside>,
+    pub machines: Vec<Machine>,
     /// What the next bulk action refuses, by name.
     pub refused: Vec<(String, String)>,
     pub actions: Vec<Action>,
@@ -165,6 +167,7 @@ pub fn status() -> Status {
         needs_you: 1,
         not_saved: None,
         disk: crate::service::DiskState::default(),
+        news: None,
         training_line: None,
         empty: false,
         traffic: crate::service::Traffic::Normal,
@@ -328,6 +331,8 @@ impl Default for Fake {
             activity: activity(),
             administered: Vec::new(),
             lost: Vec::new(),
+            asides: Vec::new(),
+            machines: Vec::new(),
             refused: Vec::new(),
             actions: Vec::new(),
             owns: Vec::new(),
@@ -532,6 +537,7 @@ impl Fake {
             Query::Overview => Answer::Overview(self.overview.clone()),
             Query::Metrics => Answer::Metrics(Box::default()),
             Query::Cards => Answer::Cards(self.cards.clone()),
+            Query::Aside => Answer::Aside(self.asides.clone()),
             Query::Lost => Answer::Lost(self.lost.clone()),
             Query::Ways => Answer::Ways(crate::service::Ways { words: false, server: true }),
             Query::Export { .. } => Answer::Export(String::new()),
@@ -676,6 +682,8 @@ impl Bench {
                     }
                     (None, Action::SignOut) => Ok(Done::SignedOut),
                     (None, Action::Erase) => Ok(Done::Erased),
+                    (None, Action::Machines) => Ok(Done::Machines(self.fake.machines.clone())),
+                    (None, Action::EraseMachine { .. }) => Ok(Done::MachineErased),
                     (None, Action::Lock) => Ok(Done::Locked),
                     (None, Action::RemoveWords) => Ok(Done::WordsRemoved),
                     (None, Action::AddProject { name, .. }) => Ok(Done::ProjectAdded { name }),
