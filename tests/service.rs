@@ -3,6 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+#[path = "service/accounts.rs"]
+mod accounts;
+#[path = "service/activity.rs"]
+mod activity;
 #[path = "service/beside.rs"]
 mod beside;
 #[path = "service/doctor.rs"]

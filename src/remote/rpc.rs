@@ -1,5 +1,5 @@
-//! The three calls of the sync protocol, the key that the server keeps for this device, and devices as headquarters sees
-//! them. Always by POST: a cursor does
+//! The three calls of the sync protocol, who did what, the key that the server keeps for this device, and devices as
+//! headquarters sees them. Always by POST: a cursor does
 //! not fit an address.
 
 use reqwest::Method;
@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::client::{Call, Client, Reply, body_of};
 use super::error::{Doing, RemoteError};
+use super::wire::activity::{ActivityReply, ActivityRequest};
 use super::wire::device::{
     DeviceKeyReply, DeviceKeyRequest, DevicesReply, EraseDeviceReply, EraseDeviceRequest,
 };
@@ -53,6 +54,16 @@ impl Client {
     ) -> Result<Reply<DeviceKeyReply>, RemoteError> {
         let limit = self.limits().other_bytes;
         self.rpc(Doing::FetchingKey, "/rest/v1/rpc/device_key", token, request, limit).await
+    }
+
+    /// Who did what: a page of what the caller may see.
+    pub async fn activity_page(
+        &self,
+        token: &SecretString,
+        request: &ActivityRequest,
+    ) -> Result<Reply<ActivityReply>, RemoteError> {
+        let limit = self.limits().page_bytes;
+        self.rpc(Doing::ReadingActivity, "/rest/v1/rpc/activity_page", token, request, limit).await
     }
 
     /// What devices last said of themselves.

@@ -22,12 +22,14 @@ use super::keys::{ApiKey, Claims};
 use super::line::Cut;
 use super::shared::{Shared, now};
 use crate::domain::Kind;
+use crate::remote::wire::activity::{ActivityReply, ActivityRequest};
 use crate::remote::wire::{
     DigestReply, Must, MustReply, PullReply, PullRequest, PushReply, PushRequest, SCHEMA,
 };
 
 /// The arguments of each function, sorted.
 const FUNCTIONS: &[(&str, &[&str])] = &[
+    ("activity_page", &["before", "limit_rows", "pk", "tbl"]),
     ("admin_caller", &[]),
     ("admin_linked", &["accounts"]),
     ("admin_sign_out", &["account"]),
@@ -75,6 +77,7 @@ async fn answer(shared: &Shared, function: &str, cut: &Cut, request: Request) ->
         }
     };
     match function {
+        "activity_page" => activity(shared, claims.as_ref(), &typed(arguments)?),
         "admin_caller" => Ok(admin_rpc::caller(shared, claims.as_ref())),
         "admin_linked" => admin_rpc::linked(shared, claims.as_ref(), &typed(arguments)?),
         "admin_sign_out" => admin_rpc::sign_out(shared, claims.as_ref(), &typed(arguments)?),
@@ -218,6 +221,21 @@ fn push(shared: &Shared, claims: Option<&Claims>, arguments: &Arguments) -> Answ
         device_keys::report(shared, user, device, report);
     }
     Ok(reply(answer))
+}
+
+fn activity(shared: &Shared, claims: Option<&Claims>, request: &ActivityRequest) -> Answer {
+    let engine = shared.engine();
+    let caller = match caller(shared, &engine, claims, SCHEMA) {
+        Err(must) => return Ok(reply(ActivityReply::Must(must))),
+        Ok(caller) => caller,
+    };
+    if request.limit_rows == 0 {
+        return Err(refuse(400, "PT400", "A page must have room for at least one line."));
+    } else if request.pk.is_some() && request.tbl.is_none() {
+        return Err(refuse(400, "PT400", "tbl is one of the tables, and pk goes with it."));
+    }
+    let (items, more) = engine.activity_page(&caller, request);
+    Ok(reply(ActivityReply::Page { items, more, server_time: now() }))
 }
 
 fn push_request(

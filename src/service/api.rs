@@ -10,18 +10,22 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ServiceError;
+pub use super::accounts::{AccountDeed, Administer};
+pub use super::activity::{Activity, ActivityLine};
 pub use super::aside::Aside;
+pub use super::choice::{Choice, Verb, VerbState};
 pub use super::control::{InUse, Whois};
 pub use super::devices::Machine;
 pub use super::held::DiskState;
 pub use super::line::RunView;
 pub use super::metrics::SessionMetrics;
 pub use super::outbox::*;
+pub use super::overview::{Figure, Group, Overview};
 pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
 pub use super::secrets::Confidence;
 pub use super::setup::*;
 pub use super::state::*;
-use crate::domain::{Fields, Intent, Key, Kind, Stamp, Value};
+use crate::domain::{Fields, Intent, Key, Kind, Stamp};
 pub use crate::session::Shut;
 pub use crate::store::{Gap, Holder};
 
@@ -83,6 +87,8 @@ pub enum Action {
     Reload,
     /// Sends an edit now that was to be sent again later.
     Retry { edit: u64 },
+    /// Reads further back who did what; `Event::Data` tells when it is here.
+    MoreActivity,
     /// How freely the line is used, until the session ends or it is said anew.
     SetTraffic { traffic: Traffic },
     /// Ends the session; what this machine has is kept.
@@ -141,6 +147,11 @@ pub enum Done {
         summary: String,
     },
     SyncAsked,
+    ActivityAsked,
+    /// Somebody's sign-in account was changed; `summary` says what.
+    Account {
+        summary: String,
+    },
     Traffic {
         traffic: Traffic,
     },
@@ -209,6 +220,14 @@ pub enum Query {
     Outbox,
     /// What the line was used for in this session.
     Runs,
+    /// The fleet and the people in figures.
+    Overview,
+    /// Who did what, as far as it is here; what came since is read from the server meanwhile.
+    Activity,
+    /// The same of one row.
+    History {
+        key: Key,
+    },
     /// Figures of this session, for watching.
     Metrics,
     /// Edits that need a decision, with what can be decided.
@@ -237,6 +256,10 @@ pub enum Answer {
     Consequences(Vec<String>),
     Outbox(Vec<OutboxLine>),
     Runs(Vec<RunView>),
+    /// Absent while they are counted for the first time; `Event::Data` tells.
+    Overview(Option<Overview>),
+    Activity(Activity),
+    History(Activity),
     Metrics(Box<SessionMetrics>),
     Cards(Vec<Card>),
     Lost(Vec<Gap>),
@@ -329,37 +352,6 @@ pub struct DetailLine {
 pub struct Related {
     pub title: String,
     pub items: Vec<(Key, String)>,
-}
-
-/// The verbs of the console's menus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verb {
-    Create,
-    Edit,
-    Delete,
-    SetStatus,
-    Assign,
-    Unassign,
-}
-
-/// Whether a verb is open to me here, and why not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VerbState {
-    pub verb: Verb,
-    pub why_not: Option<String>,
-}
-
-/// One thing to choose.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Choice {
-    /// What is stored; `None` clears the field.
-    pub value: Value,
-    pub label: String,
-    /// Beside the label: its region, how many drones.
-    pub note: String,
-    /// Why it cannot be chosen.
-    pub why_not: Option<String>,
 }
 
 /// What fronts are told.

@@ -6,6 +6,8 @@ use crate::domain::{Record, Stamp, User, World};
 
 /// A row somebody may not see is named so where another row points at it.
 pub const SOMEBODY: &str = "another user";
+/// The same for a region.
+pub const ELSEWHERE: &str = "another region";
 
 /// The text of a column of `columns(kind)`; empty where there is nothing.
 pub fn cell(world: &World, record: &Record, column: &str) -> String {
@@ -38,8 +40,7 @@ pub fn changed(record: &Record) -> Option<Stamp> {
 }
 
 pub fn region_name(world: &World, region: Option<Uuid>) -> String {
-    let name =
-        |id| world.region(id).map_or_else(|| "another region".to_owned(), |region| region.name.to_string());
+    let name = |id| world.region(id).map_or_else(|| ELSEWHERE.to_owned(), |region| region.name.to_string());
     region.map(name).unwrap_or_default()
 }
 
@@ -59,37 +60,47 @@ pub fn value_text(world: &World, field: &str, value: &crate::domain::Value) -> S
     }
 }
 
+/// What may look wrong with a row and is counted by these words.
+pub mod alert {
+    pub const OPERATOR_INACTIVE: &str = "its operator is INACTIVE";
+    pub const STILL_HOLDS: &str = "INACTIVE, but still holds drones";
+    pub const NO_SIGN_IN: &str = "no sign-in yet";
+    pub const NO_COMMANDER: &str = "no commander";
+    pub const REGION_INACTIVE: &str = "region is INACTIVE";
+    pub const FLAWED: &str = "breaks a rule";
+}
+
 /// What looks wrong with a row, in words, most important first.
 pub fn alerts(world: &World, record: &Record) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for field in record.flaws() {
         let value = record.get(field).unwrap_or_else(|| "empty".to_owned());
-        found.push(format!("{field} breaks a rule ({value}): edit it to mend it"));
+        found.push(format!("{field} {} ({value}): edit it to mend it", alert::FLAWED));
     }
     match record {
         Record::Drone(drone) => {
             let operator = drone.operator_id.and_then(|id| world.user(id));
             if operator.is_some_and(|user| !user.is_active()) {
-                found.push("its operator is INACTIVE".to_owned());
+                found.push(alert::OPERATOR_INACTIVE.to_owned());
             }
             if drone.region_id.and_then(|id| world.region(id)).is_some_and(|region| !region.is_active()) {
-                found.push("its region is INACTIVE".to_owned());
+                found.push(format!("its {}", alert::REGION_INACTIVE));
             }
         }
         Record::User(user) => {
             if !user.is_active() && world.held(user.id).next().is_some() {
-                found.push("INACTIVE, but still holds drones".to_owned());
+                found.push(alert::STILL_HOLDS.to_owned());
             }
             if user.region_id.and_then(|id| world.region(id)).is_some_and(|region| !region.is_active()) {
-                found.push("the region is INACTIVE".to_owned());
+                found.push(format!("the {}", alert::REGION_INACTIVE));
             }
             if user.auth_user_id.is_none() {
-                found.push("no sign-in yet".to_owned());
+                found.push(alert::NO_SIGN_IN.to_owned());
             }
         }
         Record::Region(region) => {
             if region.commander_name.is_none() {
-                found.push("no commander".to_owned());
+                found.push(alert::NO_COMMANDER.to_owned());
             }
             if !region.is_active() && world.members(region.id).0 > 0 {
                 found.push("INACTIVE, but still has people".to_owned());

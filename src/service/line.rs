@@ -24,6 +24,11 @@ pub struct RunView {
     /// Bytes up and down together, about.
     pub bytes: u64,
     pub failed: bool,
+    /// Bytes sent, of them.
+    pub up: u64,
+    /// Rows that came, and edits that were answered.
+    pub rows: usize,
+    pub edits: usize,
 }
 
 pub(super) fn view(run: &Run) -> RunView {
@@ -33,11 +38,13 @@ pub(super) fn view(run: &Run) -> RunView {
         (What::Push, _, 0) => "told how this machine stands".to_owned(),
         (What::Push, _, edits) => format!("{} answered", plural(edits, "edit")),
         (What::Verify, rows, _) => format!("{} compared", plural(rows, "row")),
+        (What::Activity, lines, _) => plural(lines, "line"),
     };
     let verb = match run.what {
         What::Pull => "asked for news",
         What::Push => "sent",
         What::Verify => "verified",
+        What::Activity => "read activity",
     };
     let came = run.error.as_ref().map_or(came, |error| format!("failed, {error}"));
     let times =
@@ -49,6 +56,9 @@ pub(super) fn view(run: &Run) -> RunView {
         took_ms: run.took_ms,
         bytes: run.bytes.total(),
         failed: run.error.is_some(),
+        up: run.bytes.up,
+        rows: run.rows,
+        edits: run.edits,
     }
 }
 
@@ -78,6 +88,11 @@ pub fn bytes(count: u64) -> String {
 }
 
 impl Inner {
+    /// The runs of this session, newest first.
+    pub(super) fn runs(&self) -> Vec<RunView> {
+        read(&self.state, |state| state.history.runs().rev().map(view).collect())
+    }
+
     pub(super) fn set_traffic(&self, traffic: Traffic) -> Result<(), ServiceError> {
         let mode = match traffic {
             Traffic::Normal => Mode::Normal,

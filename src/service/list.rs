@@ -4,7 +4,7 @@
 //! An order has a row's place in its table for each row, four bytes; a million rows are listed several ways at once. What a
 //! row shows may be another row's name, so the rows that point at one that changed are looked at again, too (`stirred`).
 
-mod filter;
+pub(super) mod filter;
 mod sort;
 #[cfg(test)]
 mod tests;
@@ -189,7 +189,7 @@ fn ghosts(replica: &Replica, kind: Kind) -> Vec<Record> {
 
 fn ordered(replica: &Replica, query: &ListQuery) -> Order {
     let world = replica.view();
-    let filter = Filter::parse(query.kind, &query.filter);
+    let filter = Filter::parse(query.kind, &query.filter, replica.visit());
     let ghosts = ghosts(replica, query.kind);
     let sorting = Sorting { world, query, ghosts: &ghosts };
     let rows = world.places(query.kind).map(|(place, record)| (Item::Row(place), record));
@@ -206,7 +206,7 @@ fn stir(replica: &Replica, query: &ListQuery, order: &mut Order, stirred: &BTree
     let world = replica.view();
     order.items.retain(|item| matches!(item, Item::Row(place) if !stirred.contains(place)));
     order.ghosts = ghosts(replica, query.kind);
-    let filter = Filter::parse(query.kind, &query.filter);
+    let filter = Filter::parse(query.kind, &query.filter, replica.visit());
     let sorting = Sorting { world, query, ghosts: &order.ghosts };
     let rows =
         stirred.iter().filter_map(|place| Some((Item::Row(*place), world.record_at(query.kind, *place)?)));

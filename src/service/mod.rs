@@ -6,6 +6,8 @@
 //! runtime and tell by events. The role is read from the profile's row at the moment of judging, so a role
 //! that a pull just changed counts at once.
 
+mod accounts;
+pub mod activity;
 pub mod api;
 mod aside;
 mod at_desk;
@@ -13,6 +15,7 @@ pub mod beside;
 mod bulk;
 mod cards;
 mod cells;
+mod choice;
 pub mod config;
 pub(crate) mod control;
 mod detail;
@@ -31,6 +34,7 @@ mod lock;
 pub mod log;
 pub mod metrics;
 pub mod outbox;
+pub mod overview;
 pub mod own;
 mod parcel;
 mod projects;
@@ -244,6 +248,7 @@ impl Service {
             Action::Verify => done(self.inner.ask(Ask::Verify).map(|()| Done::SyncAsked)),
             Action::Reload => done(self.inner.ask(Ask::Reload).map(|()| Done::SyncAsked)),
             Action::Retry { edit } => done(self.inner.ask(Ask::Retry(edit)).map(|()| Done::SyncAsked)),
+            Action::MoreActivity => done(Inner::more_activity(&self.inner)),
             Action::SignOut => {
                 Inner::sign_out(&self.inner);
                 done(Ok(Done::SignedOut));
@@ -285,6 +290,9 @@ impl Service {
             Query::Consequences { intent } => Answer::Consequences(self.consequences(ctx, intent)),
             Query::Outbox => Answer::Outbox(self.outbox(ctx)),
             Query::Runs => Answer::Runs(self.runs()),
+            Query::Activity => Answer::Activity(Inner::activity(&self.inner, None)),
+            Query::History { key } => Answer::History(Inner::activity(&self.inner, Some(key))),
+            Query::Overview => Answer::Overview(Inner::overview(&self.inner)),
             Query::Metrics => Answer::Metrics(Box::new(self.inner.metrics())),
             Query::Lost => Answer::Lost(read(&self.inner.state, |state| state.lost.clone())),
             Query::Cards => Answer::Cards(self.cards(ctx)),

@@ -212,7 +212,7 @@ impl Inner {
     }
 
     /// In training the code of the last mail to that address.
-    fn training_code(&self, email: &str) -> Option<String> {
+    pub(super) fn training_code(&self, email: &str) -> Option<String> {
         (self.settings.training.as_ref()?.mailed)(email)
     }
 

@@ -24,6 +24,7 @@ impl Action {
             | Self::AddProject { .. } => true,
             Self::SyncNow
             | Self::Machines
+            | Self::MoreActivity
             | Self::Verify
             | Self::Reload
             | Self::Rehearse { .. }

@@ -6,9 +6,11 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::activity::Activities;
 use super::control::Control;
 use super::list::Lists;
 use super::lock::Lock;
+use super::overview::Counted;
 use super::own::Redeemed;
 use super::secrets::NewWords;
 use super::sign_in::Credentials;
@@ -16,8 +18,7 @@ use super::standing::State;
 use super::takeover::Pending;
 use super::undo::Past;
 use super::{
-    Config, Done, ErrorKind, Event, Folders, RunView, ServiceError, Setup, TrainingHint, explain, line, read,
-    write,
+    Config, Done, ErrorKind, Event, Folders, ServiceError, Setup, TrainingHint, explain, line, read, write,
 };
 use crate::session::{Clock, Keeper, Open};
 use crate::store::replica::Replica;
@@ -55,6 +56,8 @@ type Sink = Arc<dyn Fn(Event) + Send + Sync>;
 pub(super) struct Inner {
     pub(super) settings: Settings,
     pub(super) lists: Lists,
+    pub(super) counted: Counted,
+    pub(super) activities: Activities,
     pub(super) config: RwLock<Config>,
     sink: RwLock<Option<Sink>>,
     pub(super) session: RwLock<Option<Session>>,
@@ -122,6 +125,8 @@ impl Inner {
             config: RwLock::new(settings.config.clone()),
             settings,
             lists: Lists::default(),
+            counted: Counted::default(),
+            activities: Activities::default(),
             sink: RwLock::new(None),
             session: RwLock::new(None),
             state: RwLock::new(state),
@@ -221,7 +226,7 @@ impl Inner {
         write(&this.state, |state| {
             (state.disk.lost, state.lost) = (open.found.lost(), open.found.unseen.clone());
         });
-        this.lists.forget();
+        this.forget_views();
         let email = open.email.clone();
         this.touched_now();
         let control = Self::listen(this, open.folder.path(), Holder::here());
@@ -247,7 +252,7 @@ impl Inner {
         let Some(mut session) = write(&this.session, Option::take) else { return };
         drop(session.control.take());
         session.ask(Ask::Stop);
-        this.lists.forget();
+        this.forget_views();
         let inner = Arc::clone(this);
         this.runtime.spawn(async move {
             // Here first, so that nothing stays behind however long the server takes to hear of it.
@@ -322,11 +327,6 @@ impl Inner {
         Ok(())
     }
 
-    /// The runs of this session, newest first.
-    pub(super) fn runs(&self) -> Vec<RunView> {
-        read(&self.state, |state| state.history.runs().rev().map(line::view).collect())
-    }
-
     // ---- what comes from below ----
 
     /// After an edit was saved or not.
@@ -370,7 +370,8 @@ impl Inner {
                     this.note_time();
                 }
                 write(&this.state, |state| state.history.add(run));
-                return this.look_at_lease();
+                this.look_at_lease();
+                Self::tell_news(this);
             }
             Told::Verified(verdict) => this.emit(Event::Told(line::verdict(verdict))),
             Told::Progress(progress) => write(&this.state, |state| state.progress = progress),

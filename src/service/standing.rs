@@ -39,6 +39,8 @@ pub(super) struct State {
     standing: Option<(Role, Option<Uuid>)>,
     /// How many edits were unsent when that was noted beside the account.
     pub(super) unsent_noted: Option<usize>,
+    /// What others changed meanwhile was told.
+    pub(super) news_told: bool,
 }
 
 impl State {
@@ -60,6 +62,7 @@ impl State {
             news: None,
             standing: None,
             unsent_noted: None,
+            news_told: false,
         }
     }
 
@@ -72,7 +75,8 @@ impl State {
         self.history = History::default();
         self.lease = Lease::default();
         self.key_asked = None;
-        (self.news, self.standing, self.unsent_noted) = (None, None, None);
+        (self.standing, self.unsent_noted, self.news_told) = (None, None, false);
+        self.news = None;
     }
 
     pub(super) fn line_changed(&mut self, line: Line, now: Stamp, as_of: Option<Stamp>) {

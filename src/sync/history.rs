@@ -16,6 +16,8 @@ pub enum What {
     Pull,
     Push,
     Verify,
+    /// Who did what was read.
+    Activity,
 }
 
 /// One exchange with the server, or several of one kind in a row that came to nothing.

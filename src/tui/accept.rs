@@ -53,6 +53,10 @@ impl App {
                 self.popups.pop();
                 return Vec::new();
             }
+            goal @ (picker::Goal::Messages | picker::Goal::Account(..) | picker::Goal::Outbox(..)) => {
+                let goal = goal.clone();
+                return self.picked_in_place(&goal, choice.value.as_deref());
+            }
             picker::Goal::Held => return self.held_settled(choice.value.as_deref()),
             picker::Goal::Machines(machines) => {
                 let machines = machines.clone();
@@ -94,6 +98,7 @@ impl App {
         }
         let action = match confirm.goal.clone() {
             confirm::Goal::Own(goal) => return self.own_confirmed(goal),
+            confirm::Goal::Account(user, ban) => return self.account_confirmed(user, ban),
             confirm::Goal::Quit => return vec![Effect::Quit],
             confirm::Goal::TakeOver => {
                 self.popups.pop();

@@ -3,7 +3,6 @@
 use super::app::{App, Effect, Effects, Why};
 use super::keys::{self, Act, Context};
 use super::popups::{Form, Menu, Picker, Popup, menu, picker};
-use super::screens::TABS;
 use super::screens::detail;
 use super::screens::sign_in::AddProject;
 use super::texts;
@@ -79,23 +78,22 @@ impl App {
         if let Some(verb) = verb_of(act) {
             return self.start(verb);
         }
+        if let Some(effects) = self.place_act(act) {
+            return effects;
+        }
         match act {
             Act::Menu => self.open_menu(),
-            Act::Users => return self.turn_to_tab(0),
-            Act::Regions => return self.turn_to_tab(1),
-            Act::Drones => return self.turn_to_tab(2),
-            Act::TabNext => return self.turn_to_tab((self.tab + 1) % TABS.len()),
-            Act::TabPrevious => return self.turn_to_tab((self.tab + TABS.len() - 1) % TABS.len()),
             Act::SyncNow => return vec![self.submit(Action::SyncNow)],
             Act::SignOut => self.ask_to_sign_out(),
             Act::Account => self.open_account(),
+            Act::SignInAccount => self.open_sign_in_account(),
+            Act::Messages => self.open_messages(),
             Act::Decide => return self.ask_decisions(),
             Act::Undo => return vec![self.submit(Action::Undo)],
             Act::Redo => return vec![self.submit(Action::Redo)],
             Act::Traffic => self.open_traffic(),
             Act::Verify => return vec![self.submit(Action::Verify)],
             Act::Reload => return vec![self.submit(Action::Reload)],
-            Act::Runs => return vec![Effect::Ask(Why::Runs, Query::Runs)],
             Act::Lock
             | Act::Words
             | Act::RemoveWords
@@ -111,6 +109,7 @@ impl App {
                 return match self.context() {
                     Context::Filter => self.filter_act(act),
                     Context::Detail => self.detail_act(act),
+                    Context::Sync | Context::Activity | Context::Overview => self.screen_act(act),
                     _ => self.list_act(act),
                 };
             }
@@ -171,6 +170,9 @@ impl App {
     }
 
     fn filter_act(&mut self, act: Act) -> Effects {
+        if let Some(effects) = self.activity_filter_act(act) {
+            return effects;
+        }
         match act {
             Act::Leave => self.clear_filter(),
             Act::Accept => {
@@ -181,7 +183,7 @@ impl App {
         }
     }
 
-    fn detail_act(&mut self, act: Act) -> Effects {
+    pub(super) fn detail_act(&mut self, act: Act) -> Effects {
         let lines = self.detail_lines();
         let last = lines.len().saturating_sub(1);
         let page = isize::try_from(self.shape().rows.height.max(1)).unwrap_or(1);
@@ -224,17 +226,6 @@ impl App {
         self.detail.at = lines.iter().position(|line| line.jump.is_some()).unwrap_or(0);
     }
 
-    fn go_back(&mut self) -> Effects {
-        match self.detail.trail.pop() {
-            Some(key) => self.open(key),
-            None if self.detail.focused => self.detail_act(Act::Leave),
-            None => {
-                self.toast = Some(texts::NO_WAY_BACK.to_owned());
-                Vec::new()
-            }
-        }
-    }
-
     fn open_sort(&mut self) {
         let kind = self.list().kind;
         let title = |name: &str| {
@@ -265,22 +256,6 @@ impl App {
         });
         let menu = Menu::new(entries.collect());
         self.popups.push(Popup::Menu(menu));
-    }
-
-    /// Why an act that is no verb makes no sense now.
-    pub(super) fn act_why_not(&self, act: Act) -> Option<String> {
-        match act {
-            Act::Back if self.detail.trail.is_empty() && !self.detail.focused => {
-                Some(texts::NO_WAY_BACK.to_owned())
-            }
-            Act::Accept if !self.detail.focused && self.list().key.is_none() => {
-                Some(texts::NOTHING_SELECTED.to_owned())
-            }
-            Act::Decide if !self.needs_person() => Some(texts::NOTHING_TO_DECIDE.to_owned()),
-            Act::MarkClear if self.list().marks.is_empty() => Some(texts::NOTHING_MARKED.to_owned()),
-            _ if self.status.read_only && super::hands::writes(act) => Some(texts::READ_ONLY.to_owned()),
-            _ => None,
-        }
     }
 
     /// Starts a verb on the row, or says why not.

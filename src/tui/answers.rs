@@ -1,6 +1,7 @@
 //! What the service tells, and what becomes of it on the screen.
 
 use super::app::{App, Effect, Effects, Why};
+use super::places::Place;
 use super::popups::{Confirm, Form, Message, Picker, Popup, confirm, picker, prompt};
 use super::screens::list::Next;
 use super::texts;
@@ -18,6 +19,7 @@ impl App {
                 self.toast = Some(words);
                 Vec::new()
             }
+            Event::Status if self.place == Place::Sync && self.signed_in => self.ask_place(),
             Event::Status => vec![Effect::Ask(Why::Status, Query::Status)],
             // Told as `Msg::Done`, under the number the screen gave it; and the loop ends when the session moves.
             Event::Done { .. } | Event::Own(..) | Event::Moved { .. } => Vec::new(),
@@ -100,7 +102,9 @@ impl App {
     pub(super) fn forget_session(&mut self) {
         (self.signed_in, self.code_asked) = (false, false);
         (self.offered, self.asked) = (false, 0);
-        self.lists = super::screens::TABS.map(super::screens::list::List::new);
+        self.lists = super::screens::LISTED.map(super::screens::list::List::new);
+        self.forget_screens();
+        self.messages = super::messages::Messages::default();
         self.detail = super::screens::detail::Detail::default();
         self.verbs = Vec::<VerbState>::new();
         self.popups.clear();
@@ -125,6 +129,7 @@ impl App {
                     // What was open shows rows; what the start told stays.
                     self.popups.retain(|popup| matches!(popup, Popup::Message(_)));
                     self.detail = super::screens::detail::Detail::default();
+                    self.forget_screens();
                 }
                 self.status = *status;
                 let wanted = self.status.link == Link::SecondFactor;
@@ -155,7 +160,15 @@ impl App {
             (Why::Unassign(key), Answer::Show(Some(shown))) => self.pick_unassign(key, &shown),
             (Why::Pick(picker, on), Answer::Choices(choices)) => self.open_picker(*picker, choices, &on),
             (Why::Delete(key, label), Answer::Consequences(lines)) => self.confirm_delete(key, &label, lines),
-            (Why::Runs, Answer::Runs(runs)) => self.show_runs(&runs),
+            (Why::Runs, Answer::Runs(runs)) => self.sync.runs = runs,
+            (Why::Outbox, Answer::Outbox(lines)) => self.sync.outbox = lines,
+            (Why::Activity, Answer::Activity(shown)) => self.activity.shown = shown,
+            (Why::Overview, Answer::Overview(shown)) => self.overview.shown = shown,
+            (Why::Card(edit), Answer::Cards(cards)) => {
+                if let Some(card) = cards.iter().find(|card| card.edit == edit) {
+                    self.open_card(card);
+                }
+            }
             (Why::Lost, Answer::Lost(gaps)) => self.open_lost(&gaps),
             (Why::Aside, Answer::Aside(kept)) => self.open_aside(&kept),
             (Why::Words, Answer::Ways(ways)) => self.take_ways(ways),
@@ -286,7 +299,7 @@ impl App {
                 effects.extend(self.refresh());
                 effects
             }
-            Done::Settled { summary } | Done::Undone { summary } => {
+            Done::Settled { summary } | Done::Undone { summary } | Done::Account { summary } => {
                 self.toast = Some(summary);
                 let mut effects = vec![Effect::Ask(Why::Status, Query::Status)];
                 effects.extend(self.refresh());
@@ -300,6 +313,7 @@ impl App {
                 self.toast = Some(texts::SYNC_ASKED.to_owned());
                 Vec::new()
             }
+            Done::ActivityAsked => self.ask_place(),
             Done::Traffic { .. } => vec![Effect::Ask(Why::Status, Query::Status)],
             // The session's end is told by its own event, and so are its lock and new words.
             // A rehearsal that somebody left is of no use any more.

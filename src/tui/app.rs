@@ -12,19 +12,24 @@ use super::decode::Input;
 use super::hands::Hands;
 use super::keys::{Act, Context};
 use super::layout::{Shape, shape};
+use super::messages::Messages;
+use super::places::Place;
 use super::popups::Popup;
 use super::press::Press;
+use super::screens::LISTED;
+use super::screens::activity::Activity;
 use super::screens::detail::Detail;
 use super::screens::list::List;
 use super::screens::lock::Locked;
+use super::screens::overview::Overview;
 use super::screens::sign_in::SignIn;
-use super::screens::{TABS, tab_of};
+use super::screens::sync::Sync;
 use super::texts;
 use super::theme::Theme;
 use crate::domain::{Intent, Key, Kind, Stamp};
 use crate::service::{
-    Action, Answer, Confidence, Done, Event, ListQuery, Own, OwnDone, Query, ServiceError, Setup, Status,
-    Verb, VerbState,
+    Action, Administer, Answer, Confidence, Done, Event, ListQuery, Own, OwnDone, Query, ServiceError, Setup,
+    Status, Verb, VerbState,
 };
 
 /// What happened.
@@ -70,8 +75,13 @@ pub enum Why {
     Cards(Option<Key>),
     /// To show what of the journal is lost.
     Lost,
-    /// To show what the line was used for.
+    /// For the screens beside the lists.
     Runs,
+    Outbox,
+    Activity,
+    Overview,
+    /// To decide on that edit.
+    Card(u64),
     /// To take something of it over again.
     Aside,
     /// To make recovery words.
@@ -109,6 +119,8 @@ pub enum Effect {
     ForgetWords,
     /// A wish about the own sign-in.
     Own(u64, Own),
+    /// A wish about somebody's sign-in account.
+    Administer(u64, Administer),
     /// What this machine has opens with an older password.
     OpenWithOld(SecretString),
     /// What it has is kept aside.
@@ -148,11 +160,16 @@ pub struct App {
     pub asked: usize,
     pub sign_in: SignIn,
     pub lists: [List; 3],
-    pub tab: usize,
+    pub place: Place,
+    pub sync: Sync,
+    pub activity: Activity,
+    pub overview: Overview,
     pub detail: Detail,
     pub verbs: Vec<VerbState>,
     pub popups: Vec<Popup>,
     pub toast: Option<String>,
+    /// What was said, to be read again.
+    pub messages: Messages,
     /// The console is locked, and this is shown instead of anything else.
     pub locked: Option<Locked>,
     /// The form that was open then.
@@ -179,12 +196,16 @@ impl App {
             code_asked: false,
             asked: 0,
             sign_in: SignIn::default(),
-            lists: TABS.map(List::new),
-            tab: 2,
+            lists: LISTED.map(List::new),
+            place: Place::Drones,
+            sync: Sync::default(),
+            activity: Activity::default(),
+            overview: Overview::default(),
             detail: Detail::default(),
             verbs: Vec::new(),
             popups: Vec::new(),
             toast: None,
+            messages: Messages::default(),
             locked: None,
             held: None,
             ids,
@@ -204,13 +225,19 @@ impl App {
         shape(Rect::new(0, 0, self.size.0, self.size.1))
     }
 
+    /// The list that is shown; in a place without one, that of the drones.
     pub fn list(&self) -> &List {
-        // TABS and lists have the same length, and the tab is only ever set to a place in them.
-        &self.lists[self.tab.min(TABS.len() - 1)]
+        &self.lists[self.listed()]
     }
 
     pub fn list_mut(&mut self) -> &mut List {
-        &mut self.lists[self.tab.min(TABS.len() - 1)]
+        &mut self.lists[self.listed()]
+    }
+
+    /// LISTED and lists have the same length, so this is a place in both.
+    fn listed(&self) -> usize {
+        let shown = |kind: &Kind| Some(*kind) == self.place.kind();
+        LISTED.iter().position(shown).unwrap_or(LISTED.len() - 1)
     }
 
     /// Where a press would be looked up now.
@@ -220,25 +247,8 @@ impl App {
             None if self.locked.is_some() => Context::Locked,
             None if !self.signed_in && self.sign_in.add.is_some() => Context::AddProject,
             None if !self.signed_in => Context::SignIn,
-            None if self.list().filtering => Context::Filter,
-            None if self.detail.focused => Context::Detail,
-            None => Context::List,
+            None => self.place_context(),
         }
-    }
-
-    /// The row that verbs are about.
-    pub fn subject(&self) -> Option<Key> {
-        if self.detail.focused { self.detail.key.clone() } else { self.list().key.clone() }
-    }
-
-    /// Its name.
-    pub fn subject_label(&self) -> String {
-        let row = if self.detail.focused {
-            self.detail.shown.as_ref().map(|shown| &shown.row)
-        } else {
-            self.list().row()
-        };
-        row.map(|row| row.label.clone()).unwrap_or_default()
     }
 
     /// Why that verb is not open to me here; `None`: it is.
@@ -257,6 +267,13 @@ impl App {
     }
 
     pub fn update(&mut self, msg: Msg) -> Effects {
+        let (toast, errors) = (self.toast.clone(), self.errors());
+        let effects = self.take(msg);
+        self.remember(toast.as_ref(), errors);
+        effects
+    }
+
+    fn take(&mut self, msg: Msg) -> Effects {
         match msg {
             Msg::Input(Input::Press(press)) => self.press(press),
             Msg::Input(Input::Paste(text)) => self.paste(&text),
@@ -322,16 +339,16 @@ impl App {
             locked.typed.press(press);
         } else if !self.signed_in {
             self.sign_in.press(press);
-        } else if self.list().filtering {
-            let before = self.list().filter.text().to_owned();
-            self.list_mut().filter.press(press);
+        } else if self.context() == Context::Filter {
+            let before = self.filter_line().text().to_owned();
+            self.filter_line().press(press);
             return self.filter_changed(&before);
         }
         Vec::new()
     }
 
     pub(super) fn filter_changed(&mut self, before: &str) -> Effects {
-        if self.list().filter.text() == before {
+        if self.filter_line().text() == before || self.place.kind().is_none() {
             return Vec::new();
         }
         self.list_mut().restart();
@@ -356,7 +373,7 @@ impl App {
         match self.context() {
             Context::SignIn | Context::AddProject => self.sign_in_act(act),
             Context::Locked => self.locked_act(act),
-            Context::List | Context::Filter | Context::Detail => self.browse(act),
+            context if context.is_place() => self.browse(act),
             _ => self.popup_act(act),
         }
     }
@@ -387,10 +404,7 @@ impl App {
     pub(super) fn refresh(&mut self) -> Effects {
         let mut effects = vec![Effect::Ask(Why::Status, Query::Status)];
         if self.signed_in {
-            self.list_mut().stale();
-            // The subject first: where the list's answer selects another row, it asks for that one's itself.
-            effects.extend(self.ask_subject());
-            effects.push(self.ask_list());
+            effects.extend(self.ask_place());
         }
         effects
     }
@@ -414,32 +428,6 @@ impl App {
         {
             effects.push(Effect::Ask(Why::Detail(key.clone()), Query::Show { key }));
         }
-        effects
-    }
-
-    /// Goes to the list of that kind.
-    pub(super) fn turn_to_tab(&mut self, tab: usize) -> Effects {
-        self.tab = tab.min(TABS.len() - 1);
-        self.detail.focused = false;
-        self.list_mut().filtering = false;
-        self.list_mut().stale();
-        let mut effects = self.ask_subject();
-        effects.push(self.ask_list());
-        effects
-    }
-
-    /// Opens a row, wherever it is in its list.
-    pub(super) fn open(&mut self, key: Key) -> Effects {
-        let Some(tab) = tab_of(key.kind) else { return Vec::new() };
-        self.tab = tab;
-        let list = self.list_mut();
-        list.filtering = false;
-        list.key = Some(key.clone());
-        list.stale();
-        self.detail.turn_to(Some(key));
-        self.detail.focused = true;
-        let mut effects = vec![self.ask_list()];
-        effects.extend(self.ask_subject());
         effects
     }
 }

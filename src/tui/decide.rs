@@ -9,7 +9,7 @@ use super::popups::{Confirm, Form, Picker, Popup, confirm};
 use super::screens::detail;
 use super::texts;
 use crate::domain::{Fields, Key, Kind};
-use crate::service::{Action, Card, CardField, Choice, Decision, Gap, Query, RunView, Traffic, line, status};
+use crate::service::{Action, Card, CardField, Choice, Decision, Gap, Query, Traffic, status};
 
 /// The modes of the line: as stored in a choice, as called, and what it does.
 const TRAFFIC: [(Traffic, &str, &str); 3] = [
@@ -226,19 +226,6 @@ impl App {
         }
         let others = self.status.needs_you > 0 || self.status.disk.held > 0;
         if others { self.ask_cards() } else { Vec::new() }
-    }
-
-    /// What the line was used for in this session.
-    pub(super) fn show_runs(&mut self, runs: &[RunView]) {
-        let entry = |run: &RunView| {
-            let when = status::at_text(run.at, self.now, &self.zone);
-            let note = format!("{}, {} ms, {}", run.came, run.took_ms, line::bytes(run.bytes));
-            choice("", format!("{when} {}", run.what), note)
-        };
-        let choices: Vec<Choice> = runs.iter().map(entry).collect();
-        let about = vec![texts::spent(&line::bytes(self.status.bytes))];
-        let picker = Picker::new(texts::RUNS.to_owned(), choices, Goal::Look).about(about);
-        self.popups.push(Popup::Picker(picker));
     }
 
     pub(super) fn open_traffic(&mut self) {

@@ -7,7 +7,8 @@ use ratatui::layout::Rect;
 use super::app::App;
 use super::keys::{Act, Binding, Context};
 use super::layout::shape;
-use super::screens::{TAB_TITLES, detail, list, sign_in};
+use super::places::Place;
+use super::screens::{activity, detail, list, sign_in};
 use super::texts;
 use super::widgets::{Pen, Spot, after, columns, state_line, tabs};
 
@@ -60,14 +61,18 @@ impl App {
 
     fn paint_main(&self, pen: &mut Pen) {
         let shape = self.shape();
-        let name = TAB_TITLES.get(self.tab).copied().unwrap_or_default();
-        if shape.compact {
-            let title = format!("[{} {name}]", self.tab + 1);
-            list::draw_title(pen, shape.title, self.list(), &title);
-        } else {
-            tabs::draw(pen, shape.tabs, &TAB_TITLES, self.tab, self.status.account.as_ref());
+        let name = self.place.title();
+        if !shape.compact {
+            tabs::draw(pen, shape.tabs, self.place, self.status.account.as_ref());
             pen.rule(shape.rule_top);
             pen.rule(shape.rule_bottom);
+        }
+        if self.place.kind().is_none() {
+            return self.paint_screen(pen);
+        }
+        if shape.compact {
+            let title = format!("[{} {name}]", self.place.digit());
+            list::draw_title(pen, shape.title, self.list(), &title);
         }
         if self.detail.focused && shape.pane.is_none() {
             detail::draw(pen, shape.body, &self.detail, self.now, &self.zone);
@@ -82,6 +87,40 @@ impl App {
                 pen.put(Rect { y, height: 1, ..shape.divider }, pen.theme.divider(), pen.theme.lines());
             }
             detail::draw(pen, pane, &self.detail, self.now, &self.zone);
+        }
+    }
+
+    /// A place that is read line by line: its name, and as many lines as there is room for.
+    fn paint_screen(&self, pen: &mut Pen) {
+        let (shape, name) = (self.shape(), self.place.title());
+        let body = shape.whole;
+        if shape.compact {
+            let title = format!(" [{} {name}]", self.place.digit());
+            pen.put(shape.title, &title, pen.theme.strong());
+        } else {
+            pen.put(after(shape.title, 1), name, pen.theme.strong());
+        }
+        let skipped = body.height.saturating_sub(self.screen_room());
+        let rows = Rect { y: body.y + skipped, height: self.screen_room(), ..body };
+        match self.place {
+            Place::Sync => self.sync.cursor.draw(pen, rows, &self.sync_lines()),
+            Place::Activity => {
+                self.activity.cursor.draw(pen, rows, &self.activity_lines());
+                self.paint_activity_title(pen, Rect { width: body.width, ..shape.title });
+            }
+            _ => self.overview.cursor.draw(pen, rows, &self.overview_lines()),
+        }
+    }
+
+    /// How old it is, and the filter line.
+    fn paint_activity_title(&self, pen: &mut Pen, area: Rect) {
+        let note = activity::note(&self.activity, &self.status, self.now, &self.zone);
+        let area = Rect { width: area.width.saturating_sub(1), ..area };
+        pen.put_right(after(area, 16), &note, pen.theme.faint());
+        if self.activity.filtering || !self.activity.filter.is_empty() {
+            let line = Rect { width: area.width.saturating_sub(columns(&note) + 18), ..after(area, 16) };
+            let used = pen.put(line, "/ ", pen.theme.strong());
+            self.activity.filter.draw(pen, after(line, used), self.activity.filtering);
         }
     }
 

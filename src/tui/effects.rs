@@ -56,6 +56,10 @@ impl Runner {
                 self.submissions.insert(ctx.op, submission);
                 self.service.own(&ctx, wish);
             }
+            Effect::Administer(submission, wish) => {
+                self.submissions.insert(ctx.op, submission);
+                self.service.administer(&ctx, wish);
+            }
             Effect::OpenWithOld(old) => self.service.open_with_old(&ctx, old),
             Effect::SetAside => self.service.set_aside(&ctx),
             Effect::Copy(text) => return Err(Request::Copy(text)),

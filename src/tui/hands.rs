@@ -105,7 +105,7 @@ impl App {
         self.toast = None;
         match self.spot(at) {
             Some(Spot::Act(act)) => self.act(act),
-            Some(Spot::Tab(tab)) if self.popups.is_empty() => self.turn_to_tab(tab),
+            Some(Spot::Tab(place)) if self.popups.is_empty() => self.turn_to(place),
             Some(Spot::Line(line)) => {
                 match self.popups.last_mut() {
                     Some(Popup::Picker(picker)) => picker.at = line,
@@ -163,8 +163,8 @@ impl App {
             }
             return Vec::new();
         } else if context == Context::Filter {
-            let before = self.list().filter.text().to_owned();
-            self.list_mut().filter.paste(text);
+            let before = self.filter_line().text().to_owned();
+            self.filter_line().paste(text);
             return self.filter_changed(&before);
         }
         self.toast = Some(texts::PASTE_DROPPED.to_owned());
@@ -176,6 +176,13 @@ impl App {
 pub(super) const fn writes(act: Act) -> bool {
     matches!(
         act,
-        Act::Undo | Act::Redo | Act::Import | Act::Erase | Act::Words | Act::RemoveWords | Act::NewProject
+        Act::Undo
+            | Act::Redo
+            | Act::Import
+            | Act::Erase
+            | Act::Words
+            | Act::RemoveWords
+            | Act::NewProject
+            | Act::SignInAccount
     )
 }

@@ -4,6 +4,7 @@
 
 mod listing;
 mod own;
+mod places;
 mod rows;
 mod table;
 
@@ -24,6 +25,9 @@ pub enum Context {
     List,
     Filter,
     Detail,
+    Sync,
+    Activity,
+    Overview,
     Form,
     Ask,
     Picker,
@@ -37,12 +41,15 @@ pub enum Context {
 }
 
 impl Context {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::SignIn,
         Self::AddProject,
         Self::List,
         Self::Filter,
         Self::Detail,
+        Self::Sync,
+        Self::Activity,
+        Self::Overview,
         Self::Form,
         Self::Ask,
         Self::Picker,
@@ -62,6 +69,9 @@ impl Context {
             Self::List => "Lists",
             Self::Filter => "The filter line",
             Self::Detail => "Details",
+            Self::Sync => "The line, and edits on their way",
+            Self::Activity => "The activity",
+            Self::Overview => "The overview",
             Self::Form => "Forms",
             Self::Ask => "Codes and passwords",
             Self::Picker => "Choosing",
@@ -75,9 +85,14 @@ impl Context {
         }
     }
 
+    /// Somewhere without a popup over it.
+    pub fn is_place(self) -> bool {
+        self == Self::Filter || table::PLACES.contains(&self)
+    }
+
     /// Do characters belong to a text field here?
-    pub const fn takes_text(self) -> bool {
-        !matches!(self, Self::List | Self::Detail | Self::Message | Self::Words)
+    pub fn takes_text(self) -> bool {
+        !table::PLACES.contains(&self) && !matches!(self, Self::Message | Self::Words)
     }
 }
 
@@ -93,12 +108,14 @@ pub enum Act {
     Traffic,
     Verify,
     Reload,
-    Runs,
+    Pause,
     Decide,
     Undo,
     Redo,
     TrainingLine,
     Account,
+    SignInAccount,
+    Messages,
     SignOut,
     Reveal,
     Lock,
@@ -112,6 +129,11 @@ pub enum Act {
     Users,
     Regions,
     Drones,
+    GoSync,
+    GoActivity,
+    GoOverview,
+    Fold,
+    Unfold,
     TabNext,
     TabPrevious,
     Up,
@@ -185,12 +207,17 @@ pub const MENU: &[Act] = &[
     Act::Users,
     Act::Regions,
     Act::Drones,
+    Act::GoSync,
+    Act::GoActivity,
+    Act::GoOverview,
+    Act::Unfold,
+    Act::Fold,
     Act::Undo,
     Act::Redo,
     Act::Decide,
     Act::SyncNow,
     Act::Traffic,
-    Act::Runs,
+    Act::Pause,
     Act::Verify,
     Act::Reload,
     Act::TrainingLine,
@@ -198,6 +225,8 @@ pub const MENU: &[Act] = &[
     Act::Mouse,
     Act::Terminal,
     Act::Help,
+    Act::SignInAccount,
+    Act::Messages,
     Act::Account,
     Act::SignOut,
     Act::Quit,
@@ -222,9 +251,9 @@ impl Default for Keymap {
     }
 }
 
-/// The built-in table, both its parts.
+/// The built-in table, all its parts.
 pub fn all() -> &'static [Binding] {
-    static ALL: LazyLock<Vec<Binding>> = LazyLock::new(|| [TABLE, ROWS].concat());
+    static ALL: LazyLock<Vec<Binding>> = LazyLock::new(|| [TABLE, ROWS, places::TABLE].concat());
     &ALL
 }
 
@@ -291,7 +320,7 @@ pub fn faults(table: &[Binding]) -> Vec<Fault> {
                     fault(binding.act, format!("{press} of {name} could not be typed any more"));
                 }
             }
-            let by_menu = MENU.contains(&binding.act) && table::BROWSING.contains(&context);
+            let by_menu = MENU.contains(&binding.act) && table::PLACES.contains(&context);
             if !by_menu && binding.keys.iter().all(|press| press.text().is_some()) {
                 fault(binding.act, format!("{name} needs a key that is no letter as well"));
             }

@@ -6,6 +6,7 @@
 //! happened meanwhile is taken in first and only the newest state is drawn.
 
 mod accept;
+mod activity;
 mod acts;
 mod answers;
 mod app;
@@ -22,13 +23,17 @@ pub mod keys;
 mod layout;
 mod machines;
 mod marks;
+mod messages;
 mod own;
+mod people;
+mod places;
 pub mod plain;
 mod popups;
 mod press;
 mod screens;
 mod secrets;
 mod signals;
+mod sync;
 mod terminal;
 mod texts;
 pub mod theme;

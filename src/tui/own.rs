@@ -251,7 +251,11 @@ impl App {
             return Vec::new();
         }
         let secret = |name: &str| ask.secret(name).unwrap_or_else(|| SecretString::from(String::new()));
-        let wish = match ask.goal.clone() {
+        let goal = ask.goal.clone();
+        if matches!(goal, ask::Goal::Account { .. } | ask::Goal::AccountEmail { .. }) {
+            return self.account_asked(&goal);
+        }
+        let wish = match goal {
             ask::Goal::Code => Own::Code { code: secret(field::CODE) },
             ask::Goal::Confirm { factor } => Own::Confirm { factor, code: secret(field::CODE) },
             ask::Goal::ChangePassword => Own::ChangePassword {
@@ -264,6 +268,7 @@ impl App {
                 self.popups.clear();
                 return vec![Effect::OpenWithOld(old)];
             }
+            ask::Goal::Account { .. } | ask::Goal::AccountEmail { .. } => return Vec::new(),
             ask::Goal::MailCode | ask::Goal::Redeem { .. } => {
                 let email = ask.text(EMAIL);
                 let redeem = match ask.goal {

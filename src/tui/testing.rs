@@ -18,10 +18,10 @@ use super::press::{Code, Press};
 use super::theme::Theme;
 use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, merge::Clash};
 use crate::service::{
-    Account, Action, Answer, Aside, Card, CardField, Choice, Decision, Detail, DetailLine, Done, EditState,
-    ErrorKind, Event, Foreseen, Gap, Link, ListPage, ListQuery, Machine, Mark, OutboxLine, Own, OwnDone,
-    ProjectView, Query, Related, RowView, RunView, ServiceError, Setup, Status, TrainingHint, Verb,
-    VerbState, Wanted,
+    Account, Action, Activity, ActivityLine, Answer, Aside, Card, CardField, Choice, Decision, Detail,
+    DetailLine, Done, EditState, ErrorKind, Event, Figure, Foreseen, Gap, Group, Link, ListPage, ListQuery,
+    Machine, Mark, OutboxLine, Overview, Own, OwnDone, ProjectView, Query, Related, RowView, RunView,
+    ServiceError, Setup, Status, TrainingHint, Verb, VerbState, Wanted,
 };
 
 /// Sat 21 Nov 2026, 13:30 UTC.
@@ -44,6 +44,10 @@ pub struct Fake {
     /// Edits that need a decision.
     pub cards: Vec<Card>,
     pub runs: Vec<RunView>,
+    pub overview: Option<Overview>,
+    pub activity: Activity,
+    /// Wishes about others' accounts, as `Debug` shows them.
+    pub administered: Vec<String>,
     pub lost: Vec<Gap>,
     pub asides: Vec<Aside>,
     pub machines: Vec<Machine>,
@@ -204,6 +208,112 @@ pub fn training_setup() -> Setup {
     }
 }
 
+/// What the line was used for, newest first.
+pub fn runs() -> Vec<RunView> {
+    let run = |minutes, what: &str, came: &str, rows, edits, failed| RunView {
+        at: ago(minutes),
+        what: what.to_owned(),
+        came: came.to_owned(),
+        took_ms: 40 * (rows as u64 + 3),
+        bytes: 1600 + 120 * rows as u64,
+        failed,
+        up: 1100,
+        rows,
+        edits,
+    };
+    vec![
+        run(134, "asked for news, 3 times", "failed, no route", 0, 0, true),
+        run(149, "sent", "3 edits answered", 0, 3, false),
+        run(150, "asked for news", "12 rows", 12, 0, false),
+        run(165, "asked for news", "1,204 rows", 1204, 0, false),
+    ]
+}
+
+/// Who did what: an unsent edit of one's own, and three lines of the server's.
+pub fn activity() -> Activity {
+    let line =
+        |id: Option<i64>, minutes, who: &str, drone: &str, what: &str, reason: Option<&str>| ActivityLine {
+            id,
+            at: ago(minutes),
+            who: who.to_owned(),
+            key: Key::drone(drone),
+            label: drone.to_owned(),
+            what: what.to_owned(),
+            reason: reason.map(str::to_owned),
+        };
+    Activity {
+        lines: vec![
+            line(None, 130, "you", "drone-003", "status MAINTENANCE (was ACTIVE)", Some("left engine")),
+            line(Some(12), 200, "east_hq", "drone-017", "operator m_rodriguez (was -)", None),
+            line(Some(11), 3000, "main", "drone-017", "status STANDBY (was ACTIVE)", Some("inspection")),
+            line(Some(10), 13000, "postgres", "drone-004", "new drone", None),
+        ],
+        as_of: Some(ago(134)),
+        more: true,
+        asking: false,
+        trouble: None,
+    }
+}
+
+/// The figures of a fleet.
+pub fn overview() -> Overview {
+    let figure = |word: &str, count, kind, filter: &str| Figure {
+        word: word.to_owned(),
+        count,
+        kind,
+        filter: filter.to_owned(),
+        note: String::new(),
+        alert: false,
+        inside: Vec::new(),
+    };
+    let status = |word: &str, count| figure(word, count, Kind::Drone, &format!("status={word}"));
+    let region = |name: &str, count, note: &str, alert| Figure {
+        note: note.to_owned(),
+        alert,
+        inside: vec![
+            figure("ACTIVE", count, Kind::Drone, &format!("region={name} status=ACTIVE")),
+            figure("OPERATOR", 70, Kind::User, &format!("region={name} role=OPERATOR")),
+        ],
+        ..figure(name, count, Kind::Drone, &format!("region={name}"))
+    };
+    let wrong =
+        |word: &str, count, kind, filter: &str| Figure { alert: true, ..figure(word, count, kind, filter) };
+    let group = |title: &str, total, figures| Group { title: title.to_owned(), total, figures };
+    Overview {
+        since: Some(ago(52 * 60)),
+        groups: vec![
+            group("Since you were here", None, vec![figure("drones", 14, Kind::Drone, "changed:since")]),
+            group(
+                "Drones",
+                Some(1204),
+                vec![
+                    status("ACTIVE", 812),
+                    status("STANDBY", 301),
+                    status("MAINTENANCE", 37),
+                    status("OFFLINE", 54),
+                ],
+            ),
+            group(
+                "Look at",
+                None,
+                vec![
+                    wrong("drones without operator", 9, Kind::Drone, "operator:-"),
+                    wrong("region without commander", 1, Kind::Region, "commander:-"),
+                ],
+            ),
+            group(
+                "Drones by region",
+                Some(1204),
+                vec![
+                    region("Eastern", 642, "88 users  Col. Sarah Mitchell", false),
+                    region("Western", 553, "71 users  no commander", true),
+                ],
+            ),
+            group("People", Some(159), vec![figure("OPERATOR", 150, Kind::User, "role=OPERATOR")]),
+        ],
+    }
+}
+
 impl Default for Fake {
     fn default() -> Self {
         let rows =
@@ -217,7 +327,10 @@ impl Default for Fake {
             refusal: None,
             verbs_asked: std::cell::RefCell::default(),
             cards: Vec::new(),
-            runs: Vec::new(),
+            runs: runs(),
+            overview: Some(overview()),
+            activity: activity(),
+            administered: Vec::new(),
             lost: Vec::new(),
             asides: Vec::new(),
             machines: Vec::new(),
@@ -420,6 +533,9 @@ impl Fake {
             }),
             Query::Outbox => Answer::Outbox(self.outbox.clone()),
             Query::Runs => Answer::Runs(self.runs.clone()),
+            Query::Activity => Answer::Activity(self.activity.clone()),
+            Query::History { .. } => Answer::History(self.activity.clone()),
+            Query::Overview => Answer::Overview(self.overview.clone()),
             Query::Metrics => Answer::Metrics(Box::default()),
             Query::Cards => Answer::Cards(self.cards.clone()),
             Query::Aside => Answer::Aside(self.asides.clone()),
@@ -584,6 +700,7 @@ impl Bench {
                         | Action::SettleHeld { .. }
                         | Action::AcknowledgeLost,
                     ) => Ok(Done::Undone { summary: "done".to_owned() }),
+                    (None, Action::MoreActivity) => Ok(Done::ActivityAsked),
                     (None, Action::SetTraffic { traffic }) => Ok(Done::Traffic { traffic }),
                     (None, Action::TrainingLine { up }) => Ok(Done::Line { up }),
                 };
@@ -593,6 +710,12 @@ impl Bench {
                 self.fake.owns.push(wish);
                 let answer = self.fake.own_answers.pop_front();
                 answer.map(|result| Msg::Own(submission, result))
+            }
+            Effect::Administer(submission, wish) => {
+                self.fake.administered.push(format!("{wish:?}"));
+                let refused = self.fake.refusal.take().map(Err);
+                let done = || Ok(Done::Account { summary: "done by the server".to_owned() });
+                Some(Msg::Done(submission, refused.unwrap_or_else(done)))
             }
             Effect::OpenWithOld(old) => {
                 self.old_given.push(Some(old.expose_secret().to_owned()));

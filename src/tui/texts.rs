@@ -390,7 +390,38 @@ pub fn bulk(saved: usize, refused: usize) -> String {
     }
 }
 
-/// What the line cost since the session began.
-pub fn spent(bytes: &str) -> String {
-    format!("{bytes} since you signed in, up and down, about.")
+// ---- the places beside the lists ----
+
+pub const COUNTING: &str = "Counting.";
+/// As the service calls the group.
+pub const SINCE: &str = "Since you were here";
+pub const NEEDS_YOU: &str = "Needs you";
+pub const ON_THEIR_WAY: &str = "On their way";
+pub const NO_RUNS: &str = "Nothing yet.";
+pub const HELD_LINE: &str = "PAUSED: nothing goes out but on F5; P goes on";
+pub const READING_ACTIVITY: &str = "reading …";
+pub const NO_ACTIVITY: &str = "Nothing was done yet that you may see.";
+pub const NO_SUCH_ACTIVITY: &str = "Nothing of what is here matches. Esc clears the filter.";
+pub const ACTIVITY_ONLINE: &str =
+    "Who did what is kept by the server, and it has not been read yet: it is read when there is a line.";
+pub const MORE_ACTIVITY: &str = "Enter reads further back";
+pub const YOU_UNSENT: &str = "you, not sent";
+
+pub const MESSAGES: &str = "Messages";
+pub const MESSAGE: &str = "Message";
+pub const NO_MESSAGES: &str = "Nothing was said yet.";
+pub const DISMISS_ALL: &str = "Put all of them away";
+
+pub const ACCOUNTS_HQ: &str = "Sign-in accounts of others are for MAIN_HQ alone.";
+pub const ACCOUNT_ONLINE: &str =
+    "Done by the server at once, or not at all: nothing of it is kept for later.";
+pub const ACCOUNT_NEW: &str = "A sign-in account";
+pub const ACCOUNT_PASSWORD: &str = "A new password";
+pub const ACCOUNT_ADDRESS: &str = "Another address";
+pub const ACCOUNT_ADDRESS_HINT: &str = "an address like name@unit.mil";
+pub const BAN_ABOUT: &str = "They cannot sign in until the bar is lifted, and their sessions end at once. What their machines hold stays sealed there.";
+pub const OUT_ABOUT: &str = "Their sessions on all machines end at once. What those machines hold stays sealed there; unsent edits go out when they sign in again.";
+
+pub fn account_of(label: &str) -> String {
+    format!("For {label}. It goes to the server alone and is written down nowhere.")
 }

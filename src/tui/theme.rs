@@ -106,6 +106,20 @@ impl Theme {
         }
     }
 
+    /// Is it a status word that has a glyph?
+    pub fn has_glyph(word: &str) -> bool {
+        matches!(word, "ACTIVE" | "STANDBY" | "MAINTENANCE" | "OFFLINE" | "INACTIVE")
+    }
+
+    /// Before a line that has more inside.
+    pub const fn folded(self) -> &'static str {
+        self.glyph("▸", "+")
+    }
+
+    pub const fn unfolded(self) -> &'static str {
+        self.glyph("▾", "-")
+    }
+
     pub const fn sort_arrow(self, descending: bool) -> &'static str {
         if descending { self.glyph("↓", "v") } else { self.glyph("↑", "^") }
     }

@@ -5,8 +5,10 @@ use uuid::Uuid;
 
 use super::{ListQuery, Lists};
 use crate::domain::{
-    Assignment, Change, Drone, DroneStatus, Fields, Key, Kind, Reason, Record, Region, Role, Stamp, User,
+    Assignment, Change, Drone, DroneStatus, Fields, Key, Kind, Reason, Record, Region, Role, Stamp, Status,
+    User,
 };
+use crate::service::overview::{self, Figure, Overview};
 use crate::store::replica::{Pulled, Replica};
 use crate::store::{Edit, Entry, Meta};
 
@@ -27,13 +29,16 @@ fn row(kind: Kind, n: u8, value: u8) -> Record {
     match kind {
         Kind::Region => {
             let mut region = Region::new(id(n));
-            region.name = format!("Region {value}").into();
+            region.name = format!("Region {value} of {n}").into();
+            region.commander_name = (value > 1).then(|| "C".into());
             Record::Region(region)
         }
         Kind::User => {
             let mut user = User::new(id(n));
             (user.username, user.role) = (format!("name_{value}").into(), Some(Role::Operator));
             user.region_id = maybe(value);
+            user.status = Status::ALL.get(usize::from(value % 3)).copied();
+            user.auth_user_id = maybe(n);
             Record::User(user)
         }
         Kind::Drone => {
@@ -154,8 +159,41 @@ fn queries() -> Vec<ListQuery> {
     ]
 }
 
+/// All figures, those that are folded included.
+fn figures(overview: &Overview) -> impl Iterator<Item = &Figure> {
+    let outer = overview.groups.iter().flat_map(|group| &group.figures);
+    outer.flat_map(|figure| std::iter::once(figure).chain(&figure.inside))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
+    #[test]
+    fn a_list_finds_as_many_rows_as_the_overview_counts(acts in acts()) {
+        let mut device = Device { replica: Replica::default(), seq: 0, v: 0, edits: Vec::new() };
+        for act in acts {
+            device.act(act);
+        }
+        let overview = overview::count(&device.replica);
+        let lists = Lists::default();
+        for figure in figures(&overview) {
+            let query = ListQuery {
+                kind: figure.kind,
+                filter: figure.filter.clone(),
+                sort: String::new(),
+                descending: false,
+                offset: 0,
+                limit: 0,
+            };
+            let found = lists.page(&device.replica, &query).matched;
+            prop_assert_eq!(found, figure.count, "{} of {}", figure.filter, figure.word);
+        }
+        // Of what makes up a whole, nothing is left out.
+        for group in overview.groups.iter().filter(|group| group.title.starts_with("Drones")) {
+            let sum: usize = group.figures.iter().map(|figure| figure.count).sum();
+            prop_assert_eq!(Some(sum), group.total, "{}", group.title);
+        }
+    }
+
     #[test]
     fn a_stirred_order_is_the_one_made_anew(acts in acts()) {
         let mut device = Device { replica: Replica::default(), seq: 0, v: 0, edits: Vec::new() };

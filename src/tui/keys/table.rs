@@ -9,7 +9,12 @@ use Code::{
 use Context as C;
 
 const EVERYWHERE: &[Context] = &C::ALL;
+/// Lists and details: where a row can be chosen.
 pub(super) const BROWSING: &[Context] = &[C::List, C::Detail];
+/// The places that are read line by line.
+pub(super) const SCREENS: &[Context] = &[C::Sync, C::Activity, C::Overview];
+/// Wherever no popup is open and nothing is typed.
+pub(super) const PLACES: &[Context] = &[C::List, C::Detail, C::Sync, C::Activity, C::Overview];
 /// Where characters are typed, so that help has no letter.
 const FIELDS: &[Context] = &[
     C::SignIn,
@@ -64,14 +69,7 @@ pub const TABLE: &[Binding] = &[
         "Goes to the thing on this line.",
     ),
     bind(Act::Leave, &[key(Esc), key(Left)], &[C::Detail], 2, "list", "Goes back to the list."),
-    bind(
-        Act::Back,
-        &[key(Backspace), letter('[')],
-        BROWSING,
-        9,
-        "back",
-        "Goes back to what was open before.",
-    ),
+    bind(Act::Back, &[key(Backspace), letter('[')], PLACES, 9, "back", "Goes back to what was open before."),
     bind(Act::Edit, &[letter('e'), Press::f(4)], BROWSING, 3, "edit", "Changes the fields of this row."),
     bind(Act::SetStatus, &[letter('s'), Press::f(6)], BROWSING, 4, "status", "Sets the status of this row."),
     bind(
@@ -99,27 +97,13 @@ pub const TABLE: &[Binding] = &[
     bind(
         Act::Menu,
         &[letter('m'), letter(':'), Press::f(10)],
-        BROWSING,
+        PLACES,
         2,
         "menu",
         "Lists all that can be done, with its key, and why not where not.",
     ),
-    bind(Act::Help, &[letter('?'), Press::f(1)], BROWSING, 7, "help", "Shows the keys."),
+    bind(Act::Help, &[letter('?'), Press::f(1)], PLACES, 7, "help", "Shows the keys."),
     bind(Act::Help, &[Press::f(1)], FIELDS, 20, "help", "Shows the keys."),
-    bind(Act::Users, &[letter('1')], BROWSING, 0, "users", "Goes to the users."),
-    bind(Act::Regions, &[letter('2')], BROWSING, 0, "regions", "Goes to the regions."),
-    bind(Act::Drones, &[letter('3')], BROWSING, 0, "drones", "Goes to the drones."),
-    bind(Act::TabNext, &[key(Tab), key(Right)], &[C::List], 0, "next list", "Goes to the next list."),
-    bind(
-        Act::TabPrevious,
-        &[key(BackTab), key(Left)],
-        &[C::List],
-        0,
-        "previous list",
-        "Goes to the previous list.",
-    ),
-    bind(Act::TabNext, &[key(Tab)], &[C::Detail], 0, "next list", "Goes to the next list."),
-    bind(Act::TabPrevious, &[key(BackTab)], &[C::Detail], 0, "previous list", "Goes to the previous list."),
     bind(Act::Up, &[key(Up), letter('k')], MOVING, 0, "up", "One line up."),
     bind(Act::Down, &[key(Down), letter('j')], MOVING, 0, "down", "One line down."),
     bind(Act::PageUp, &[key(PageUp)], MOVING, 0, "page up", "One page up."),
@@ -134,24 +118,16 @@ pub const TABLE: &[Binding] = &[
         "sync now",
         "Asks the server for news and sends what waits, now.",
     ),
-    bind(Act::Decide, &[letter('!')], BROWSING, 0, "decide", "Decides on edits that need you."),
+    bind(Act::Decide, &[letter('!')], PLACES, 0, "decide", "Decides on edits that need you."),
     bind(
         Act::Undo,
         &[letter('z')],
-        BROWSING,
+        PLACES,
         0,
         "undo",
         "Undoes your last edit; if it was sent, by a new one.",
     ),
-    bind(Act::Redo, &[letter('Z')], BROWSING, 0, "redo", "Does again what was undone last."),
-    bind(
-        Act::Runs,
-        &[letter('L')],
-        BROWSING,
-        0,
-        "line history",
-        "What the line was used for, and what it cost.",
-    ),
+    bind(Act::Redo, &[letter('Z')], PLACES, 0, "redo", "Does again what was undone last."),
     bind(
         Act::Verify,
         &[letter('V')],
@@ -171,7 +147,7 @@ pub const TABLE: &[Binding] = &[
     bind(
         Act::Traffic,
         &[letter('t')],
-        BROWSING,
+        PLACES,
         0,
         "line use",
         "How freely the line is used: normal, sparing, held.",
@@ -179,7 +155,7 @@ pub const TABLE: &[Binding] = &[
     bind(
         Act::TrainingLine,
         &[Press::f(8)],
-        &[C::List, C::Detail, C::SignIn],
+        &[C::List, C::Detail, C::Sync, C::Activity, C::Overview, C::SignIn],
         6,
         "line",
         "In training: takes the line away or gives it back.",
@@ -187,7 +163,7 @@ pub const TABLE: &[Binding] = &[
     bind(
         Act::Account,
         &[letter('A')],
-        BROWSING,
+        PLACES,
         0,
         "your sign-in",
         "Password, second factor, and signing out here, elsewhere or everywhere.",
@@ -195,36 +171,22 @@ pub const TABLE: &[Binding] = &[
     bind(
         Act::SignOut,
         &[Press::f(9)],
-        BROWSING,
+        PLACES,
         0,
         "sign out",
         "Ends the session; what this machine has is kept.",
     ),
-    bind(Act::Lock, &[Press::f(12), Press::ctrl('l')], BROWSING, 0, "lock", "Locks the console."),
-    bind(
-        Act::Export,
-        &[letter('E')],
-        BROWSING,
-        0,
-        "export unsent",
-        "Writes unsent edits into a sealed file.",
-    ),
-    bind(Act::Import, &[letter('I')], BROWSING, 0, "import", "Makes the edits of a sealed file yours."),
-    bind(Act::Aside, &[letter('B')], BROWSING, 0, "kept aside", "Takes over what was kept aside unsent."),
-    bind(Act::Machines, &[letter('P')], BROWSING, 0, "machines", "Lists machines; one can be erased."),
-    bind(Act::Words, &[letter('W')], BROWSING, 0, "recovery words", "Makes words for a forgotten password."),
-    bind(
-        Act::RemoveWords,
-        &[Press::ctrl('w')],
-        BROWSING,
-        0,
-        "remove words",
-        "Takes the recovery words away.",
-    ),
+    bind(Act::Lock, &[Press::f(12), Press::ctrl('l')], PLACES, 0, "lock", "Locks the console."),
+    bind(Act::Export, &[letter('E')], PLACES, 0, "export unsent", "Writes unsent edits into a sealed file."),
+    bind(Act::Import, &[letter('I')], PLACES, 0, "import", "Makes the edits of a sealed file yours."),
+    bind(Act::Aside, &[letter('B')], PLACES, 0, "kept aside", "Takes over what was kept aside unsent."),
+    bind(Act::Machines, &[letter('U')], PLACES, 0, "machines", "Lists machines; one can be erased."),
+    bind(Act::Words, &[letter('W')], PLACES, 0, "recovery words", "Makes words for a forgotten password."),
+    bind(Act::RemoveWords, &[Press::ctrl('w')], PLACES, 0, "remove words", "Takes the recovery words away."),
     bind(
         Act::Erase,
         &[letter('X')],
-        BROWSING,
+        PLACES,
         0,
         "erase",
         "Signs out and erases what this machine has, after asking.",
@@ -235,7 +197,7 @@ pub const TABLE: &[Binding] = &[
     bind(
         Act::Quit,
         &[letter('q'), Press::ctrl('q')],
-        BROWSING,
+        PLACES,
         9,
         "quit",
         "Leaves the console; unsent edits are kept and sent next time.",

@@ -25,6 +25,8 @@ pub enum Goal {
     RemoveWords,
     /// About the own sign-in.
     Own(OwnGoal),
+    /// Barring that user's account; else ending their sessions.
+    Account(Uuid, bool),
     LoadInitial,
     /// From the console that has the account open.
     TakeOver,

@@ -42,6 +42,12 @@ pub enum Goal {
     Copy,
     /// Only to be looked at.
     Look,
+    /// What to do about somebody's sign-in account: the user, and their name.
+    Account(Key, String),
+    /// A message to read in full.
+    Messages,
+    /// An edit that is on its way, and its row.
+    Outbox(u64, Key),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,8 +5,9 @@ use jiff::tz::TimeZone;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::domain::{Key, Kind, Stamp};
+use crate::domain::{Key, Stamp};
 use crate::service::{self, EditState, OutboxLine, status};
+use crate::tui::activity::stands_for;
 use crate::tui::theme::{Theme, row_mark};
 use crate::tui::widgets::{Pen, after, line, scroll, table, wrap};
 
@@ -105,18 +106,13 @@ pub fn lines(theme: Theme, detail: &service::Detail, now: Stamp, zone: &TimeZone
         out.push(Line::new("", "", Tone::Plain));
         out.push(Line::new("", format!("{}  {}", related.title, related.items.len()), Tone::Heading));
         for (key, label) in &related.items {
-            out.push(Line { jump: Some(target(key)), ..Line::new("", format!("  {label}"), Tone::Plain) });
+            out.push(Line {
+                jump: Some(stands_for(key)),
+                ..Line::new("", format!("  {label}"), Tone::Plain)
+            });
         }
     }
     out
-}
-
-/// An assignment has no screen of its own: its drone stands for it.
-fn target(key: &Key) -> Key {
-    match key.pair() {
-        Some((_, drone)) if key.kind == Kind::Assignment => Key::drone(drone),
-        _ => key.clone(),
-    }
 }
 
 /// A value as people read it: a status with its glyph, an instant in their own time.

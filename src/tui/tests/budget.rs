@@ -130,6 +130,8 @@ fn pages_and_tabs_keep_to_their_budget() {
     let mut scene = scene();
     let page = scene.after("PgDn").0;
     let tab = scene.after("1").0;
+    let beside = ["0", "4", "3"].map(|place| scene.after(place).0);
+    assert!(beside.iter().all(|cost| *cost <= 4000), "{beside:?}");
     assert!(page <= 2500, "{page}");
     assert!(tab <= 4000, "{tab}");
 }

@@ -1,6 +1,8 @@
 //! The small things screens are made of. All of them draw through a `Pen`, which cuts and cleans every text
 //! and never leaves its area: no size of window and no data can make drawing fail.
 
+pub mod chart;
+pub mod lines;
 pub mod state_line;
 pub mod table;
 pub mod tabs;
@@ -12,13 +14,14 @@ use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::keys::Act;
+use super::places::Place;
 use super::theme::Theme;
 
 /// What a click in some place does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spot {
     Act(Act),
-    Tab(usize),
+    Tab(Place),
     /// That line of the popup on top.
     Line(usize),
 }
