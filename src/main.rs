@@ -2,11 +2,13 @@
 //!
 //! The only place that may put every room together: `demo` joins the training server and the console.
 
+mod look;
 mod program;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use flyos::tui::keys::Form;
 
 /// Offline-first terminal console for the people who run drones.
 #[derive(Debug, Parser)]
@@ -15,7 +17,7 @@ struct Args {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    screen: program::Screen,
+    screen: look::Screen,
     /// The project to sign in to, by its name in the configuration file
     #[arg(long, global = true)]
     project: Option<String>,
@@ -59,6 +61,15 @@ enum Command {
         #[arg(long)]
         offline: bool,
     },
+    /// Print the keys, with the names by which the configuration file can change them
+    Keys {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// As the part of config.toml to start one's own keys from
+        #[arg(long, conflicts_with = "json")]
+        toml: bool,
+    },
     /// Figures for Prometheus: what waits, the last sync, errors, bytes, how long exchanges took
     Metrics(flyos::cli::Metrics),
     /// One file for whoever helps, with personal data masked
@@ -88,10 +99,15 @@ fn main() -> ExitCode {
             program::wipe(&flyos::cli::Wipe { project: args.project, email: args.email, yes })
         }
         Some(Command::Doctor { json, password, password_file, offline }) => {
-            program::doctor(json, password, password_file.as_deref(), offline)
+            program::doctor(&args.screen, json, (password, password_file.as_deref()), offline)
         }
+        Some(Command::Keys { json, toml }) => program::keys(match (json, toml) {
+            (true, _) => Form::Json,
+            (_, true) => Form::Toml,
+            _ => Form::Text,
+        }),
         Some(Command::Metrics(asked)) => program::metrics(&asked),
-        Some(Command::SupportBundle(asked)) => program::support_bundle(&asked),
+        Some(Command::SupportBundle(asked)) => program::support_bundle(&args.screen, &asked),
         Some(Command::Supabase(command)) => program::supabase(&command, args.email, args.project),
         Some(Command::Accounts(command)) => program::accounts(&command, args.project),
         Some(Command::Sandbox(sandbox)) => program::sandbox(&sandbox),

@@ -8,25 +8,20 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use crate::look::{self, Screen};
 use anyhow::Context as _;
 use clap::Args;
+use flyos::domain::field::harmless;
 use flyos::sandbox::{self, Faults, Sandbox, SentMail};
 use flyos::service::{
     Clock, Config, Environment, ErrorKind, Folders, ProjectConfig, Service, ServiceError, Settings, Training,
     TrainingHint, doctor, log,
 };
 use flyos::sync::engine::Rhythm;
+use flyos::tui::keys;
 use flyos::vault::KdfParams;
 use flyos::{cli, store, tui};
 use secrecy::SecretString;
-
-/// How the screen is drawn.
-#[derive(Debug, Args)]
-pub struct Screen {
-    /// Draw with ASCII characters alone
-    #[arg(long, global = true)]
-    ascii: bool,
-}
 
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
@@ -49,40 +44,48 @@ pub fn warn(words: &str) {
 
 /// The console against a real project.
 pub fn console(screen: &Screen, project: Option<String>, email: Option<String>) -> anyhow::Result<()> {
-    needs_terminal()?;
+    needs_terminal(screen)?;
     store::private_umask();
-    let folders = Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))?;
+    let folders = folders()?;
     log::to(&folders.state);
-    let (config, problem) = match Config::read(&folders) {
+    let (mut config, problem) = match Config::read(&folders) {
         Ok(config) => (config, None),
         Err(error) => (Config::default(), Some(error.message)),
     };
+    config.read_only |= screen.read_only;
+    let (look, wrong) = screen.look(&config, &folders);
+    let problem: Vec<String> = problem.into_iter().chain(wrong).collect();
     let config = config.with_environment(Environment::read());
-    let service = Service::open(settings(folders, config, problem, None))?;
-    run_console(service, screen, (project, email), || {})
+    let folder = folders.state.clone();
+    let service = Service::open(settings(folders, config, look::told(&problem), None))?;
+    run_console(service, (look, folder), (project, email), || {})
 }
 
 /// The training server and a console, in this process and a folder that goes at the end.
 pub fn demo(screen: &Screen, rows: usize) -> anyhow::Result<()> {
-    needs_terminal()?;
+    needs_terminal(screen)?;
     store::private_umask();
     let home = tempfile::Builder::new()
         .prefix("flyos-demo-")
         .tempdir()
         .context("a folder for the demo cannot be made")?;
     let server = Server::start(sandbox::Options { rows, ..sandbox::Options::default() })?;
-    let folders = Folders::under(home.path());
-    log::to(&folders.state);
+    let here = Folders::under(home.path());
+    log::to(&here.state);
     let project =
         ProjectConfig { url: server.url.clone(), key: server.publishable_key.clone(), accounts: Vec::new() };
     let config = Config {
         default_project: Some("training".to_owned()),
         projects: [("training".to_owned(), project)].into(),
-        ..Config::default()
+        read_only: screen.read_only,
+        ..look::own()
     };
-    let service = Service::open(settings(folders, config, None, Some(server.training())))?;
+    let own = folders().unwrap_or_else(|_| here.clone());
+    let (look, wrong) = screen.look(&config, &own);
+    let folder = here.state.clone();
+    let service = Service::open(settings(here, config, look::told(&wrong), Some(server.training())))?;
     let (home, server) = (Mutex::new(Some(home)), Mutex::new(Some(server)));
-    run_console(service, screen, (Some("training".to_owned()), None), move || {
+    run_console(service, (look, folder), (Some("training".to_owned()), None), move || {
         drop(server.lock().unwrap_or_else(PoisonError::into_inner).take());
         drop(home.lock().unwrap_or_else(PoisonError::into_inner).take());
     })
@@ -121,6 +124,10 @@ pub fn sandbox(args: &SandboxArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+pub fn folders() -> Result<Folders, ServiceError> {
+    Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))
+}
+
 fn settings(
     folders: Folders,
     config: Config,
@@ -141,7 +148,7 @@ fn settings(
 /// Runs the console; `clean_up` is called once, whichever way the console ends.
 fn run_console(
     service: Service,
-    screen: &Screen,
+    (look, folder): (tui::Look, PathBuf),
     (start_project, start_email): (Option<String>, Option<String>),
     clean_up: impl FnOnce() + Send + 'static,
 ) -> anyhow::Result<()> {
@@ -156,15 +163,13 @@ fn run_console(
         }
     };
     let last = shutdown.clone();
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let options = tui::Options {
-        ascii: screen.ascii,
-        no_color,
-        shutdown: Box::new(shutdown),
-        start_email,
-        start_project,
+    let shutdown = Box::new(shutdown);
+    let ended = if look.ladder.plain {
+        let talk = talk(look.ladder.ascii);
+        tui::plain::run(service, tui::plain::Options { talk, shutdown, start_email, start_project })
+    } else {
+        tui::run(service, tui::Options { look, folder, shutdown, start_email, start_project })
     };
-    let ended = tui::run(service, options);
     last();
     match ended? {
         Some(words) => Err(ServiceError::new(ErrorKind::Moved, words).into()),
@@ -172,41 +177,58 @@ fn run_console(
     }
 }
 
+/// The line mode's two directions. A password is asked for unseen where somebody types, and read with the rest where
+/// the input comes from elsewhere.
+fn talk(ascii: bool) -> tui::plain::Talk {
+    let secret = std::io::stdin()
+        .is_terminal()
+        .then(|| Box::new(|words: &str| cli::typed(words)) as tui::plain::Secret);
+    let input = std::io::BufReader::new(std::io::stdin());
+    tui::plain::Talk::new(Box::new(input), Box::new(std::io::stdout()), secret, ascii)
+}
+
 /// How the consoles that are open stand.
 pub fn status(json: bool) -> anyhow::Result<()> {
-    let folders = Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))?;
+    let folders = folders()?;
     Ok(cli::status(&folders, json, &mut std::io::stdout())?)
 }
 
 /// Erases what this machine has of an account, or of all.
 pub fn wipe(asked: &cli::Wipe) -> anyhow::Result<()> {
     store::private_umask();
-    let folders = Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))?;
+    let folders = folders()?;
     Ok(cli::wipe(&folders, asked, &mut std::io::stdout())?)
 }
 
 /// Figures for whoever watches the machines.
 pub fn metrics(asked: &cli::Metrics) -> anyhow::Result<()> {
-    let folders = Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))?;
+    let folders = folders()?;
     Ok(cli::metrics(&folders, asked, &mut std::io::stdout())?)
 }
 
 /// One file for whoever helps.
-pub fn support_bundle(asked: &cli::SupportBundle) -> anyhow::Result<()> {
+pub fn support_bundle(screen: &Screen, asked: &cli::SupportBundle) -> anyhow::Result<()> {
     let what = examination(None, true)?;
-    Ok(cli::support_bundle(&what, &cli::Terminal::here(), asked, &mut std::io::stdout())?)
+    let wishes = screen.wishes(&Config::read(&what.folders).unwrap_or_default().screen);
+    Ok(cli::support_bundle(&what, &cli::Terminal::here(wishes), asked, &mut std::io::stdout())?)
 }
 
 /// Whether everything on this machine is as it must be.
-pub fn doctor(json: bool, ask: bool, file: Option<&Path>, offline: bool) -> anyhow::Result<()> {
+pub fn doctor(
+    screen: &Screen,
+    json: bool,
+    (ask, file): (bool, Option<&Path>),
+    offline: bool,
+) -> anyhow::Result<()> {
     let password = if ask || file.is_some() { Some(cli::password(file)?) } else { None };
     let what = examination(password, !offline)?;
-    Ok(cli::doctor(&what, &cli::Terminal::here(), json, &mut std::io::stdout())?)
+    let wishes = screen.wishes(&Config::read(&what.folders).unwrap_or_default().screen);
+    Ok(cli::doctor(&what, &cli::Terminal::here(wishes), json, &mut std::io::stdout())?)
 }
 
 fn examination(password: Option<SecretString>, online: bool) -> anyhow::Result<doctor::Examination> {
     store::private_umask();
-    let folders = Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))?;
+    let folders = folders()?;
     let now = Clock::system().now();
     Ok(doctor::Examination { folders, environment: Environment::read(), password, online, now })
 }
@@ -227,12 +249,25 @@ pub fn accounts(command: &cli::accounts::Command, project: Option<String>) -> an
     Ok(cli::accounts::run(command, &folders, project, &mut std::io::stdout())?)
 }
 
-fn needs_terminal() -> Result<(), ServiceError> {
-    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+/// Prints the keys as they hold on this machine.
+pub fn keys(form: keys::Form) -> anyhow::Result<()> {
+    let config = Config::read(&folders()?)?;
+    let own = keys::with_own(&config.keys, &config.key_lines);
+    if let Err(why) = &own {
+        warn(why);
+    }
+    let text = keys::listing(own.unwrap_or_default(), form);
+    let mut out = std::io::stdout();
+    Ok(out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("the keys cannot be printed")?)
+}
+
+/// A drawn screen needs a terminal; lines that were asked for may come from anywhere.
+fn needs_terminal(screen: &Screen) -> Result<(), ServiceError> {
+    if screen.plain || std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         return Ok(());
     }
     Err(ServiceError::new(ErrorKind::Usage, "The console needs a terminal for its screen and its keys.")
-        .hint("Run it without redirecting its input or output."))
+        .hint("Run it without redirecting its input or output, or line by line with --plain."))
 }
 
 /// The training server on a thread of its own, so that a busy console does not slow it.
@@ -317,10 +352,12 @@ impl Drop for Server {
 /// Tells an error on standard error and gives the exit code of its kind.
 pub fn explain(error: &anyhow::Error) -> ExitCode {
     let mut err = std::io::stderr().lock();
-    drop(writeln!(err, "flyos: {error:#}"));
+    // A server's words may be among them: nothing in them reaches the terminal as a code.
+    let words = format!("{error:#}");
+    drop(writeln!(err, "flyos: {}", words.lines().map(harmless).collect::<Vec<_>>().join("\n")));
     let Some(told) = error.downcast_ref::<ServiceError>() else { return ExitCode::FAILURE };
     for hint in &told.hints {
-        drop(writeln!(err, "hint: {hint}"));
+        drop(writeln!(err, "hint: {}", harmless(hint)));
     }
     ExitCode::from(told.kind.exit_code())
 }

@@ -15,6 +15,8 @@ mod held;
 mod lease;
 #[path = "service/own.rs"]
 mod own;
+#[path = "service/read_only.rs"]
+mod read_only;
 #[path = "service/sealed.rs"]
 mod sealed;
 #[path = "service/settle.rs"]

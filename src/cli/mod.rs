@@ -16,7 +16,7 @@ use crate::domain::Stamp;
 
 pub use doctor::{Terminal, doctor};
 pub use metrics::{Metrics, metrics};
-pub use prompt::password;
+pub use prompt::{password, typed};
 pub use status::status;
 pub use support_bundle::{SupportBundle, support_bundle};
 pub use wipe::{Wipe, wipe};

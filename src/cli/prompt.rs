@@ -63,7 +63,7 @@ pub(super) fn chosen() -> Result<SecretString, ServiceError> {
 }
 
 /// Asks at the terminal, also where input and output lead elsewhere. Empty: only Enter was pressed.
-pub(super) fn typed(words: &str) -> io::Result<SecretString> {
+pub fn typed(words: &str) -> io::Result<SecretString> {
     let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
     terminal.write_all(words.as_bytes())?;
     let line = {

@@ -23,6 +23,7 @@ mod error;
 mod explain;
 mod held;
 mod initial;
+pub mod ladder;
 mod lease;
 pub mod line;
 mod list;
@@ -33,6 +34,7 @@ pub mod outbox;
 pub mod own;
 mod parcel;
 mod projects;
+mod read_only;
 mod secrets;
 mod session;
 mod setup;
@@ -51,7 +53,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub use api::*;
 pub use bulk::BULK_MAX;
-pub use config::{Config, Environment, Folders, ProjectConfig};
+pub use config::{Config, Environment, Folders, ProjectConfig, ScreenConfig};
 pub use error::{ErrorKind, ServiceError};
 pub use session::{Settings, Training};
 
@@ -121,6 +123,9 @@ impl Service {
 
     /// Starts a wish about the own sign-in; `Event::Own` with `ctx.op` tells the end.
     pub fn own(&self, ctx: &OpCtx, wish: Own) {
+        if let Err(refusal) = self.may_write(wish.writes()) {
+            return self.inner.emit(Event::Own(ctx.op, Err(refusal)));
+        }
         Inner::own(&self.inner, ctx.op, wish);
     }
 
@@ -179,6 +184,9 @@ impl Service {
         action: Action,
         done: impl FnOnce(Result<Done, ServiceError>) + Send + 'static,
     ) {
+        if let Err(refusal) = self.may_write(action.writes()) {
+            return done(Err(refusal));
+        }
         match action {
             Action::Edit { intent, reason, seen } => {
                 let (ctx, wish) = (ctx.clone(), Wish { intent, reason, seen });
@@ -310,9 +318,14 @@ impl Service {
     }
 
     pub fn verbs(&self, _ctx: &OpCtx, kind: Kind, key: Option<&Key>) -> Vec<VerbState> {
-        self.inner
-            .look(|replica| detail::verbs(replica, replica.actor().as_ref(), kind, key))
-            .unwrap_or_default()
+        let verbs = self.inner.look(|replica| detail::verbs(replica, replica.actor().as_ref(), kind, key));
+        let mut verbs = verbs.unwrap_or_default();
+        if self.is_read_only() {
+            for state in &mut verbs {
+                state.why_not = Some(read_only::WHY.to_owned());
+            }
+        }
+        verbs
     }
 
     pub fn choices(&self, _ctx: &OpCtx, kind: Kind, field: &str, key: Option<&Key>) -> Vec<Choice> {

@@ -42,6 +42,9 @@ pub(super) struct NewWords {
 impl Service {
     /// Does something with a secret; `Event::Done` with `ctx.op` tells the end.
     pub fn confide(&self, ctx: &OpCtx, confidence: Confidence) {
+        if let Err(refusal) = self.may_write(confidence.writes()) {
+            return self.inner.emit(Event::Done { op: ctx.op, result: Err(refusal) });
+        }
         let (service, ctx) = (self.clone(), ctx.clone());
         self.inner.aside(move || {
             let inner = &service.inner;

@@ -117,7 +117,8 @@ impl Inner {
         if self.is_locked() {
             return self.locked_status();
         }
-        let empty = self.look(initial::is_offered).unwrap_or(false);
+        let read_only = read(&self.config, |config| config.read_only);
+        let empty = !read_only && self.look(initial::is_offered).unwrap_or(false);
         let now = self.settings.clock.now();
         self.look_at_lease();
         let counts = self.peek(|replica| (replica.counts(), replica.meta().as_of, self.lease_over(replica)));
@@ -142,6 +143,7 @@ impl Inner {
             news: state.news.as_ref().map(|(news, _)| news.clone()),
             disk: state.disk,
             training_line: state.training_line,
+            read_only,
         })
     }
 
@@ -149,7 +151,8 @@ impl Inner {
     fn locked_status(&self) -> Status {
         let (waiting, syncing) = self.locked_counts();
         let training_line = read(&self.state, |state| state.training_line);
-        Status { training_line, ..Status::locked(waiting, syncing) }
+        let read_only = read(&self.config, |config| config.read_only);
+        Status { training_line, read_only, ..Status::locked(waiting, syncing) }
     }
 
     /// Says so where headquarters gave the person another role or region since it was looked at last.

@@ -31,6 +31,9 @@ pub struct Status {
     pub disk: DiskState,
     /// In training: whether the line is up.
     pub training_line: Option<bool>,
+    /// Nothing is changed in this session.
+    #[serde(default)]
+    pub read_only: bool,
 }
 
 impl Status {
@@ -50,6 +53,7 @@ impl Status {
             news: None,
             disk: DiskState::default(),
             training_line: None,
+            read_only: false,
         }
     }
 }

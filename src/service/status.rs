@@ -226,6 +226,7 @@ mod tests {
             empty: false,
             traffic: Traffic::Normal,
             bytes: 12_400,
+            read_only: false,
         }
     }
 

@@ -115,16 +115,16 @@ impl Store {
         };
         let Loaded { cache, meta, mut replica, rebuilt, mended } = loaded?;
         (found.cache_rebuilt, found.cache_mended) = (rebuilt, mended);
-        let (last, seen) = (journal.next_seq() - 1, meta.applied_seq);
+        let (newest, seen) = (journal.next_seq() - 1, meta.applied_seq);
         replica.replay(meta, &opened.entries);
-        if seen > last {
+        if seen > newest {
             if replica.outbox().any(|pending| pending.fate.is_unsent()) {
-                held.hold(last)?;
+                held.hold(newest)?;
             }
             // Its numbers must not be given again: the cache has seen them.
             journal.skip_past(seen);
-            found.missing.push(last + 1..=seen);
-            found.ends_early = Some((last, seen));
+            found.missing.push(newest + 1..=seen);
+            found.ends_early = Some((newest, seen));
         }
         let gaps = Lost::read(folder.path(), &found.missing, &opened.entries);
         found.unseen = gaps.unseen().to_vec();

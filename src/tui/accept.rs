@@ -2,7 +2,6 @@
 
 use super::app::{App, Effect, Effects};
 use super::decide::pair;
-use super::keys::Act;
 use super::popups::{Confirm, Popup, confirm, picker};
 use super::texts;
 use crate::domain::{Fields, Intent};
@@ -50,7 +49,7 @@ impl App {
                 let goal = *goal;
                 return self.own_picked(goal, &choice.value.unwrap_or_default());
             }
-            picker::Goal::Look => {
+            picker::Goal::Copy | picker::Goal::Look => {
                 self.popups.pop();
                 return Vec::new();
             }
@@ -124,16 +123,7 @@ impl App {
             return Vec::new();
         }
         self.popups.pop();
-        match entry.act {
-            Act::Quit => self.ask_to_quit(),
-            Act::TrainingLine => self.turn_line(),
-            Act::Help => {
-                let help = super::popups::Help::new(self.context());
-                self.popups.push(Popup::Help(help));
-                Vec::new()
-            }
-            act => self.browse(act),
-        }
+        self.act(entry.act)
     }
 
     /// Leaving asks only where something typed would be lost.

@@ -257,7 +257,7 @@ impl App {
         let in_training = self.status.training_line.is_some();
         let offered = keys::MENU.iter().filter(|act| in_training || **act != Act::TrainingLine);
         let entries = offered.filter_map(|act| {
-            let binding = keys::binding(context, *act)?;
+            let binding = self.hands.keys.binding(context, *act)?;
             let why_not =
                 verb_of(*act).and_then(|verb| self.why_not(verb)).or_else(|| self.act_why_not(*act));
             let title = self.title_of(binding).to_owned();
@@ -278,6 +278,7 @@ impl App {
             }
             Act::Decide if !self.needs_person() => Some(texts::NOTHING_TO_DECIDE.to_owned()),
             Act::MarkClear if self.list().marks.is_empty() => Some(texts::NOTHING_MARKED.to_owned()),
+            _ if self.status.read_only && super::hands::writes(act) => Some(texts::READ_ONLY.to_owned()),
             _ => None,
         }
     }

@@ -203,16 +203,8 @@ impl App {
         self.popups.push(Popup::Picker(picker.on(on)));
     }
 
-    /// Those a drone can be taken from, or the drones that can be taken from a user.
     fn pick_unassign(&mut self, key: Key, shown: &Detail) {
-        let wanted = if key.kind == Kind::Drone { Kind::User } else { Kind::Drone };
-        let mut choices: Vec<Choice> = Vec::new();
-        for (item, label) in shown.related.iter().flat_map(|related| &related.items) {
-            if item.kind == wanted && !choices.iter().any(|choice| choice.value.as_ref() == Some(&item.pk)) {
-                let value = Some(item.pk.clone());
-                choices.push(Choice { value, label: label.clone(), note: String::new(), why_not: None });
-            }
-        }
+        let choices = holders(shown);
         if choices.is_empty() {
             self.toast = Some(format!("{} has no assignment.", shown.row.label));
             return;
@@ -367,4 +359,17 @@ impl App {
         }
         vec![effect]
     }
+}
+
+/// Those a drone can be taken from, or the drones that can be taken from a user.
+pub(super) fn holders(shown: &Detail) -> Vec<Choice> {
+    let wanted = if shown.row.key.kind == Kind::Drone { Kind::User } else { Kind::Drone };
+    let mut choices: Vec<Choice> = Vec::new();
+    for (item, label) in shown.related.iter().flat_map(|related| &related.items) {
+        if item.kind == wanted && !choices.iter().any(|choice| choice.value.as_ref() == Some(&item.pk)) {
+            let value = Some(item.pk.clone());
+            choices.push(Choice { value, label: label.clone(), note: String::new(), why_not: None });
+        }
+    }
+    choices
 }

@@ -9,7 +9,8 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::decode::Input;
-use super::keys::{self, Act, Context};
+use super::hands::Hands;
+use super::keys::{Act, Context};
 use super::layout::{Shape, shape};
 use super::popups::Popup;
 use super::press::Press;
@@ -112,6 +113,10 @@ pub enum Effect {
     OpenWithOld(SecretString),
     /// What it has is kept aside.
     SetAside,
+    /// Gives a text to the terminal's clipboard.
+    Copy(String),
+    /// Takes clicks and the wheel, or leaves them to the terminal.
+    Mouse(bool),
     Suspend,
     Quit,
 }
@@ -129,6 +134,8 @@ pub type Ids = Box<dyn Fn() -> Uuid>;
 pub struct App {
     pub theme: Theme,
     pub zone: TimeZone,
+    /// Keys, mouse, and what the terminal is taken for.
+    pub hands: Hands,
     pub now: Stamp,
     pub size: (u16, u16),
     pub status: Status,
@@ -163,6 +170,7 @@ impl App {
         Self {
             theme,
             zone,
+            hands: Hands::default(),
             now: Stamp(0),
             size: (80, 24),
             status,
@@ -252,6 +260,7 @@ impl App {
         match msg {
             Msg::Input(Input::Press(press)) => self.press(press),
             Msg::Input(Input::Paste(text)) => self.paste(&text),
+            Msg::Input(Input::Mouse(mouse)) => self.mouse(mouse),
             Msg::Resized(width, height) => {
                 self.size = (width, height);
                 let rows = self.shape().rows.height;
@@ -280,7 +289,7 @@ impl App {
     fn press(&mut self, press: Press) -> Effects {
         self.toast = None;
         let interrupted = mem::take(&mut self.interrupted);
-        match keys::act(self.context(), press) {
+        match self.hands.keys.act(self.context(), press) {
             Some(Act::Interrupt) if interrupted => vec![Effect::Quit],
             Some(Act::Interrupt) => {
                 self.interrupted = true;
@@ -321,40 +330,7 @@ impl App {
         Vec::new()
     }
 
-    fn paste(&mut self, text: &str) -> Effects {
-        self.toast = None;
-        let context = self.context();
-        if let Some(popup) = self.popups.last_mut() {
-            if let Some(field) = popup.field() {
-                field.paste(text);
-                popup.typed();
-                return Vec::new();
-            }
-        } else if let Some(locked) = &mut self.locked {
-            locked.typed.paste(text);
-            return Vec::new();
-        } else if context == Context::AddProject {
-            if let Some(add) = &mut self.sign_in.add
-                && let Some(field) = add.fields.get_mut(add.at)
-            {
-                field.paste(text);
-            }
-            return Vec::new();
-        } else if context == Context::SignIn {
-            if self.sign_in.waiting.is_none() {
-                self.sign_in.field().paste(text);
-            }
-            return Vec::new();
-        } else if context == Context::Filter {
-            let before = self.list().filter.text().to_owned();
-            self.list_mut().filter.paste(text);
-            return self.filter_changed(&before);
-        }
-        self.toast = Some(texts::PASTE_DROPPED.to_owned());
-        Vec::new()
-    }
-
-    fn filter_changed(&mut self, before: &str) -> Effects {
+    pub(super) fn filter_changed(&mut self, before: &str) -> Effects {
         if self.list().filter.text() == before {
             return Vec::new();
         }
@@ -362,12 +338,15 @@ impl App {
         vec![self.ask_list()]
     }
 
-    fn act(&mut self, act: Act) -> Effects {
+    pub(super) fn act(&mut self, act: Act) -> Effects {
+        if let Some(effects) = self.hands_act(act) {
+            return effects;
+        }
         match act {
             Act::Suspend => return vec![Effect::Suspend],
             Act::Quit => return self.ask_to_quit(),
             Act::Help if !matches!(self.popups.last(), Some(Popup::Help(_))) => {
-                let help = super::popups::Help::new(self.context());
+                let help = super::popups::Help::new(self.context(), self.hands.keys);
                 self.popups.push(Popup::Help(help));
                 return Vec::new();
             }

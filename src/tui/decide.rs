@@ -181,7 +181,7 @@ impl App {
     /// Edits that are held back: asked once in a session, and on the key for what needs a person.
     pub(super) fn ask_about_held(&mut self) {
         let held = self.status.disk.held;
-        if held != self.asked && self.popups.is_empty() {
+        if held != self.asked && self.popups.is_empty() && !self.status.read_only {
             self.asked = held;
             if held > 0 {
                 self.open_held();
@@ -260,7 +260,7 @@ impl App {
 }
 
 /// A decision in words, with what it does to the values.
-fn words(decision: &Decision, fields: &[CardField]) -> Choice {
+pub(super) fn words(decision: &Decision, fields: &[CardField]) -> Choice {
     let values = |which: fn(&CardField) -> &String| {
         let each = fields.iter().map(|field| format!("{} {}", field.title.to_lowercase(), which(field)));
         each.collect::<Vec<_>>().join(", ")

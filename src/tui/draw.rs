@@ -1,23 +1,35 @@
 //! The whole picture, from the state. It changes nothing and asks nobody.
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::app::App;
-use super::keys::{self, Act, Binding, Context};
+use super::keys::{Act, Binding, Context};
 use super::layout::shape;
 use super::screens::{TAB_TITLES, detail, list, sign_in};
 use super::texts;
-use super::widgets::{Pen, after, columns, state_line, tabs};
+use super::widgets::{Pen, Spot, after, columns, state_line, tabs};
 
 impl App {
     pub fn draw(&self, frame: &mut Frame) {
         let area = frame.area();
         let mut pen = Pen::new(frame.buffer_mut(), self.theme);
+        pen.lay(area, self.theme.plain());
         self.paint(&mut pen, area);
         if let Some(cursor) = pen.cursor {
             frame.set_cursor_position(cursor);
         }
+    }
+
+    /// What a click there does: looked up in the picture, which alone knows what stands where.
+    pub(super) fn spot(&self, at: (u16, u16)) -> Option<Spot> {
+        let area = Rect::new(0, 0, self.size.0, self.size.1);
+        let mut buffer = Buffer::empty(area);
+        let mut pen = Pen::new(&mut buffer, self.theme);
+        self.paint(&mut pen, area);
+        let there = |(area, _): &&(Rect, Spot)| area.contains(at.into());
+        pen.spots.iter().rev().find(there).map(|(_, spot)| *spot)
     }
 
     fn paint(&self, pen: &mut Pen, area: Rect) {
@@ -67,7 +79,7 @@ impl App {
         list::draw(pen, &shape, self.list(), !self.detail.focused, self.now, &self.zone);
         if let Some(pane) = shape.pane {
             for y in shape.divider.top()..shape.divider.bottom() {
-                pen.put(Rect { y, height: 1, ..shape.divider }, pen.theme.divider(), pen.theme.faint());
+                pen.put(Rect { y, height: 1, ..shape.divider }, pen.theme.divider(), pen.theme.lines());
             }
             detail::draw(pen, pane, &self.detail, self.now, &self.zone);
         }
@@ -77,12 +89,15 @@ impl App {
     /// stands in the first line: the state is never hidden.
     fn paint_bottom(&self, pen: &mut Pen, area: Rect) {
         let shape = shape(area);
-        let hint = " F1 help ";
-        let beside = if shape.compact { columns(hint) } else { 0 };
+        let help = self.hands.keys.bindings(self.context()).find(|binding| binding.act == Act::Help);
+        let key = help.map_or_else(|| "F1".to_owned(), Binding::last_key_text);
+        let hint = format!(" {key} help ");
+        let beside = if shape.compact { columns(&hint) } else { 0 };
         let state = Rect { width: shape.state.width.saturating_sub(beside), ..shape.state };
         state_line::draw(pen, state, &self.status, self.now, &self.zone);
         if shape.compact {
-            pen.put_right(shape.state, hint, pen.theme.plain());
+            pen.spots.push((after(shape.state, state.width), Spot::Act(Act::Help)));
+            pen.put_right(shape.state, &hint, pen.theme.plain());
         }
         let message = if shape.compact { Rect { height: area.height.min(1), ..area } } else { shape.footer };
         if let Some(toast) = &self.toast {
@@ -97,7 +112,10 @@ impl App {
     /// stands in brackets; pressing it, or the menu, says why.
     fn paint_footer(&self, pen: &mut Pen, area: Rect) {
         let context = self.context();
-        let mut bindings: Vec<&Binding> = keys::bindings(context)
+        let mut bindings: Vec<&Binding> = self
+            .hands
+            .keys
+            .bindings(context)
             .filter(|binding| binding.rank > 0 && self.is_offered(context, binding.act))
             .collect();
         bindings.sort_by_key(|binding| binding.rank);
@@ -121,9 +139,10 @@ impl App {
             } else {
                 pen.put_all(
                     rest,
-                    &[(&key, pen.theme.strong()), (" ", pen.theme.plain()), (title, pen.theme.plain())],
+                    &[(&key, pen.theme.key()), (" ", pen.theme.plain()), (title, pen.theme.plain())],
                 )
             };
+            pen.spots.push((Rect { width: used, ..rest }, Spot::Act(binding.act)));
             rest = after(rest, used + 2);
         }
     }

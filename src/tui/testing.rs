@@ -168,6 +168,7 @@ pub fn status() -> Status {
         empty: false,
         traffic: crate::service::Traffic::Normal,
         bytes: 12_400,
+        read_only: false,
     }
 }
 
@@ -491,6 +492,8 @@ pub struct Bench {
     pub confided: Vec<(u64, String)>,
     /// Old passwords that were given; `None`: it is to be set aside.
     pub old_given: Vec<Option<String>>,
+    /// Texts that went to the clipboard.
+    pub copied: Vec<String>,
 }
 
 impl Bench {
@@ -505,6 +508,7 @@ impl Bench {
             taken_over: Vec::new(),
             confided: Vec::new(),
             old_given: Vec::new(),
+            copied: Vec::new(),
         };
         bench.tell(Msg::Time(NOW));
         bench.tell(Msg::Resized(width, height));
@@ -610,7 +614,11 @@ impl Bench {
                 self.confided.push((0, "forget".to_owned()));
                 None
             }
-            Effect::Suspend => None,
+            Effect::Copy(text) => {
+                self.copied.push(text);
+                None
+            }
+            Effect::Mouse(_) | Effect::Suspend => None,
             Effect::Quit => {
                 self.left = true;
                 None

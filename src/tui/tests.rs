@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod budget;
+mod hands;
 mod marks;
 mod own;
 mod pictures;

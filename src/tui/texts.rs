@@ -71,6 +71,27 @@ pub const SET_ASIDE: [&str; 2] = [
 ];
 pub const LEFT_AS_IT_IS: &str = "Nothing was changed or deleted.";
 
+pub const READ_ONLY: &str = "This is a read-only session: nothing is changed.";
+pub const MOUSE_ON: &str = "The mouse is taken: clicks and the wheel work. Shift+drag selects text.";
+pub const MOUSE_OFF: &str = "The mouse is the terminal's own.";
+pub const TERMINAL_TITLE: &str = "This terminal";
+pub const TERMINAL_CHANGE: &str =
+    "Other: --colors, --ascii, --unicode, --theme, --plain, or the table [screen] of config.toml.";
+
+/// A text went to the terminal; whether it keeps it, it does not say.
+pub fn copied(bytes: usize) -> String {
+    format!("Given to the terminal's clipboard: {bytes} bytes. A terminal that forbids it keeps nothing.")
+}
+
+/// A text was too long for a clipboard.
+pub fn copied_to(path: &str) -> String {
+    format!("Too long for a clipboard: written into {path}, in the clear.")
+}
+
+pub fn not_copied(why: &str) -> String {
+    format!("Too long for a clipboard, and no file could be written: {why}. Nothing was copied.")
+}
+
 pub const DAMAGED_TITLE: &str = "What is here does not open";
 
 /// Why what this machine has of an account does not open, and what is in it.

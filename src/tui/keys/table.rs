@@ -210,8 +210,8 @@ pub const TABLE: &[Binding] = &[
         "Writes unsent edits into a sealed file.",
     ),
     bind(Act::Import, &[letter('I')], BROWSING, 0, "import", "Makes the edits of a sealed file yours."),
-    bind(Act::Aside, &[letter('K')], BROWSING, 0, "kept aside", "Takes over what was kept aside unsent."),
-    bind(Act::Machines, &[letter('v')], BROWSING, 0, "machines", "Lists machines; one can be erased."),
+    bind(Act::Aside, &[letter('B')], BROWSING, 0, "kept aside", "Takes over what was kept aside unsent."),
+    bind(Act::Machines, &[letter('P')], BROWSING, 0, "machines", "Lists machines; one can be erased."),
     bind(Act::Words, &[letter('W')], BROWSING, 0, "recovery words", "Makes words for a forgotten password."),
     bind(
         Act::RemoveWords,
@@ -229,6 +229,9 @@ pub const TABLE: &[Binding] = &[
         "erase",
         "Signs out and erases what this machine has, after asking.",
     ),
+    bind(Act::Copy, &[letter('y')], BROWSING, 0, "copy", "Copies the row, or one value of it."),
+    bind(Act::Mouse, &[letter('M')], BROWSING, 0, "mouse", "Takes clicks and the wheel, or leaves them."),
+    bind(Act::Terminal, &[letter('T')], BROWSING, 0, "this terminal", "What this terminal is taken for."),
     bind(
         Act::Quit,
         &[letter('q'), Press::ctrl('q')],

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::tui::keys::{self, Context};
+use crate::tui::keys::{Context, Keymap};
 use crate::tui::widgets::text_field::TextField;
 use crate::tui::widgets::{Pen, after, centred, line, shrink, wrap};
 
@@ -11,6 +11,7 @@ pub struct Help {
     pub filter: TextField,
     pub top: usize,
     from: Context,
+    keys: Keymap,
 }
 
 const WIDTH: u16 = 92;
@@ -29,8 +30,8 @@ fn area_in(area: Rect) -> Rect {
 }
 
 impl Help {
-    pub fn new(from: Context) -> Self {
-        Self { filter: TextField::default(), top: 0, from }
+    pub fn new(from: Context, keys: Keymap) -> Self {
+        Self { filter: TextField::default(), top: 0, from, keys }
     }
 
     /// What is found, in lines of that width.
@@ -39,7 +40,7 @@ impl Help {
         let others = Context::ALL.into_iter().filter(|context| *context != self.from);
         let mut out = Vec::new();
         for context in std::iter::once(self.from).chain(others) {
-            let found = keys::bindings(context).filter(|binding| {
+            let found = self.keys.bindings(context).filter(|binding| {
                 let text = format!("{} {} {}", binding.keys_text(), binding.title, binding.help);
                 text.to_lowercase().contains(&wanted)
             });

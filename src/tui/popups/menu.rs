@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use crate::tui::keys::Act;
 use crate::tui::widgets::text_field::TextField;
-use crate::tui::widgets::{Pen, after, centred, line, scroll};
+use crate::tui::widgets::{Pen, Spot, after, centred, line, scroll};
 
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -52,6 +52,7 @@ impl Menu {
         let room = inside.height.saturating_sub(2);
         let first = scroll(self.at, shown.len(), usize::from(room));
         for ((place, entry), y) in shown.iter().enumerate().skip(first).zip(1..=room) {
+            pen.spots.push((line(inside, y), Spot::Line(place)));
             draw_entry(pen, line(inside, y), entry, place == self.at);
         }
         if shown.is_empty() {

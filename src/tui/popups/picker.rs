@@ -38,6 +38,8 @@ pub enum Goal {
     Machines(Vec<Machine>),
     /// About the own sign-in.
     Own(OwnGoal),
+    /// What to put on the clipboard.
+    Copy,
     /// Only to be looked at.
     Look,
 }

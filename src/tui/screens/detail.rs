@@ -124,6 +124,11 @@ fn word(theme: Theme, zone: &TimeZone, title: &str, text: &str) -> String {
     if title == "Status" {
         return table::status_cell(theme, text);
     }
+    instant(zone, text)
+}
+
+/// An instant in the person's own time; any other text as it is.
+pub fn instant(zone: &TimeZone, text: &str) -> String {
     let at = Stamp::parse(text).and_then(|at| jiff::Timestamp::from_microsecond(at.0).ok());
     at.map_or_else(|| text.to_owned(), |at| at.to_zoned(zone.clone()).strftime("%d %b %Y %H:%M").to_string())
 }

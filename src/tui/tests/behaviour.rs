@@ -453,7 +453,7 @@ fn the_first_project_is_asked_for() {
 
 #[test]
 fn the_selection_is_seen_without_colour() {
-    let theme = Theme { mono: true, ascii: false };
+    let theme = Theme { mono: true, ascii: false, ..Theme::default() };
     let bench = Bench::signed_in_with(80, 24, theme, Fake::default());
     let buffer = bench.buffer();
     let reversed = |y| (0..80).all(|x| buffer[(x, y)].modifier.contains(ratatui::style::Modifier::REVERSED));

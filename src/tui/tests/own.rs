@@ -56,16 +56,16 @@ fn a_second_factor_is_set_up() {
         bench.keys("\"123456\" Enter");
         keep("enrol_wrong_code", &bench);
     }
-    keep("enrol_ascii", &setting_up((80, 24), Theme { ascii: true, mono: false }));
-    keep("enrol_ascii", &setting_up((130, 48), Theme { ascii: true, mono: true }));
-    keep("enrol_mono", &setting_up((80, 24), Theme { ascii: false, mono: true }));
+    keep("enrol_ascii", &setting_up((80, 24), Theme { ascii: true, mono: false, ..Theme::default() }));
+    keep("enrol_ascii", &setting_up((130, 48), Theme { ascii: true, mono: true, ..Theme::default() }));
+    keep("enrol_mono", &setting_up((80, 24), Theme { ascii: false, mono: true, ..Theme::default() }));
     keep("enrol_small", &setting_up((60, 15), Theme::default()));
 }
 
 #[test]
 fn the_secret_can_be_typed_where_the_picture_has_no_room() {
     for (size, theme) in [
-        ((80, 24), Theme { ascii: true, mono: true }),
+        ((80, 24), Theme { ascii: true, mono: true, ..Theme::default() }),
         ((60, 15), Theme::default()),
         ((80, 24), Theme::default()),
     ] {

@@ -290,7 +290,7 @@ fn small_and_plain() {
     }
     keep("small_detail", Bench::signed_in(60, 15).keys("Enter"));
     keep("small_form", Bench::signed_in(60, 15).keys("e"));
-    let theme = Theme { ascii: true, mono: true };
+    let theme = Theme { ascii: true, mono: true, ..Theme::default() };
     keep("ascii", Bench::signed_in_with(80, 24, theme, Fake::default()).keys("Down"));
     let fake = Fake { setup: training_setup(), ..Fake::default() };
     keep("small_sign_in", &Bench::new(60, 15, theme, fake));

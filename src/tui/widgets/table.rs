@@ -121,7 +121,12 @@ fn draw_row(pen: &mut Pen, area: Rect, columns: &[Column], layout: &[(usize, u16
         rest = after(rest, *width + GAP);
     }
     let loud = row.mark == "?!" && !row.selected;
-    pen.put(rest, row.mark, if loud { pen.theme.error() } else { pen.theme.strong() });
+    let style = match row.selected {
+        true => pen.theme.strong(),
+        false if loud => pen.theme.error(),
+        false => pen.theme.unsent(),
+    };
+    pen.put(rest, row.mark, style);
 }
 
 fn draw_cell(pen: &mut Pen, area: Rect, text: &str, right: bool, style: ratatui::style::Style) {

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::{Pen, after, columns};
+use super::{Pen, Spot, after, columns};
 use crate::service::Account;
 
 /// Draws the tabs; `open` stands in brackets, so that it is told without colour.
@@ -15,7 +15,9 @@ pub fn draw(pen: &mut Pen, area: Rect, titles: &[&str], open: usize, account: Op
         } else {
             (format!(" {text} "), pen.theme.plain())
         };
-        used += pen.put(after(area, used), &text, style);
+        let taken = pen.put(after(area, used), &text, style);
+        pen.spots.push((Rect { width: taken, ..after(area, used) }, Spot::Tab(at)));
+        used += taken;
     }
     let Some(account) = account else { return };
     let role = account.role.map_or("role not known yet", crate::domain::Role::as_str);
