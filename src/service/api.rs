@@ -168,6 +168,11 @@ pub enum Done {
 #[serde(tag = "query", content = "of", rename_all = "snake_case")]
 pub enum Query {
     List(ListQuery),
+    /// A filter that is being typed, completed.
+    Complete {
+        kind: Kind,
+        filter: String,
+    },
     /// The keys of the rows in the list's window; `between`: of those from one row to another in its order, both
     /// included, as many as the window takes.
     Keys {
@@ -212,6 +217,7 @@ pub enum Query {
 pub enum Answer {
     List(ListPage),
     Keys(Vec<Key>),
+    Completed(Completion),
     Show(Option<Box<Detail>>),
     Status(Box<Status>),
     Verbs(Vec<VerbState>),
@@ -228,10 +234,11 @@ pub enum Answer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListQuery {
     pub kind: Kind,
-    /// Words that must all be found in a row; `column:text` looks in one column; `!` turns a word round.
+    /// Words that must all hold: the filter language of the README.
     pub filter: String,
-    /// A column of `columns(kind)`.
+    /// Columns of `columns(kind)`, separated by commas, the first one first; `-` before one: descending.
     pub sort: String,
+    /// Turns the first one round.
     pub descending: bool,
     pub offset: usize,
     pub limit: usize,
@@ -245,6 +252,18 @@ pub struct ListPage {
     pub matched: usize,
     /// The window.
     pub rows: Vec<RowView>,
+    /// Why the filter means nothing; then nothing matches.
+    #[serde(default)]
+    pub problem: Option<String>,
+}
+
+/// A filter that was completed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Completion {
+    /// The filter, with its last word as far as it is clear.
+    pub text: String,
+    /// What may follow, where there is a choice.
+    pub offers: Vec<String>,
 }
 
 /// One row as lists show it.

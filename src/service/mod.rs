@@ -47,6 +47,8 @@ pub use api::*;
 pub use bulk::BULK_MAX;
 pub use config::{Config, Environment, Folders, ProjectConfig};
 pub use error::{ErrorKind, ServiceError};
+pub use list::filter::HELP as FILTER_HELP;
+pub use list::sort::SORTS_MAX;
 pub use session::{Settings, Training};
 
 use self::at_desk::waited;
@@ -254,6 +256,7 @@ impl Service {
         Ok(match query {
             Query::List(query) => Answer::List(self.list(ctx, query)),
             Query::Keys { list, between } => Answer::Keys(self.keys(ctx, list, between.as_ref())),
+            Query::Complete { kind, filter } => Answer::Completed(self.complete(ctx, *kind, filter)),
             Query::Show { key } => Answer::Show(self.show(ctx, key).map(Box::new)),
             Query::Status => Answer::Status(Box::new(self.status())),
             Query::Verbs { kind, key } => Answer::Verbs(self.verbs(ctx, *kind, key.as_ref())),
@@ -269,19 +272,25 @@ impl Service {
         })
     }
 
-    pub fn list(&self, _ctx: &OpCtx, query: &ListQuery) -> ListPage {
-        let empty = ListPage { total: 0, matched: 0, rows: Vec::new() };
-        self.inner.look(|replica| self.inner.lists.page(replica, query)).unwrap_or(empty)
+    pub fn list(&self, ctx: &OpCtx, query: &ListQuery) -> ListPage {
+        let empty = ListPage { total: 0, matched: 0, rows: Vec::new(), problem: None };
+        self.inner.look(|replica| self.inner.lists.page(replica, query, at(ctx))).unwrap_or(empty)
+    }
+
+    /// A filter that is being typed, completed.
+    pub fn complete(&self, _ctx: &OpCtx, kind: Kind, filter: &str) -> Completion {
+        let completed = self.inner.look(|replica| list::filter::complete(replica.view(), kind, filter));
+        completed.unwrap_or_else(|| Completion { text: filter.to_owned(), offers: Vec::new() })
     }
 
     /// The place of a row among those that match the query, whatever its window; `None`: it is not among them.
-    pub fn place(&self, _ctx: &OpCtx, query: &ListQuery, key: &Key) -> Option<usize> {
-        self.inner.look(|replica| self.inner.lists.place(replica, query, key)).flatten()
+    pub fn place(&self, ctx: &OpCtx, query: &ListQuery, key: &Key) -> Option<usize> {
+        self.inner.look(|replica| self.inner.lists.place(replica, query, key, at(ctx))).flatten()
     }
 
     /// The keys of the rows of a list; see `Query::Keys`.
-    pub fn keys(&self, _ctx: &OpCtx, query: &ListQuery, between: Option<&(Key, Key)>) -> Vec<Key> {
-        self.inner.look(|replica| self.inner.lists.keys(replica, query, between)).unwrap_or_default()
+    pub fn keys(&self, ctx: &OpCtx, query: &ListQuery, between: Option<&(Key, Key)>) -> Vec<Key> {
+        self.inner.look(|replica| self.inner.lists.keys(replica, query, between, at(ctx))).unwrap_or_default()
     }
 
     pub fn show(&self, _ctx: &OpCtx, key: &Key) -> Option<Detail> {
@@ -333,6 +342,11 @@ impl Service {
     pub fn close(&self) {
         self.inner.close();
     }
+}
+
+/// What a filter may refer to.
+fn at(ctx: &OpCtx) -> list::filter::At {
+    list::filter::At { now: ctx.now, since: None }
 }
 
 /// What a person asks for, why, and on what grounds.

@@ -171,6 +171,11 @@ impl App {
                 self.list_mut().filtering = false;
                 Vec::new()
             }
+            Act::Complete => {
+                let list = self.list();
+                let query = Query::Complete { kind: list.kind, filter: list.filter.text().to_owned() };
+                vec![Effect::Ask(Why::Complete(list.kind), query)]
+            }
             _ => Vec::new(),
         }
     }

@@ -141,6 +141,12 @@ impl App {
                 self.toast = Some(texts::saved(edits, &summary));
             }
             (Why::List(kind), Answer::List(page)) => return self.take_page(kind, page),
+            (Why::Complete(kind), Answer::Completed(completion)) if self.list().kind == kind => {
+                let before = self.list().filter.text().to_owned();
+                self.list_mut().filter.set(&completion.text);
+                self.toast = (!completion.offers.is_empty()).then(|| completion.offers.join("  "));
+                return self.filter_changed(&before);
+            }
             (Why::Keys(kind, marking), Answer::Keys(keys)) => return self.take_keys(kind, marking, keys),
             (Why::Detail(about), Answer::Show(shown)) if Some(&about) == self.detail.key.as_ref() => {
                 let fresh = self.detail.shown.is_none();

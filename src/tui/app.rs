@@ -49,6 +49,8 @@ pub enum Why {
     /// For telling that so many edits were saved, and what they say.
     Saved(usize, String),
     List(Kind),
+    /// Of that list's filter.
+    Complete(Kind),
     /// To mark them.
     Keys(Kind, super::marks::Marking),
     /// Of that row.
@@ -350,7 +352,7 @@ impl App {
         Vec::new()
     }
 
-    fn filter_changed(&mut self, before: &str) -> Effects {
+    pub(super) fn filter_changed(&mut self, before: &str) -> Effects {
         if self.list().filter.text() == before {
             return Vec::new();
         }

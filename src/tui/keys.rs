@@ -117,6 +117,7 @@ pub enum Act {
     Leave,
     Back,
     Filter,
+    Complete,
     Sort,
     SortReverse,
     Mark,

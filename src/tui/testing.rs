@@ -18,9 +18,10 @@ use super::press::{Code, Press};
 use super::theme::Theme;
 use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, merge::Clash};
 use crate::service::{
-    Account, Action, Answer, Card, CardField, Choice, Decision, Detail, DetailLine, Done, EditState,
-    ErrorKind, Event, Foreseen, Link, ListPage, ListQuery, Mark, OutboxLine, Own, OwnDone, ProjectView,
-    Query, Related, RowView, RunView, ServiceError, Setup, Status, TrainingHint, Verb, VerbState, Wanted,
+    Account, Action, Answer, Card, CardField, Choice, Completion, Decision, Detail, DetailLine, Done,
+    EditState, ErrorKind, Event, Foreseen, Link, ListPage, ListQuery, Mark, OutboxLine, Own, OwnDone,
+    ProjectView, Query, Related, RowView, RunView, ServiceError, Setup, Status, TrainingHint, Verb,
+    VerbState, Wanted,
 };
 
 /// Sat 21 Nov 2026, 13:30 UTC.
@@ -249,6 +250,10 @@ impl Fake {
             total: self.rows.get(&query.kind).map_or(0, Vec::len),
             matched: rows.len(),
             rows: rows.into_iter().skip(query.offset).take(query.limit).collect(),
+            problem: query
+                .filter
+                .contains("color:")
+                .then(|| "There is no column color here, but id, model.".to_owned()),
         }
     }
 
@@ -379,6 +384,9 @@ impl Fake {
     pub fn answer(&self, query: &Query) -> Answer {
         match query {
             Query::List(query) => Answer::List(self.list(query)),
+            Query::Complete { filter, .. } => {
+                Answer::Completed(Completion { text: format!("{filter}tus:"), offers: Vec::new() })
+            }
             Query::Keys { list, between } => {
                 let keys: Vec<Key> = self.matching(list).into_iter().map(|row| row.key).collect();
                 let place = |key: &Key| keys.iter().position(|other| other == key).unwrap_or(0);

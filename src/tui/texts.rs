@@ -175,6 +175,7 @@ pub const NOTHING_TOUCHED: &str = "No field was set, so there is nothing to chan
 pub const AS_IT_IS: &str = "(as it is)";
 pub const LOOKING: &str = "Looking at what each row would come to …";
 pub const NOTHING_YET: &str = "Nothing is changed yet.";
+pub const FILTER_LANGUAGE: &str = "What a filter understands";
 pub const EACH: &str = "each for itself: what can be done is done";
 pub const TOGETHER: &str = "one group: all or nothing";
 pub const FORM_OPEN: &str = "A form is open; what is typed in it is not saved.";

@@ -39,6 +39,14 @@ pub const ROWS: &[Binding] = &[
     ),
     bind(Act::MarkClear, &[letter('c')], &[C::List], 0, "clear marks", "Takes all marks of this list away."),
     bind(
+        Act::Complete,
+        &[key(Code::Tab)],
+        &[C::Filter],
+        3,
+        "complete",
+        "Completes the name of a column, or a value, and says what may follow.",
+    ),
+    bind(
         Act::Accept,
         &[key(Code::Enter)],
         &[C::Bulk],

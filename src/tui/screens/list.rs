@@ -12,7 +12,7 @@ use crate::tui::layout::Shape;
 use crate::tui::theme::{Theme, row_mark};
 use crate::tui::widgets::table::{self, Row};
 use crate::tui::widgets::text_field::TextField;
-use crate::tui::widgets::{Pen, after, columns as width_of};
+use crate::tui::widgets::{Pen, after, columns as width_of, line, wrap};
 
 /// The state of one list.
 #[derive(Clone, Debug)]
@@ -181,11 +181,11 @@ pub fn draw(pen: &mut Pen, shape: &Shape, list: &List, focused: bool, now: Stamp
     };
     table::draw_header(pen, shape.header, described, list.sort, list.descending);
     if page.matched == 0 {
-        pen.put(
-            after(super::super::widgets::line(shape.rows, 0), 3),
-            &nothing(list, page),
-            pen.theme.plain(),
-        );
+        let area = after(shape.rows, 3);
+        let style = if page.problem.is_some() { pen.theme.warning() } else { pen.theme.plain() };
+        for (text, y) in wrap(&pen.theme.clean(&nothing(list, page)), area.width).iter().zip(0..area.height) {
+            pen.put(line(area, y), text, style);
+        }
         return;
     }
     let rows: Vec<Row> = page
@@ -203,6 +203,9 @@ pub fn draw(pen: &mut Pen, shape: &Shape, list: &List, focused: bool, now: Stamp
 }
 
 fn nothing(list: &List, page: &ListPage) -> String {
+    if let Some(problem) = &page.problem {
+        return problem.clone();
+    }
     let noun = list.kind.noun();
     match page.total {
         0 => format!("There is no {noun} you may see."),
