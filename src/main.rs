@@ -59,6 +59,10 @@ enum Command {
         #[arg(long)]
         offline: bool,
     },
+    /// Figures for Prometheus: what waits, the last sync, errors, bytes, how long exchanges took
+    Metrics(flyos::cli::Metrics),
+    /// One file for whoever helps, with personal data masked
+    SupportBundle(flyos::cli::SupportBundle),
     /// Run the training server alone, for several consoles or any Supabase client
     Sandbox(program::SandboxArgs),
 }
@@ -80,6 +84,8 @@ fn main() -> ExitCode {
         Some(Command::Doctor { json, password, password_file, offline }) => {
             program::doctor(json, password, password_file.as_deref(), offline)
         }
+        Some(Command::Metrics(asked)) => program::metrics(&asked),
+        Some(Command::SupportBundle(asked)) => program::support_bundle(&asked),
         Some(Command::Sandbox(sandbox)) => program::sandbox(&sandbox),
     };
     match result {

@@ -13,13 +13,14 @@ use super::ServiceError;
 pub use super::control::{InUse, Whois};
 pub use super::held::DiskState;
 pub use super::line::RunView;
+pub use super::metrics::SessionMetrics;
 pub use super::outbox::*;
 pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
 pub use super::secrets::Confidence;
 pub use super::setup::*;
 pub use super::state::*;
 use crate::domain::{Fields, Intent, Key, Kind, Stamp, Value};
-pub use crate::store::Holder;
+pub use crate::store::{Gap, Holder};
 
 /// Which front speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +70,8 @@ pub enum Action {
     Settle { edit: u64, decision: Decision },
     /// Sends the edits that are held back, or lets go of them.
     SettleHeld { send: bool },
+    /// The person has seen which entries of the journal are lost: they are not told again.
+    AcknowledgeLost,
     /// Asks for a pull and a push now.
     SyncNow,
     /// Compares the rows here with the server's; where they differ, all are loaded anew. `Event::Told` says how it ended.
@@ -202,8 +205,12 @@ pub enum Query {
     Outbox,
     /// What the line was used for in this session.
     Runs,
+    /// Figures of this session, for watching.
+    Metrics,
     /// Edits that need a decision, with what can be decided.
     Cards,
+    /// Entries of the journal that are lost and that nobody has seen yet.
+    Lost,
     /// Which ways there are to what this machine has, beside the password.
     Ways,
     /// Edits of the outbox as JSON lines, in the clear, to be kept or done by hand; all of them where none is named.
@@ -225,7 +232,9 @@ pub enum Answer {
     Consequences(Vec<String>),
     Outbox(Vec<OutboxLine>),
     Runs(Vec<RunView>),
+    Metrics(Box<SessionMetrics>),
     Cards(Vec<Card>),
+    Lost(Vec<Gap>),
     Export(String),
     Ways(Ways),
 }

@@ -56,6 +56,10 @@ pub(super) fn ask_whois(folder: &AccountFolder) -> Option<Whois> {
 }
 
 impl Console {
+    pub(super) fn is_of(&self, folder: &AccountFolder) -> bool {
+        self.folder.account() == folder.account()
+    }
+
     pub fn status(&self) -> Result<Status, ServiceError> {
         match self.query(Query::Status)? {
             Answer::Status(status) => Ok(*status),

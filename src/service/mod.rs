@@ -25,6 +25,8 @@ mod lease;
 pub mod line;
 mod list;
 mod lock;
+pub mod log;
+pub mod metrics;
 pub mod outbox;
 pub mod own;
 mod parcel;
@@ -36,6 +38,7 @@ mod sign_in;
 mod standing;
 mod state;
 pub mod status;
+pub mod support;
 mod takeover;
 mod undo;
 pub mod wipe;
@@ -112,7 +115,7 @@ impl Service {
     pub fn sign_in(&self, ctx: &OpCtx, project: &str, email: &str, password: secrecy::SecretString) {
         tracing::info!(op = %ctx.op, project, "signing in");
         let (project, email) = (project.to_owned(), email.trim().to_owned());
-        Inner::sign_in(&self.inner, Credentials { project, email, password, old: Old::Ask });
+        Inner::sign_in(&self.inner, Credentials { project, email, password, session: None, old: Old::Ask });
     }
 
     /// Starts a wish about the own sign-in; `Event::Own` with `ctx.op` tells the end.
@@ -224,6 +227,10 @@ impl Service {
                     Ok(done)
                 });
             }
+            Action::AcknowledgeLost => {
+                let now = ctx.now;
+                self.at_desk(done, move |store, _| held::acknowledge(store, now));
+            }
             Action::SyncNow => done(self.inner.ask(Ask::SyncNow).map(|()| Done::SyncAsked)),
             Action::Verify => done(self.inner.ask(Ask::Verify).map(|()| Done::SyncAsked)),
             Action::Reload => done(self.inner.ask(Ask::Reload).map(|()| Done::SyncAsked)),
@@ -266,6 +273,8 @@ impl Service {
             Query::Consequences { intent } => Answer::Consequences(self.consequences(ctx, intent)),
             Query::Outbox => Answer::Outbox(self.outbox(ctx)),
             Query::Runs => Answer::Runs(self.runs()),
+            Query::Metrics => Answer::Metrics(Box::new(self.inner.metrics())),
+            Query::Lost => Answer::Lost(read(&self.inner.state, |state| state.lost.clone())),
             Query::Cards => Answer::Cards(self.cards(ctx)),
             Query::Ways => Answer::Ways(self.inner.ways()?),
             Query::Export { edits } => Answer::Export(self.export(ctx, edits)),

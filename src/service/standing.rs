@@ -9,6 +9,7 @@ use super::session::Inner;
 use super::{Account, DiskState, Event, Link, Status, Traffic, cells, initial, read, write};
 use crate::domain::{Role, Stamp};
 use crate::remote::wire::Progress;
+use crate::store::Gap;
 use crate::sync::engine::{Line, Stop};
 use crate::sync::history::History;
 
@@ -21,6 +22,8 @@ pub(super) struct State {
     pub(super) progress: Option<Progress>,
     pub(super) not_saved: Option<String>,
     pub(super) disk: DiskState,
+    /// What of the journal is lost and was not seen yet.
+    pub(super) lost: Vec<Gap>,
     pub(super) training_line: Option<bool>,
     pub(super) traffic: Traffic,
     pub(super) lease: Lease,
@@ -45,6 +48,7 @@ impl State {
             progress: None,
             not_saved: None,
             disk: DiskState::default(),
+            lost: Vec::new(),
             training_line: training.then_some(true),
             traffic: Traffic::Normal,
             lease: Lease::default(),
@@ -60,6 +64,7 @@ impl State {
     pub(super) fn begin(&mut self) {
         (self.line, self.line_since, self.next_try) = (Line::Unknown, None, None);
         (self.progress, self.not_saved, self.disk) = (None, None, DiskState::default());
+        self.lost.clear();
         self.traffic = Traffic::Normal;
         self.history = History::default();
         self.lease = Lease::default();

@@ -90,7 +90,7 @@ impl App {
             Act::SyncNow => return vec![self.submit(Action::SyncNow)],
             Act::SignOut => self.ask_to_sign_out(),
             Act::Account => self.open_account(),
-            Act::Decide => return self.ask_cards(),
+            Act::Decide => return self.ask_decisions(),
             Act::Undo => return vec![self.submit(Action::Undo)],
             Act::Redo => return vec![self.submit(Action::Redo)],
             Act::Traffic => self.open_traffic(),
@@ -275,8 +275,8 @@ impl App {
             Act::Accept if !self.detail.focused && self.list().key.is_none() => {
                 Some(texts::NOTHING_SELECTED.to_owned())
             }
+            Act::Decide if !self.needs_person() => Some(texts::NOTHING_TO_DECIDE.to_owned()),
             Act::MarkClear if self.list().marks.is_empty() => Some(texts::NOTHING_MARKED.to_owned()),
-            Act::Decide if self.status.needs_you == 0 => Some(texts::NOTHING_TO_DECIDE.to_owned()),
             _ => None,
         }
     }
@@ -458,6 +458,7 @@ impl App {
                 return Vec::new();
             }
             picker::Goal::Held => return self.held_settled(choice.value.as_deref()),
+            picker::Goal::Lost => return self.lost_seen(choice.value.as_deref()),
             picker::Goal::Traffic => return self.traffic_chosen(choice.value.as_deref()),
             picker::Goal::Status(key, on) => {
                 seen.insert("status".to_owned(), on.clone());

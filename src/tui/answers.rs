@@ -162,6 +162,7 @@ impl App {
             (Why::Pick(picker, on), Answer::Choices(choices)) => self.open_picker(*picker, choices, &on),
             (Why::Delete(key, label), Answer::Consequences(lines)) => self.confirm_delete(key, &label, lines),
             (Why::Runs, Answer::Runs(runs)) => self.show_runs(&runs),
+            (Why::Lost, Answer::Lost(gaps)) => self.open_lost(&gaps),
             (Why::Words, Answer::Ways(ways)) => self.take_ways(ways),
             (Why::Erase, Answer::Outbox(lines)) => self.ask_to_erase(&lines),
             (Why::Cards(about), Answer::Cards(cards)) => self.take_cards(about.as_ref(), cards),

@@ -69,6 +69,8 @@ pub enum Why {
     FormFollows,
     /// To decide on them, those of that row first.
     Cards(Option<Key>),
+    /// To show what of the journal is lost.
+    Lost,
     /// To show what the line was used for.
     Runs,
     /// To make recovery words.

@@ -19,7 +19,7 @@ use super::theme::Theme;
 use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, merge::Clash};
 use crate::service::{
     Account, Action, Answer, Card, CardField, Choice, Completion, Decision, Detail, DetailLine, Done,
-    EditState, ErrorKind, Event, Foreseen, Link, ListPage, ListQuery, Mark, OutboxLine, Own, OwnDone,
+    EditState, ErrorKind, Event, Foreseen, Gap, Link, ListPage, ListQuery, Mark, OutboxLine, Own, OwnDone,
     ProjectView, Query, Related, RowView, RunView, ServiceError, Setup, Status, TrainingHint, Verb,
     VerbState, Wanted,
 };
@@ -44,6 +44,7 @@ pub struct Fake {
     /// Edits that need a decision.
     pub cards: Vec<Card>,
     pub runs: Vec<RunView>,
+    pub lost: Vec<Gap>,
     /// What the next bulk action refuses, by name.
     pub refused: Vec<(String, String)>,
     pub actions: Vec<Action>,
@@ -213,6 +214,7 @@ impl Default for Fake {
             verbs_asked: std::cell::RefCell::default(),
             cards: Vec::new(),
             runs: Vec::new(),
+            lost: Vec::new(),
             refused: Vec::new(),
             actions: Vec::new(),
             owns: Vec::new(),
@@ -419,7 +421,9 @@ impl Fake {
             }),
             Query::Outbox => Answer::Outbox(self.outbox.clone()),
             Query::Runs => Answer::Runs(self.runs.clone()),
+            Query::Metrics => Answer::Metrics(Box::default()),
             Query::Cards => Answer::Cards(self.cards.clone()),
+            Query::Lost => Answer::Lost(self.lost.clone()),
             Query::Ways => Answer::Ways(crate::service::Ways { words: false, server: true }),
             Query::Export { .. } => Answer::Export(String::new()),
         }
@@ -572,7 +576,8 @@ impl Bench {
                         | Action::Undo
                         | Action::Redo
                         | Action::Settle { .. }
-                        | Action::SettleHeld { .. },
+                        | Action::SettleHeld { .. }
+                        | Action::AcknowledgeLost,
                     ) => Ok(Done::Undone { summary: "done".to_owned() }),
                     (None, Action::SetTraffic { traffic }) => Ok(Done::Traffic { traffic }),
                     (None, Action::TrainingLine { up }) => Ok(Done::Line { up }),

@@ -230,6 +230,20 @@ pub fn held(edits: usize) -> String {
     if edits == 1 { "1 edit is held back".to_owned() } else { format!("{edits} edits are held back") }
 }
 
+pub const LOST: &str = "The journal was damaged. These cannot be read any more:";
+pub const LOST_THEN: &str = "Unsent edits among them are gone: look through what you did last.";
+pub const SEEN: &str = "seen";
+pub const LOST_CHOICES: [(&str, &str, &str); 2] =
+    [("", "Tell me again", "at the next start"), (SEEN, "I have seen it", "it is not told again")];
+
+pub fn lost(entries: u64) -> String {
+    if entries == 1 { "1 entry is lost".to_owned() } else { format!("{entries} entries are lost") }
+}
+
+pub fn more_lost(gaps: usize) -> String {
+    format!("And {gaps} more such gaps; flyos doctor tells all of them.")
+}
+
 pub const RUNS: &str = "What the line was used for";
 pub const TRAFFIC: &str = "Use of the line";
 

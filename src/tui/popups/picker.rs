@@ -30,6 +30,8 @@ pub enum Goal {
     Traffic,
     /// Whether edits that are held back are sent.
     Held,
+    /// Whether lost entries have been seen.
+    Lost,
     /// About the own sign-in.
     Own(OwnGoal),
     /// Only to be looked at.
