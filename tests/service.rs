@@ -19,6 +19,8 @@ mod own;
 mod sealed;
 #[path = "service/settle.rs"]
 mod settle;
+#[path = "service/taste.rs"]
+mod taste;
 #[path = "common/totp.rs"]
 mod totp;
 

@@ -19,6 +19,8 @@ pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
 pub use super::secrets::Confidence;
 pub use super::setup::*;
 pub use super::state::*;
+pub use super::tables::*;
+pub use super::taste::{ColumnLook, Look, Taste, View};
 use crate::domain::{Fields, Intent, Key, Kind, Stamp, Value};
 pub use crate::store::{Gap, Holder};
 
@@ -56,9 +58,20 @@ pub enum Action {
     },
     /// Several edits at once. `together`: one group, applied by the server all or not at all (up to 1000 changes, and
     /// nothing is saved where one is refused); else each stands for itself, and those refused are told.
-    Bulk { intents: Vec<Intent>, reason: Option<String>, together: bool },
+    Bulk {
+        intents: Vec<Intent>,
+        reason: Option<String>,
+        together: bool,
+    },
     /// What each of several edits would come to, were they made now; changes nothing. Told by `Done::Rehearsed`.
-    Rehearse { intents: Vec<Intent> },
+    Rehearse {
+        intents: Vec<Intent>,
+    },
+    /// Reads how the lists look; `KeepTaste` keeps it.
+    ReadTaste,
+    KeepTaste {
+        taste: Taste,
+    },
     /// Takes back what was done last in this session: as if it had not been where it was not sent yet, else by its
     /// opposite as a new edit.
     Undo,
@@ -67,9 +80,14 @@ pub enum Action {
     /// Fills an empty project with the initial data set; offered by `Status::empty`.
     LoadInitial,
     /// Settles an edit that needs a decision.
-    Settle { edit: u64, decision: Decision },
+    Settle {
+        edit: u64,
+        decision: Decision,
+    },
     /// Sends the edits that are held back, or lets go of them.
-    SettleHeld { send: bool },
+    SettleHeld {
+        send: bool,
+    },
     /// The person has seen which entries of the journal are lost: they are not told again.
     AcknowledgeLost,
     /// Asks for a pull and a push now.
@@ -79,9 +97,13 @@ pub enum Action {
     /// Loads everything anew, beside what is shown. Edits that wait stay.
     Reload,
     /// Sends an edit now that was to be sent again later.
-    Retry { edit: u64 },
+    Retry {
+        edit: u64,
+    },
     /// How freely the line is used, until the session ends or it is said anew.
-    SetTraffic { traffic: Traffic },
+    SetTraffic {
+        traffic: Traffic,
+    },
     /// Ends the session; what this machine has is kept.
     SignOut,
     /// Ends the session and erases what this machine has of the account, its keys first. Unsent edits are lost.
@@ -91,9 +113,15 @@ pub enum Action {
     /// Takes the recovery words away: they open nothing any more.
     RemoveWords,
     /// Remembers a project in the configuration file.
-    AddProject { name: String, url: String, key: String },
+    AddProject {
+        name: String,
+        url: String,
+        key: String,
+    },
     /// In training: takes the line away or gives it back.
-    TrainingLine { up: bool },
+    TrainingLine {
+        up: bool,
+    },
 }
 
 /// How freely the line is used.
@@ -122,6 +150,12 @@ pub enum Done {
         saved: usize,
         refused: Vec<(String, String)>,
     },
+    /// How the lists look; `problem`: why it is not as it was left.
+    Taste {
+        taste: Taste,
+        problem: Option<String>,
+    },
+    TasteKept,
     /// What each of several edits would come to, in their order.
     Rehearsed {
         rows: Vec<Foreseen>,
@@ -171,6 +205,10 @@ pub enum Done {
 #[serde(tag = "query", content = "of", rename_all = "snake_case")]
 pub enum Query {
     List(ListQuery),
+    /// Users, regions and drones by what people call them.
+    Find {
+        text: String,
+    },
     /// A filter that is being typed, completed.
     Complete {
         kind: Kind,
@@ -225,6 +263,7 @@ pub enum Answer {
     List(ListPage),
     Keys(Vec<Key>),
     Completed(Completion),
+    Found(Vec<Found>),
     Show(Option<Box<Detail>>),
     Status(Box<Status>),
     Verbs(Vec<VerbState>),
@@ -266,15 +305,6 @@ pub struct ListPage {
     pub problem: Option<String>,
 }
 
-/// A filter that was completed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Completion {
-    /// The filter, with its last word as far as it is clear.
-    pub text: String,
-    /// What may follow, where there is a choice.
-    pub offers: Vec<String>,
-}
-
 /// One row as lists show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowView {
@@ -297,16 +327,6 @@ pub enum Mark {
     New,
     Changed,
     Deleted,
-}
-
-/// What one of several edits would come to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Foreseen {
-    /// The row's name.
-    pub label: String,
-    /// What changes, what follows from it included; empty where all is so already.
-    pub what: String,
-    pub why_not: Option<String>,
 }
 
 /// One row with what belongs to it.

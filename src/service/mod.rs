@@ -19,6 +19,7 @@ pub mod doctor;
 mod erase;
 mod error;
 mod explain;
+mod find;
 mod held;
 mod initial;
 mod lease;
@@ -39,7 +40,9 @@ mod standing;
 mod state;
 pub mod status;
 pub mod support;
+mod tables;
 mod takeover;
+pub mod taste;
 mod undo;
 pub mod wipe;
 mod words;
@@ -196,6 +199,8 @@ impl Service {
                     Ok(done)
                 });
             }
+            Action::ReadTaste => self.at_desk(done, |store, _| Ok(taste::read(store))),
+            Action::KeepTaste { taste } => self.at_desk(done, move |store, _| taste::keep(store, taste)),
             Action::Rehearse { intents } => {
                 self.at_desk(done, move |store, _| bulk::rehearse(store, &intents));
             }
@@ -263,6 +268,7 @@ impl Service {
         Ok(match query {
             Query::List(query) => Answer::List(self.list(ctx, query)),
             Query::Keys { list, between } => Answer::Keys(self.keys(ctx, list, between.as_ref())),
+            Query::Find { text } => Answer::Found(self.find(ctx, text)),
             Query::Complete { kind, filter } => Answer::Completed(self.complete(ctx, *kind, filter)),
             Query::Show { key } => Answer::Show(self.show(ctx, key).map(Box::new)),
             Query::Status => Answer::Status(Box::new(self.status())),
@@ -279,27 +285,6 @@ impl Service {
             Query::Ways => Answer::Ways(self.inner.ways()?),
             Query::Export { edits } => Answer::Export(self.export(ctx, edits)),
         })
-    }
-
-    pub fn list(&self, ctx: &OpCtx, query: &ListQuery) -> ListPage {
-        let empty = ListPage { total: 0, matched: 0, rows: Vec::new(), problem: None };
-        self.inner.look(|replica| self.inner.lists.page(replica, query, at(ctx))).unwrap_or(empty)
-    }
-
-    /// A filter that is being typed, completed.
-    pub fn complete(&self, _ctx: &OpCtx, kind: Kind, filter: &str) -> Completion {
-        let completed = self.inner.look(|replica| list::filter::complete(replica.view(), kind, filter));
-        completed.unwrap_or_else(|| Completion { text: filter.to_owned(), offers: Vec::new() })
-    }
-
-    /// The place of a row among those that match the query, whatever its window; `None`: it is not among them.
-    pub fn place(&self, ctx: &OpCtx, query: &ListQuery, key: &Key) -> Option<usize> {
-        self.inner.look(|replica| self.inner.lists.place(replica, query, key, at(ctx))).flatten()
-    }
-
-    /// The keys of the rows of a list; see `Query::Keys`.
-    pub fn keys(&self, ctx: &OpCtx, query: &ListQuery, between: Option<&(Key, Key)>) -> Vec<Key> {
-        self.inner.look(|replica| self.inner.lists.keys(replica, query, between, at(ctx))).unwrap_or_default()
     }
 
     pub fn show(&self, _ctx: &OpCtx, key: &Key) -> Option<Detail> {
@@ -351,11 +336,6 @@ impl Service {
     pub fn close(&self) {
         self.inner.close();
     }
-}
-
-/// What a filter may refer to.
-fn at(ctx: &OpCtx) -> list::filter::At {
-    list::filter::At { now: ctx.now, since: None }
 }
 
 /// What a person asks for, why, and on what grounds.

@@ -38,6 +38,7 @@ mod recovery;
 pub mod replica;
 mod reserve;
 pub mod row;
+pub mod taste;
 mod tries;
 mod wraps;
 

@@ -2,14 +2,14 @@
 
 use super::app::{App, Effect, Effects, Why};
 use super::decide::pair;
-use super::keys::{self, Act, Context};
-use super::popups::{Form, Menu, Picker, Popup, confirm, menu, picker};
+use super::keys::{Act, Context};
+use super::popups::{Form, Picker, Popup, confirm, picker};
 use super::screens::TABS;
 use super::screens::detail;
 use super::screens::sign_in::AddProject;
 use super::texts;
 use crate::domain::{Fields, Intent, Key, Kind};
-use crate::service::{Action, Choice, Decision, Query, Verb, columns};
+use crate::service::{Action, Decision, Query, Verb};
 
 /// Lines that a page moves in help, where the height is not at hand.
 const PAGE: isize = 10;
@@ -101,6 +101,7 @@ impl App {
                 return self.secret_act(act);
             }
             Act::Back => return self.go_back(),
+            Act::Forward => return self.go_forward(),
             _ => {
                 return match self.context() {
                     Context::Filter => self.filter_act(act),
@@ -127,10 +128,13 @@ impl App {
                 self.list_mut().filtering = true;
                 return Vec::new();
             }
-            Act::Sort => {
-                self.open_sort();
-                return Vec::new();
-            }
+            Act::Sort
+            | Act::SortThen
+            | Act::SortReverse
+            | Act::Columns
+            | Act::Views
+            | Act::KeepView
+            | Act::DropView => return self.table_act(act),
             Act::Mark | Act::MarkRange | Act::MarkAll | Act::MarkInvert | Act::MarkClear => {
                 return self.mark_act(act);
             }
@@ -139,12 +143,6 @@ impl App {
                 return Vec::new();
             }
             Act::Leave => return self.clear_filter(),
-            Act::SortReverse => {
-                let list = self.list_mut();
-                list.descending = !list.descending;
-                list.restart();
-                return vec![self.ask_list()];
-            }
             _ => return Vec::new(),
         };
         if self.list_mut().step(by, rows) {
@@ -192,11 +190,7 @@ impl App {
             Act::PageDown => detail::step(&lines, at, page),
             Act::First => 0,
             Act::Last => last,
-            Act::Leave => {
-                self.detail.focused = false;
-                self.detail.trail.clear();
-                return self.ask_subject();
-            }
+            Act::Leave => return self.leave_detail(),
             Act::Accept => {
                 let Some(to) = lines.get(at).and_then(|line| line.jump.clone()) else { return Vec::new() };
                 if let Some(from) = self.detail.key.clone() {
@@ -207,6 +201,13 @@ impl App {
             _ => at,
         };
         Vec::new()
+    }
+
+    pub(super) fn leave_detail(&mut self) -> Effects {
+        self.detail.focused = false;
+        self.detail.trail.clear();
+        self.detail.ahead.clear();
+        self.ask_subject()
     }
 
     /// The lines of the detail. Their number does not depend on the width but where texts wrap.
@@ -223,49 +224,6 @@ impl App {
         self.detail.at = lines.iter().position(|line| line.jump.is_some()).unwrap_or(0);
     }
 
-    fn go_back(&mut self) -> Effects {
-        match self.detail.trail.pop() {
-            Some(key) => self.open(key),
-            None if self.detail.focused => self.detail_act(Act::Leave),
-            None => {
-                self.toast = Some(texts::NO_WAY_BACK.to_owned());
-                Vec::new()
-            }
-        }
-    }
-
-    fn open_sort(&mut self) {
-        let kind = self.list().kind;
-        let title = |name: &str| {
-            let column = super::screens::columns(kind).iter().find(|column| column.name == name);
-            column.map_or_else(|| name.to_uppercase(), |column| column.title.to_owned())
-        };
-        let choices = columns(kind).iter().map(|name| Choice {
-            value: Some((*name).to_owned()),
-            label: title(name),
-            note: String::new(),
-            why_not: None,
-        });
-        let on = Some(self.list().sort.to_owned());
-        let picker = Picker::new("Sort by".to_owned(), choices.collect(), picker::Goal::Sort).on(&on);
-        self.popups.push(Popup::Picker(picker));
-    }
-
-    fn open_menu(&mut self) {
-        let context = self.context();
-        let in_training = self.status.training_line.is_some();
-        let offered = keys::MENU.iter().filter(|act| in_training || **act != Act::TrainingLine);
-        let entries = offered.filter_map(|act| {
-            let binding = keys::binding(context, *act)?;
-            let why_not =
-                verb_of(*act).and_then(|verb| self.why_not(verb)).or_else(|| self.act_why_not(*act));
-            let title = self.title_of(binding).to_owned();
-            Some(menu::Entry { act: *act, title, keys: binding.keys_text(), why_not })
-        });
-        let menu = Menu::new(entries.collect());
-        self.popups.push(Popup::Menu(menu));
-    }
-
     /// Why an act that is no verb makes no sense now.
     pub(super) fn act_why_not(&self, act: Act) -> Option<String> {
         match act {
@@ -276,6 +234,7 @@ impl App {
                 Some(texts::NOTHING_SELECTED.to_owned())
             }
             Act::Decide if !self.needs_person() => Some(texts::NOTHING_TO_DECIDE.to_owned()),
+            Act::Forward if self.detail.ahead.is_empty() => Some(texts::NO_WAY_FORWARD.to_owned()),
             Act::MarkClear if self.list().marks.is_empty() => Some(texts::NOTHING_MARKED.to_owned()),
             _ => None,
         }
@@ -334,8 +293,10 @@ impl App {
     }
 
     pub(super) fn popup_act(&mut self, act: Act) -> Effects {
-        if matches!(self.popups.last(), Some(Popup::Bulk(_))) {
-            return self.bulk_act(act);
+        match self.popups.last() {
+            Some(Popup::Bulk(_)) => return self.bulk_act(act),
+            Some(Popup::Columns(_)) => return self.columns_act(act),
+            _ => {}
         }
         let page = match self.popups.last() {
             Some(Popup::Help(_)) => PAGE,
@@ -378,7 +339,7 @@ impl App {
             let Some((intent, reason)) = form.accept() else { return Vec::new() };
             if !form.many.is_empty() {
                 let (keys, set) = (form.many.clone(), form.touched());
-                return self.several_accepted(&keys, &set, reason);
+                return self.several_accepted(&keys, &set, reason.as_deref());
             }
             if let Some(edit) = form.mends {
                 let fields = form.set();
@@ -429,12 +390,15 @@ impl App {
             }
             picker::Goal::Marked(verb) => {
                 let verb = *verb;
-                return self.marked_chosen(verb, choice.value, &choice.label);
+                return self.marked_chosen(verb, &choice.value, &choice.label);
             }
-            picker::Goal::Sort => {
-                self.popups.pop();
-                self.list_mut().set_sort(choice.value.as_deref().unwrap_or_default());
-                return vec![self.ask_list()];
+            picker::Goal::Sort { then } => {
+                let then = *then;
+                return self.sort_chosen(then, choice.value.as_deref());
+            }
+            picker::Goal::View { drop } => {
+                let drop = *drop;
+                return self.view_chosen(drop, choice.value.as_deref());
             }
             picker::Goal::Cards(cards) => {
                 let cards = cards.clone();
@@ -507,26 +471,6 @@ impl App {
             confirm.saving = Some(self.submitted);
         }
         vec![effect]
-    }
-
-    fn menu_accept(&mut self) -> Effects {
-        let Some(Popup::Menu(menu)) = self.popups.last() else { return Vec::new() };
-        let Some(entry) = menu.selected().cloned() else { return Vec::new() };
-        if let Some(why) = entry.why_not {
-            self.toast = Some(why);
-            return Vec::new();
-        }
-        self.popups.pop();
-        match entry.act {
-            Act::Quit => self.ask_to_quit(),
-            Act::TrainingLine => self.turn_line(),
-            Act::Help => {
-                let help = super::popups::Help::new(self.context());
-                self.popups.push(Popup::Help(help));
-                Vec::new()
-            }
-            act => self.browse(act),
-        }
     }
 }
 

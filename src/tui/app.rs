@@ -23,7 +23,7 @@ use super::theme::Theme;
 use crate::domain::{Intent, Key, Kind, Stamp};
 use crate::service::{
     Action, Answer, Confidence, Done, Event, ListQuery, Own, OwnDone, Query, ServiceError, Setup, Status,
-    Verb, VerbState,
+    Taste, Verb, VerbState,
 };
 
 /// What happened.
@@ -49,6 +49,8 @@ pub enum Why {
     /// For telling that so many edits were saved, and what they say.
     Saved(usize, String),
     List(Kind),
+    /// By that text, for the palette.
+    Found(String),
     /// Of that list's filter.
     Complete(Kind),
     /// To mark them.
@@ -146,6 +148,11 @@ pub struct App {
     pub verbs: Vec<VerbState>,
     pub popups: Vec<Popup>,
     pub toast: Option<String>,
+    /// What was done from the palette last, the latest first.
+    pub(super) recent: Vec<Act>,
+    /// How the lists look, as it is kept, and the submission that keeps it.
+    pub(super) taste: Taste,
+    pub(super) tasting: Option<u64>,
     /// The console is locked, and this is shown instead of anything else.
     pub locked: Option<Locked>,
     /// The form that was open then.
@@ -177,6 +184,9 @@ impl App {
             verbs: Vec::new(),
             popups: Vec::new(),
             toast: None,
+            recent: Vec::new(),
+            taste: Taste::default(),
+            tasting: None,
             locked: None,
             held: None,
             ids,
@@ -300,6 +310,7 @@ impl App {
             }
             if popup.field().is_some_and(|field| field.press(press)) {
                 popup.typed();
+                return self.ask_found();
             } else if let Popup::Bulk(bulk) = popup {
                 bulk.press(press);
             } else if let Popup::Form(form) = popup
@@ -328,7 +339,7 @@ impl App {
             if let Some(field) = popup.field() {
                 field.paste(text);
                 popup.typed();
-                return Vec::new();
+                return self.ask_found();
             }
         } else if let Some(locked) = &mut self.locked {
             locked.typed.paste(text);

@@ -27,11 +27,12 @@ pub enum Context {
     Message,
     Words,
     Bulk,
+    Columns,
     Locked,
 }
 
 impl Context {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::SignIn,
         Self::AddProject,
         Self::List,
@@ -46,6 +47,7 @@ impl Context {
         Self::Message,
         Self::Words,
         Self::Bulk,
+        Self::Columns,
         Self::Locked,
     ];
 
@@ -65,6 +67,7 @@ impl Context {
             Self::Message => "Messages",
             Self::Words => "Recovery words",
             Self::Bulk => "Several rows at once",
+            Self::Columns => "Columns",
             Self::Locked => "The locked console",
         }
     }
@@ -72,7 +75,7 @@ impl Context {
     /// Do characters belong to a text field here?
     #[cfg(test)]
     pub const fn takes_text(self) -> bool {
-        !matches!(self, Self::List | Self::Detail | Self::Message | Self::Words)
+        !matches!(self, Self::List | Self::Detail | Self::Message | Self::Words | Self::Columns)
     }
 }
 
@@ -119,7 +122,14 @@ pub enum Act {
     Filter,
     Complete,
     Sort,
+    SortThen,
     SortReverse,
+    Columns,
+    Reset,
+    Views,
+    KeepView,
+    DropView,
+    Forward,
     Mark,
     MarkRange,
     MarkAll,
@@ -166,13 +176,19 @@ pub const MENU: &[Act] = &[
     Act::Delete,
     Act::Filter,
     Act::Sort,
+    Act::SortThen,
     Act::SortReverse,
+    Act::Columns,
+    Act::Views,
+    Act::KeepView,
+    Act::DropView,
     Act::Mark,
     Act::MarkRange,
     Act::MarkAll,
     Act::MarkInvert,
     Act::MarkClear,
     Act::Back,
+    Act::Forward,
     Act::Users,
     Act::Regions,
     Act::Drones,

@@ -19,9 +19,9 @@ use super::theme::Theme;
 use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, merge::Clash};
 use crate::service::{
     Account, Action, Answer, Card, CardField, Choice, Completion, Decision, Detail, DetailLine, Done,
-    EditState, ErrorKind, Event, Foreseen, Gap, Link, ListPage, ListQuery, Mark, OutboxLine, Own, OwnDone,
-    ProjectView, Query, Related, RowView, RunView, ServiceError, Setup, Status, TrainingHint, Verb,
-    VerbState, Wanted,
+    EditState, ErrorKind, Event, Foreseen, Found, Gap, Link, ListPage, ListQuery, Mark, OutboxLine, Own,
+    OwnDone, ProjectView, Query, Related, RowView, RunView, ServiceError, Setup, Status, Taste, TrainingHint,
+    Verb, VerbState, Wanted,
 };
 
 /// Sat 21 Nov 2026, 13:30 UTC.
@@ -47,6 +47,9 @@ pub struct Fake {
     pub lost: Vec<Gap>,
     /// What the next bulk action refuses, by name.
     pub refused: Vec<(String, String)>,
+    /// How the lists look, as it was kept.
+    pub taste: Taste,
+    pub taste_problem: Option<String>,
     pub actions: Vec<Action>,
     /// Wishes about the own sign-in, and what they come to; without an answer they are under way.
     pub owns: Vec<Own>,
@@ -216,6 +219,8 @@ impl Default for Fake {
             runs: Vec::new(),
             lost: Vec::new(),
             refused: Vec::new(),
+            taste: Taste::default(),
+            taste_problem: None,
             actions: Vec::new(),
             owns: Vec::new(),
             own_answers: std::collections::VecDeque::new(),
@@ -236,12 +241,15 @@ impl Fake {
         };
         let mut rows: Vec<RowView> =
             self.rows.get(&query.kind).into_iter().flatten().filter(matches).cloned().collect();
-        rows.sort_by_key(|row| match query.sort.as_str() {
-            "changed" => row.changed.map(Stamp::text).unwrap_or_default(),
-            column => row.cells.get(column).cloned().unwrap_or_default(),
-        });
-        if query.descending {
-            rows.reverse();
+        for word in query.sort.split(',').rev() {
+            let (down, name) = word.strip_prefix('-').map_or((false, word), |name| (true, name));
+            rows.sort_by_key(|row| match name {
+                "changed" => row.changed.map(Stamp::text).unwrap_or_default(),
+                column => row.cells.get(column).cloned().unwrap_or_default(),
+            });
+            if down {
+                rows.reverse();
+            }
         }
         rows
     }
@@ -386,6 +394,15 @@ impl Fake {
     pub fn answer(&self, query: &Query) -> Answer {
         match query {
             Query::List(query) => Answer::List(self.list(query)),
+            Query::Find { text } => {
+                let rows = self.rows.values().flatten().filter(|row| row.label.contains(text.as_str()));
+                let found = rows.map(|row| Found {
+                    key: row.key.clone(),
+                    label: row.label.clone(),
+                    note: row.key.kind.noun().to_owned(),
+                });
+                Answer::Found(found.take(20).collect())
+            }
             Query::Complete { filter, .. } => {
                 Answer::Completed(Completion { text: format!("{filter}tus:"), offers: Vec::new() })
             }
@@ -548,6 +565,17 @@ impl Bench {
                 self.signed_in_as.push((project, email));
                 None
             }
+            Effect::Submit(submission, Action::ReadTaste) => {
+                let taste = self.fake.taste.clone();
+                Some(Msg::Done(
+                    submission,
+                    Ok(Done::Taste { taste, problem: self.fake.taste_problem.clone() }),
+                ))
+            }
+            Effect::Submit(submission, Action::KeepTaste { taste }) => {
+                self.fake.taste = taste;
+                Some(Msg::Done(submission, Ok(Done::TasteKept)))
+            }
             Effect::Submit(submission, action) => {
                 self.fake.actions.push(action.clone());
                 let result = match (self.fake.refusal.take(), action) {
@@ -555,6 +583,7 @@ impl Bench {
                     (None, Action::Edit { intent, .. }) => {
                         Ok(Done::Saved { edits: 1, summary: format!("{} changed", intent.key().pk) })
                     }
+                    (None, Action::ReadTaste | Action::KeepTaste { .. }) => Ok(Done::TasteKept),
                     (None, Action::Rehearse { intents }) => {
                         Ok(Done::Rehearsed { rows: self.fake.foreseen(&intents) })
                     }

@@ -7,4 +7,5 @@ mod own;
 mod pictures;
 mod sealed;
 mod sizes;
+mod tables;
 mod ways_out;

@@ -14,8 +14,10 @@ use nucleo_matcher::{Config, Matcher};
 
 pub(in crate::service) use self::complete::complete;
 use self::parse::Word;
+pub(in crate::service) use self::test::has_part;
 use self::test::{Means, Test};
 use crate::domain::{Kind, RowRef, Stamp, World};
+use crate::service::OpCtx;
 
 /// The longest filter, in characters.
 const FILTER_CHARS_MAX: usize = 200;
@@ -42,6 +44,12 @@ pub(in crate::service) struct At {
     pub since: Option<Stamp>,
 }
 
+impl At {
+    pub(in crate::service) const fn of(ctx: &OpCtx) -> Self {
+        Self { now: ctx.now, since: None }
+    }
+}
+
 /// Words that must all hold.
 pub(super) struct Filter {
     terms: Vec<Term>,
@@ -62,8 +70,7 @@ impl Filter {
         let (mut terms, mut problem) = (Vec::new(), None);
         for word in parse::words(&text) {
             match Test::of(kind, &word, at) {
-                Ok(Some(test)) => terms.push(Term { word, test }),
-                Ok(None) => {}
+                Ok(asked) => terms.push(Term { word, test: asked }),
                 Err(why) => problem = problem.or(Some(why)),
             }
         }

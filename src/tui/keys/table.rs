@@ -21,6 +21,7 @@ const FIELDS: &[Context] = &[
     C::Filter,
     C::Ask,
     C::Bulk,
+    C::Columns,
     C::Locked,
 ];
 const MOVING: &[Context] = &[C::List, C::Detail];
@@ -102,7 +103,7 @@ pub const TABLE: &[Binding] = &[
         BROWSING,
         2,
         "menu",
-        "Lists all that can be done, with its key, and why not where not.",
+        "Lists all that can be done, with its key, and why not where not; what is typed also names rows to go to.",
     ),
     bind(Act::Help, &[letter('?'), Press::f(1)], BROWSING, 7, "help", "Shows the keys."),
     bind(Act::Help, &[Press::f(1)], FIELDS, 20, "help", "Shows the keys."),
@@ -405,6 +406,7 @@ pub const TABLE: &[Binding] = &[
             C::Ask,
             C::Words,
             C::Bulk,
+            C::Columns,
             C::Locked,
         ],
         21,

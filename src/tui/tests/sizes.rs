@@ -66,7 +66,18 @@ fn every_small_size_draws() {
     for width in 1..=110 {
         for height in 1..=32 {
             let mut bench = Bench::signed_in(width, height);
-            for keys in ["e", "Esc m", "Esc ?", "Esc a", "Esc Del", "Esc Enter"] {
+            for keys in [
+                "e",
+                "Esc m",
+                "Esc ?",
+                "Esc a",
+                "Esc Del",
+                "Esc Enter",
+                "Esc C",
+                "Esc F",
+                "Esc o",
+                "Esc \"_\" s Enter",
+            ] {
                 drop(bench.keys(keys).buffer());
             }
         }

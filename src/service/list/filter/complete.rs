@@ -10,12 +10,12 @@ const OFFERED_MAX: usize = 12;
 /// The filter with its last word completed as far as it is clear, and what may follow.
 pub(in crate::service) fn complete(world: &World, kind: Kind, text: &str) -> Completion {
     let begins = last_word(text);
-    let (before, word) = text.split_at(begins);
-    let (not, word) = word.strip_prefix('!').map_or(("", word), |rest| ("!", rest));
-    let (head, typed, offers) = match word.split_once(':') {
+    let (before, last) = text.split_at(begins);
+    let (not, last) = last.strip_prefix('!').map_or(("", last), |rest| ("!", rest));
+    let (head, typed, offers) = match last.split_once(':') {
         None => {
             let named = names(kind).map(|name| format!("{name}:")).collect();
-            (String::new(), word.to_lowercase(), named)
+            (String::new(), last.to_lowercase(), named)
         }
         Some((column, value)) => {
             let value = value.trim_start_matches('"');

@@ -52,8 +52,7 @@ pub(super) fn source(kind: Kind, name: &str) -> Option<Source> {
         (_, "changed") => field("updated_at"),
         (_, "created") => field("created_at"),
         (Kind::User, "account") => field("auth_user_id"),
-        (Kind::User, "drones") => return Some(Source::Count("drones")),
-        (Kind::Region, "drones") => return Some(Source::Count("drones")),
+        (Kind::User | Kind::Region, "drones") => return Some(Source::Count("drones")),
         (Kind::Region, "users") => return Some(Source::Count("users")),
         (_, "region") => field("region_id"),
         (_, "operator") => field("operator_id"),
@@ -61,9 +60,8 @@ pub(super) fn source(kind: Kind, name: &str) -> Option<Source> {
         _ => None,
     }?;
     Some(match described.ty {
-        FieldType::Text { .. } => Source::Text(described.name),
         FieldType::Choice(texts) => Source::Choice(described.name, texts),
-        FieldType::Ref(Kind::Drone) => Source::Text(described.name),
+        FieldType::Text { .. } | FieldType::Ref(Kind::Drone) => Source::Text(described.name),
         FieldType::Ref(kind) => Source::Row(described.name, kind),
         FieldType::Time => Source::Time(described.name),
         FieldType::Uuid => Source::There(described.name),
@@ -113,8 +111,8 @@ impl Match {
     }
 }
 
-/// `part` is in lower case.
-fn has_part(text: &str, part: &str) -> bool {
+/// Has the text that part, without regard to case? `part` is in lower case.
+pub(in crate::service) fn has_part(text: &str, part: &str) -> bool {
     let (bytes, part_bytes) = (text.as_bytes(), part.as_bytes());
     if !text.is_ascii() {
         return text.to_lowercase().contains(part);
@@ -141,15 +139,12 @@ impl Named {
     }
 
     fn prepare(&mut self, world: &World, wanted: &Match, matcher: &mut Matcher) {
-        let found: HashSet<Uuid> = match self.kind {
-            Kind::Region => {
-                let rows = world.regions().filter(|row| wanted.holds(&row.name, matcher));
-                rows.map(|row| row.id).collect()
-            }
-            _ => {
-                let rows = world.users().filter(|row| wanted.holds(&row.username, matcher));
-                rows.map(|row| row.id).collect()
-            }
+        let found: HashSet<Uuid> = if self.kind == Kind::Region {
+            let rows = world.regions().filter(|row| wanted.holds(&row.name, matcher));
+            rows.map(|row| row.id).collect()
+        } else {
+            let rows = world.users().filter(|row| wanted.holds(&row.username, matcher));
+            rows.map(|row| row.id).collect()
         };
         let unseen = if self.kind == Kind::Region { ANOTHER_REGION } else { SOMEBODY };
         self.found = Some((found, wanted.holds(unseen, matcher)));
@@ -161,16 +156,14 @@ impl Named {
             Cell::Text(raw) => return wanted.holds(raw, &mut matcher.borrow_mut()),
             _ => return false,
         };
-        match &self.found {
-            Some((found, false)) => found.contains(&id),
-            _ => {
-                let name = match self.kind {
-                    Kind::Region => cells::region_name(world, Some(id)),
-                    _ => cells::user_name(world, Some(id)),
-                };
-                wanted.holds(&name, &mut matcher.borrow_mut())
-            }
+        if let Some((found, false)) = &self.found {
+            return found.contains(&id);
         }
+        let name = match self.kind {
+            Kind::Region => cells::region_name(world, Some(id)),
+            _ => cells::user_name(world, Some(id)),
+        };
+        wanted.holds(&name, &mut matcher.borrow_mut())
     }
 }
 
@@ -212,24 +205,24 @@ pub(super) enum Means<'a> {
 }
 
 impl Test {
-    /// What the word means; `None`: nothing yet; or why it means nothing.
-    pub(super) fn of(kind: Kind, word: &Word, at: At) -> Result<Option<Self>, String> {
-        let Some(column) = &word.column else { return Ok(Some(Self::anywhere(kind, word))) };
+    /// What the word means, or why it means nothing.
+    pub(super) fn of(kind: Kind, word: &Word, at: At) -> Result<Self, String> {
+        let Some(column) = &word.column else { return Ok(Self::anywhere(kind, word)) };
         let Some(source) = source(kind, column) else {
             let known: Vec<_> = names(kind).collect();
             return Err(format!("There is no column {column} here, but {}.", known.join(", ")));
         };
         if !word.quoted && matches!(word.op, Op::Has | Op::Is) && matches!(&*word.value, "-" | "none") {
-            return Ok(Some(Self::Empty(source)));
+            return Ok(Self::Empty(source));
         }
         let compares = matches!(word.op, Op::Less | Op::LessOrIs | Op::More | Op::MoreOrIs);
         match source {
-            Source::Count(name) => number(name, word).map(Some),
-            Source::Time(field) => time(field, column, word, at).map(Some),
+            Source::Count(name) => number(name, word),
+            Source::Time(field) => time(field, column, word, at),
             _ if compares => Err(format!("{column} is no number and no time: use {column}:{}.", word.value)),
-            Source::Text(field) => Ok(Some(Self::Text(field, Match::of(word)))),
-            Source::Row(field, kind) => Ok(Some(Self::Row(Named::new(field, kind), Match::of(word)))),
-            Source::Choice(field, texts) => choice(field, column, texts, word).map(Some),
+            Source::Text(field) => Ok(Self::Text(field, Match::of(word))),
+            Source::Row(field, kind) => Ok(Self::Row(Named::new(field, kind), Match::of(word))),
+            Source::Choice(field, texts) => choice(field, column, texts, word),
             Source::There(_) => Err(format!("{column} is there or not: {column}:- or !{column}:-.")),
         }
     }
@@ -341,7 +334,7 @@ fn choice(
 }
 
 fn number(name: &'static str, word: &Word) -> Result<Test, String> {
-    let than = word.value.parse().map_err(|_| format!("{name} is a number: {name}>3, {name}:0.",))?;
+    let than = word.value.parse().map_err(|_| format!("{name} is a number: {name}>3, {name}:0."))?;
     Ok(Test::Count { name, op: word.op, than })
 }
 
