@@ -1,10 +1,63 @@
 //! What the door answers about lists: windows, places, keys, what was found, what may follow in a filter.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::list::filter::{At, complete};
-use super::{ListPage, ListQuery, OpCtx, Service, find};
-use crate::domain::{Key, Kind};
+use super::{OpCtx, Service, find};
+use crate::domain::{Key, Kind, Stamp};
+
+/// Which rows, in which order, and which window of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListQuery {
+    pub kind: Kind,
+    /// Words that must all hold: the filter language of the README.
+    pub filter: String,
+    /// Columns of `columns(kind)`, separated by commas, the first one first; `-` before one: descending.
+    pub sort: String,
+    /// Turns the first one round.
+    pub descending: bool,
+    pub offset: usize,
+    pub limit: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListPage {
+    /// Rows of that kind that I may see.
+    pub total: usize,
+    /// Those that the filter leaves.
+    pub matched: usize,
+    /// The window.
+    pub rows: Vec<RowView>,
+    /// Why the filter means nothing; then nothing matches.
+    #[serde(default)]
+    pub problem: Option<String>,
+}
+
+/// One row as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowView {
+    pub key: Key,
+    pub label: String,
+    /// Text by column name of `columns(kind)`; a column that is empty is absent.
+    pub cells: BTreeMap<String, String>,
+    pub changed: Option<Stamp>,
+    pub mark: Option<Mark>,
+    /// A conflict or a refusal waits on this row.
+    pub needs_you: bool,
+    /// What looks wrong with it, in words.
+    pub alert: Option<String>,
+}
+
+/// An unsent edit's mark on its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    New,
+    Changed,
+    Deleted,
+}
 
 /// A filter that was completed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

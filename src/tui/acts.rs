@@ -3,7 +3,7 @@
 use super::app::{App, Effect, Effects, Why};
 use super::decide::pair;
 use super::keys::{Act, Context};
-use super::popups::{Form, Picker, Popup, confirm, picker};
+use super::popups::{Confirm, Form, Picker, Popup, confirm, picker};
 use super::screens::TABS;
 use super::screens::detail;
 use super::screens::sign_in::AddProject;
@@ -471,6 +471,35 @@ impl App {
             confirm.saving = Some(self.submitted);
         }
         vec![effect]
+    }
+
+    pub(super) fn turn_line(&mut self) -> Effects {
+        let Some(up) = self.status.training_line else {
+            self.toast = Some(texts::NO_TRAINING.to_owned());
+            return Vec::new();
+        };
+        vec![self.submit(Action::TrainingLine { up: !up })]
+    }
+
+    /// Leaving asks only where something typed would be lost.
+    pub(super) fn ask_to_quit(&mut self) -> Effects {
+        let form_open = self.popups.iter().any(|popup| matches!(popup, Popup::Form(_)));
+        let making =
+            self.popups.iter().any(|popup| matches!(popup, Popup::Bulk(bulk) if bulk.saving.is_some()));
+        let asked = self
+            .popups
+            .iter()
+            .any(|popup| matches!(popup, Popup::Confirm(confirm) if confirm.goal == confirm::Goal::Quit));
+        if !(form_open || making) || asked {
+            return vec![Effect::Quit];
+        }
+        let open = if making { texts::BULK_OPEN } else { texts::FORM_OPEN };
+        let mut lines = vec![open.to_owned()];
+        lines.extend(texts::waiting(self.status.waiting));
+        let (title, goal) = ("Leave the console?".to_owned(), confirm::Goal::Quit);
+        let confirm = Confirm::new(title, lines, ["Stay", "Leave"], goal);
+        self.popups.push(Popup::Confirm(confirm));
+        Vec::new()
     }
 }
 

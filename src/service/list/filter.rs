@@ -113,3 +113,34 @@ impl Filter {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_narrows_another_only_where_it_finds_no_more() {
+        let at = At { now: Stamp(0), since: None };
+        let cases = [
+            ("", "anything status:active", true),
+            ("we", "wes", true),
+            ("we", "west east", true),
+            ("region:w", "region:we", true),
+            ("we", "region:west", false),
+            ("!we", "!wes", false),
+            ("status:a", "status:active", false),
+            ("operator:non", "operator:none", false),
+            ("operator:no", "operator:none", false),
+            ("drones>1", "drones>12", false),
+            ("drones>1", "drones>1 west", true),
+            ("1", "12", false),
+            ("~ab", "~abc", false),
+            ("a b", "a", false),
+            ("color:x", "color:x a", false),
+        ];
+        for (old, new, narrows) in cases {
+            let parse = |text: &str| Filter::parse(Kind::User, text, at);
+            assert_eq!(parse(new).narrows(&parse(old)), narrows, "{old} to {new}");
+        }
+    }
+}

@@ -1,10 +1,30 @@
-//! The table's lines for working on several rows: marks, and what is done to all that are marked.
+//! The table's lines for lists: filter, order and columns, views, marks, and what is done to all that are marked.
 
 use super::table::{bind, key, letter};
 use super::{Act, Binding, Context as C};
 use crate::tui::press::{Code, Press};
 
 pub const ROWS: &[Binding] = &[
+    bind(
+        Act::Filter,
+        &[letter('/'), Press::f(3)],
+        &[C::List],
+        8,
+        "filter",
+        "Shows only rows with these words. column:word looks in one column, !word leaves rows out.",
+    ),
+    bind(Act::Leave, &[key(Code::Esc)], &[C::List], 0, "clear filter", "Clears the filter."),
+    bind(Act::Sort, &[letter('o')], &[C::List], 14, "sort", "Chooses the column to sort by."),
+    bind(Act::SortReverse, &[letter('O')], &[C::List], 0, "reverse order", "Turns the order round."),
+    bind(
+        Act::Accept,
+        &[key(Code::Enter), key(Code::Down)],
+        &[C::Filter],
+        1,
+        "to the rows",
+        "Keeps the filter and goes to the rows.",
+    ),
+    bind(Act::Leave, &[key(Code::Esc)], &[C::Filter], 2, "clear", "Clears the filter."),
     bind(
         Act::Mark,
         &[letter(' ')],

@@ -87,17 +87,6 @@ pub const TABLE: &[Binding] = &[
     bind(Act::Create, &[letter('n'), key(Insert)], BROWSING, 9, "new", "Makes a new row of this list."),
     bind(Act::Delete, &[key(Delete), letter('D')], BROWSING, 13, "delete", "Deletes this row, after asking."),
     bind(
-        Act::Filter,
-        &[letter('/'), Press::f(3)],
-        &[C::List],
-        8,
-        "filter",
-        "Shows only rows with these words. column:word looks in one column, !word leaves rows out.",
-    ),
-    bind(Act::Leave, &[key(Esc)], &[C::List], 0, "clear filter", "Clears the filter."),
-    bind(Act::Sort, &[letter('o')], &[C::List], 14, "sort", "Chooses the column to sort by."),
-    bind(Act::SortReverse, &[letter('O')], &[C::List], 0, "reverse order", "Turns the order round."),
-    bind(
         Act::Menu,
         &[letter('m'), letter(':'), Press::f(10)],
         BROWSING,
@@ -251,15 +240,6 @@ pub const TABLE: &[Binding] = &[
         "Leaves the console; unsent edits are kept and sent next time.",
     ),
     // Text, everywhere else.
-    bind(
-        Act::Accept,
-        &[key(Enter), key(Down)],
-        &[C::Filter],
-        1,
-        "to the rows",
-        "Keeps the filter and goes to the rows.",
-    ),
-    bind(Act::Leave, &[key(Esc)], &[C::Filter], 2, "clear", "Clears the filter."),
     bind(
         Act::Save,
         &[Press::ctrl('s'), Press::f(2)],
