@@ -75,6 +75,8 @@ pub enum Why {
     Lost,
     /// To show what the line was used for.
     Runs,
+    /// To take something of it over again.
+    Aside,
     /// To make recovery words.
     Words,
     /// To say what would be lost.
@@ -391,6 +393,14 @@ impl App {
             Context::List | Context::Filter | Context::Detail => self.browse(act),
             _ => self.popup_act(act),
         }
+    }
+
+    pub(super) fn turn_line(&mut self) -> Effects {
+        let Some(up) = self.status.training_line else {
+            self.toast = Some(texts::NO_TRAINING.to_owned());
+            return Vec::new();
+        };
+        vec![self.submit(Action::TrainingLine { up: !up })]
     }
 
     pub(super) fn submit(&mut self, action: Action) -> Effect {

@@ -22,6 +22,8 @@ pub enum Goal {
     View,
     /// Which file to take in, and its passphrase.
     Import,
+    /// The password of what is kept aside under that name.
+    TakeBack(String),
 }
 
 #[derive(Clone, Debug)]
