@@ -25,6 +25,8 @@ mod read_only;
 mod sealed;
 #[path = "service/settle.rs"]
 mod settle;
+#[path = "service/taste.rs"]
+mod taste;
 #[path = "common/totp.rs"]
 mod totp;
 

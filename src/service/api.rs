@@ -25,6 +25,8 @@ pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
 pub use super::secrets::Confidence;
 pub use super::setup::*;
 pub use super::state::*;
+pub use super::tables::*;
+pub use super::taste::{ColumnLook, Look, Taste, View};
 use crate::domain::{Fields, Intent, Key, Kind, Stamp};
 pub use crate::session::Shut;
 pub use crate::store::{Gap, Holder};
@@ -63,9 +65,20 @@ pub enum Action {
     },
     /// Several edits at once. `together`: one group, applied by the server all or not at all (up to 1000 changes, and
     /// nothing is saved where one is refused); else each stands for itself, and those refused are told.
-    Bulk { intents: Vec<Intent>, reason: Option<String>, together: bool },
+    Bulk {
+        intents: Vec<Intent>,
+        reason: Option<String>,
+        together: bool,
+    },
     /// What each of several edits would come to, were they made now; changes nothing. Told by `Done::Rehearsed`.
-    Rehearse { intents: Vec<Intent> },
+    Rehearse {
+        intents: Vec<Intent>,
+    },
+    /// Reads how the lists look; `KeepTaste` keeps it.
+    ReadTaste,
+    KeepTaste {
+        taste: Taste,
+    },
     /// Takes back what was done last in this session: as if it had not been where it was not sent yet, else by its
     /// opposite as a new edit.
     Undo,
@@ -74,9 +87,14 @@ pub enum Action {
     /// Fills an empty project with the initial data set; offered by `Status::empty`.
     LoadInitial,
     /// Settles an edit that needs a decision.
-    Settle { edit: u64, decision: Decision },
+    Settle {
+        edit: u64,
+        decision: Decision,
+    },
     /// Sends the edits that are held back, or lets go of them.
-    SettleHeld { send: bool },
+    SettleHeld {
+        send: bool,
+    },
     /// The person has seen which entries of the journal are lost: they are not told again.
     AcknowledgeLost,
     /// Asks for a pull and a push now.
@@ -86,11 +104,15 @@ pub enum Action {
     /// Loads everything anew, beside what is shown. Edits that wait stay.
     Reload,
     /// Sends an edit now that was to be sent again later.
-    Retry { edit: u64 },
+    Retry {
+        edit: u64,
+    },
     /// Reads further back who did what; `Event::Data` tells when it is here.
     MoreActivity,
     /// How freely the line is used, until the session ends or it is said anew.
-    SetTraffic { traffic: Traffic },
+    SetTraffic {
+        traffic: Traffic,
+    },
     /// Ends the session; what this machine has is kept.
     SignOut,
     /// Ends the session and erases what this machine has of the account, its keys first. Unsent edits are lost.
@@ -98,15 +120,24 @@ pub enum Action {
     /// Lists people's machines, as the server knows them.
     Machines,
     /// Has what that machine keeps for that person erased, the next time it is heard of.
-    EraseMachine { user: Uuid, device: Uuid },
+    EraseMachine {
+        user: Uuid,
+        device: Uuid,
+    },
     /// Locks the console, as when it is left alone.
     Lock,
     /// Takes the recovery words away: they open nothing any more.
     RemoveWords,
     /// Remembers a project in the configuration file.
-    AddProject { name: String, url: String, key: String },
+    AddProject {
+        name: String,
+        url: String,
+        key: String,
+    },
     /// In training: takes the line away or gives it back.
-    TrainingLine { up: bool },
+    TrainingLine {
+        up: bool,
+    },
 }
 
 /// How freely the line is used.
@@ -135,6 +166,12 @@ pub enum Done {
         saved: usize,
         refused: Vec<(String, String)>,
     },
+    /// How the lists look; `problem`: why it is not as it was left.
+    Taste {
+        taste: Taste,
+        problem: Option<String>,
+    },
+    TasteKept,
     /// What each of several edits would come to, in their order.
     Rehearsed {
         rows: Vec<Foreseen>,
@@ -191,6 +228,15 @@ pub enum Done {
 #[serde(tag = "query", content = "of", rename_all = "snake_case")]
 pub enum Query {
     List(ListQuery),
+    /// Users, regions and drones by what people call them.
+    Find {
+        text: String,
+    },
+    /// A filter that is being typed, completed.
+    Complete {
+        kind: Kind,
+        filter: String,
+    },
     /// The keys of the rows in the list's window; `between`: of those from one row to another in its order, both
     /// included, as many as the window takes.
     Keys {
@@ -249,6 +295,8 @@ pub enum Query {
 pub enum Answer {
     List(ListPage),
     Keys(Vec<Key>),
+    Completed(Completion),
+    Found(Vec<Found>),
     Show(Option<Box<Detail>>),
     Status(Box<Status>),
     Verbs(Vec<VerbState>),
@@ -266,63 +314,6 @@ pub enum Answer {
     Export(String),
     Ways(Ways),
     Aside(Vec<Aside>),
-}
-
-/// Which rows, in which order, and which window of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListQuery {
-    pub kind: Kind,
-    /// Words that must all be found in a row; `column:text` looks in one column; `!` turns a word round.
-    pub filter: String,
-    /// A column of `columns(kind)`.
-    pub sort: String,
-    pub descending: bool,
-    pub offset: usize,
-    pub limit: usize,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListPage {
-    /// Rows of that kind that I may see.
-    pub total: usize,
-    /// Those that the filter leaves.
-    pub matched: usize,
-    /// The window.
-    pub rows: Vec<RowView>,
-}
-
-/// One row as lists show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RowView {
-    pub key: Key,
-    pub label: String,
-    /// Text by column name of `columns(kind)`; a column that is empty is absent.
-    pub cells: BTreeMap<String, String>,
-    pub changed: Option<Stamp>,
-    pub mark: Option<Mark>,
-    /// A conflict or a refusal waits on this row.
-    pub needs_you: bool,
-    /// What looks wrong with it, in words.
-    pub alert: Option<String>,
-}
-
-/// An unsent edit's mark on its row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mark {
-    New,
-    Changed,
-    Deleted,
-}
-
-/// What one of several edits would come to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Foreseen {
-    /// The row's name.
-    pub label: String,
-    /// What changes, what follows from it included; empty where all is so already.
-    pub what: String,
-    pub why_not: Option<String>,
 }
 
 /// One row with what belongs to it.

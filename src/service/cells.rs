@@ -2,26 +2,35 @@
 
 use uuid::Uuid;
 
-use crate::domain::{Record, Stamp, User, World};
+use crate::domain::{Record, RowRef, Stamp, User, World};
 
 /// A row somebody may not see is named so where another row points at it.
 pub const SOMEBODY: &str = "another user";
-/// The same for a region.
-pub const ELSEWHERE: &str = "another region";
+pub const ANOTHER_REGION: &str = "another region";
 
 /// The text of a column of `columns(kind)`; empty where there is nothing.
-pub fn cell(world: &World, record: &Record, column: &str) -> String {
-    match (record, column) {
-        (Record::User(user), "drones") => count(world.held(user.id).count()),
-        (Record::Region(region), "users") => count(world.members(region.id).0),
-        (Record::Region(region), "drones") => count(world.members(region.id).1),
-        (Record::User(user), "region") => region_name(world, user.region_id),
-        (Record::Drone(drone), "region") => region_name(world, drone.region_id),
-        (Record::Drone(drone), "operator") => user_name(world, drone.operator_id),
-        (Record::Assignment(row), "username") => user_name(world, Some(row.user_id)),
-        (Record::Assignment(row), "drone") => row.drone_id.to_string(),
-        (_, "changed") => changed(record).map(Stamp::text).unwrap_or_default(),
-        (_, column) => record.get(column).unwrap_or_default(),
+pub fn cell(world: &World, row: RowRef<'_>, column: &str) -> String {
+    if let Some(number) = counted(world, row, column) {
+        return count(number);
+    }
+    match (row, column) {
+        (RowRef::User(user), "region") => region_name(world, user.region_id),
+        (RowRef::Drone(drone), "region") => region_name(world, drone.region_id),
+        (RowRef::Drone(drone), "operator") => user_name(world, drone.operator_id),
+        (RowRef::Assignment(row), "username") => user_name(world, Some(row.user_id)),
+        (RowRef::Assignment(row), "drone") => row.drone_id.to_string(),
+        (_, "changed") => changed(row).map(Stamp::text).unwrap_or_default(),
+        (_, column) => row.cell(column).value().unwrap_or_default(),
+    }
+}
+
+/// The number in a column that counts.
+pub fn counted(world: &World, row: RowRef<'_>, column: &str) -> Option<usize> {
+    match (row, column) {
+        (RowRef::User(user), "drones") => Some(world.held_count(user.id)),
+        (RowRef::Region(region), "users") => Some(world.members(region.id).0),
+        (RowRef::Region(region), "drones") => Some(world.members(region.id).1),
+        _ => None,
     }
 }
 
@@ -30,17 +39,18 @@ fn count(count: usize) -> String {
 }
 
 /// When the row last changed on the server.
-pub fn changed(record: &Record) -> Option<Stamp> {
-    match record {
-        Record::Region(row) => row.updated_at,
-        Record::User(row) => row.updated_at,
-        Record::Drone(row) => row.updated_at,
-        Record::Assignment(row) => row.assigned_at,
+pub fn changed(row: RowRef<'_>) -> Option<Stamp> {
+    match row {
+        RowRef::Region(row) => row.updated_at,
+        RowRef::User(row) => row.updated_at,
+        RowRef::Drone(row) => row.updated_at,
+        RowRef::Assignment(row) => row.assigned_at,
     }
 }
 
 pub fn region_name(world: &World, region: Option<Uuid>) -> String {
-    let name = |id| world.region(id).map_or_else(|| ELSEWHERE.to_owned(), |region| region.name.to_string());
+    let name =
+        |id| world.region(id).map_or_else(|| ANOTHER_REGION.to_owned(), |region| region.name.to_string());
     region.map(name).unwrap_or_default()
 }
 

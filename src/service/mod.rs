@@ -24,6 +24,7 @@ pub mod doctor;
 mod erase;
 mod error;
 mod explain;
+mod find;
 mod held;
 mod initial;
 pub mod ladder;
@@ -48,7 +49,9 @@ mod standing;
 mod state;
 pub mod status;
 pub mod support;
+mod tables;
 mod takeover;
+pub mod taste;
 mod undo;
 pub mod wipe;
 mod words;
@@ -59,6 +62,8 @@ pub use api::*;
 pub use bulk::BULK_MAX;
 pub use config::{Config, Environment, Folders, ProjectConfig, ScreenConfig};
 pub use error::{ErrorKind, ServiceError};
+pub use list::filter::HELP as FILTER_HELP;
+pub use list::sort::SORTS_MAX;
 pub use session::{Settings, Training};
 
 use self::at_desk::waited;
@@ -209,6 +214,8 @@ impl Service {
                     Ok(done)
                 });
             }
+            Action::ReadTaste => self.at_desk(done, |store, _| Ok(taste::read(store))),
+            Action::KeepTaste { taste } => self.at_desk(done, move |store, _| taste::keep(store, taste)),
             Action::Rehearse { intents } => {
                 self.at_desk(done, move |store, _| bulk::rehearse(store, &intents));
             }
@@ -281,6 +288,8 @@ impl Service {
         Ok(match query {
             Query::List(query) => Answer::List(self.list(ctx, query)),
             Query::Keys { list, between } => Answer::Keys(self.keys(ctx, list, between.as_ref())),
+            Query::Find { text } => Answer::Found(self.find(ctx, text)),
+            Query::Complete { kind, filter } => Answer::Completed(self.complete(ctx, *kind, filter)),
             Query::Show { key } => Answer::Show(self.show(ctx, key).map(Box::new)),
             Query::Status => Answer::Status(Box::new(self.status())),
             Query::Verbs { kind, key } => Answer::Verbs(self.verbs(ctx, *kind, key.as_ref())),
@@ -300,21 +309,6 @@ impl Service {
             Query::Ways => Answer::Ways(self.inner.ways()?),
             Query::Export { edits } => Answer::Export(self.export(ctx, edits)),
         })
-    }
-
-    pub fn list(&self, _ctx: &OpCtx, query: &ListQuery) -> ListPage {
-        let empty = ListPage { total: 0, matched: 0, rows: Vec::new() };
-        self.inner.look(|replica| self.inner.lists.page(replica, query)).unwrap_or(empty)
-    }
-
-    /// The place of a row among those that match the query, whatever its window; `None`: it is not among them.
-    pub fn place(&self, _ctx: &OpCtx, query: &ListQuery, key: &Key) -> Option<usize> {
-        self.inner.look(|replica| self.inner.lists.place(replica, query, key)).flatten()
-    }
-
-    /// The keys of the rows of a list; see `Query::Keys`.
-    pub fn keys(&self, _ctx: &OpCtx, query: &ListQuery, between: Option<&(Key, Key)>) -> Vec<Key> {
-        self.inner.look(|replica| self.inner.lists.keys(replica, query, between)).unwrap_or_default()
     }
 
     pub fn show(&self, _ctx: &OpCtx, key: &Key) -> Option<Detail> {

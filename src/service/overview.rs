@@ -15,7 +15,9 @@ use super::cells::{self, alert};
 use super::list::filter::{exactly, is_news};
 use super::session::Inner;
 use super::{Event, status, words, write};
-use crate::domain::{Drone, DroneModel, DroneStatus, Kind, Record, Region, Role, Stamp, Status, User, World};
+use crate::domain::{
+    Drone, DroneModel, DroneStatus, Kind, Record, Region, Role, RowRef, Stamp, Status, User, World,
+};
 use crate::store::replica::Replica;
 
 /// Rows up to which the pass is made on the spot: it takes less than a frame may.
@@ -200,7 +202,7 @@ impl Pass {
             }
             Record::Assignment(_) => return,
         }
-        if replica.visit().is_some_and(|visit| is_news(visit, record)) {
+        if replica.visit().is_some_and(|visit| is_news(visit, record.row())) {
             add(&mut self.news, record.kind());
         }
     }
@@ -212,7 +214,7 @@ pub(super) fn count(replica: &Replica) -> Overview {
     let holders: HashSet<Uuid> = world.assignments().map(|row| row.user_id).collect();
     let mut pass = Pass::default();
     for kind in [Kind::Region, Kind::User, Kind::Drone] {
-        world.places(kind).for_each(|(_, record)| pass.row(replica, &record, &holders));
+        world.rows(kind).for_each(|(_, row)| pass.row(replica, &row.to_record(), &holders));
     }
     for ghost in replica.ghosts() {
         pass.row(replica, &ghost, &holders);
@@ -277,7 +279,7 @@ fn regions(world: &World, pass: &Pass) -> Group {
     });
     let mut figures: Vec<Figure> = known.collect();
     figures.sort_by(|a, b| a.word.cmp(&b.word));
-    let others = [(Whose::Unknown, cells::ELSEWHERE), (Whose::Nobody, "")];
+    let others = [(Whose::Unknown, cells::ANOTHER_REGION), (Whose::Nobody, "")];
     let others = others.into_iter().filter_map(|(whose, name)| Some((name, pass.places.get(&whose)?)));
     figures.extend(others.map(|(name, place)| region(name, place, None)));
     group("Drones by region", Some(figures.iter().map(|figure| figure.count).sum()), figures)
@@ -371,12 +373,11 @@ impl Inner {
         }
         let inner = Arc::clone(this);
         this.aside(move || {
-            let is_news = |replica: &Replica, record: &Record| {
-                replica.visit().is_some_and(|visit| is_news(visit, record))
-            };
+            let is_news =
+                |replica: &Replica, row: RowRef<'_>| replica.visit().is_some_and(|visit| is_news(visit, row));
             let kinds = [Kind::Region, Kind::User, Kind::Drone];
             let of = |replica: &Replica, kind| {
-                replica.view().places(kind).filter(|(_, record)| is_news(replica, record)).count()
+                replica.view().rows(kind).filter(|(_, row)| is_news(replica, *row)).count()
             };
             let news = inner.look(|replica| kinds.map(|kind| of(replica, kind)).iter().sum::<usize>());
             if let Some(news) = news.filter(|news| *news > 0) {

@@ -23,6 +23,8 @@ impl Action {
             | Self::RemoveWords
             | Self::AddProject { .. } => true,
             Self::SyncNow
+            | Self::ReadTaste
+            | Self::KeepTaste { .. }
             | Self::Machines
             | Self::MoreActivity
             | Self::Verify

@@ -205,6 +205,14 @@ impl Store {
         self.folder.read().ok()??.session(&self.sealer).ok()?
     }
 
+    pub(super) fn sealer(&self) -> &Sealer {
+        &self.sealer
+    }
+
+    pub(super) fn quarantine_dir(&self) -> std::path::PathBuf {
+        self.folder.quarantine_dir()
+    }
+
     /// Where it lies.
     pub fn path(&self) -> &Path {
         self.folder.path()

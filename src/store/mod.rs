@@ -39,6 +39,7 @@ mod recovery;
 pub mod replica;
 mod reserve;
 pub mod row;
+pub mod taste;
 mod tries;
 mod wraps;
 

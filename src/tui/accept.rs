@@ -1,4 +1,4 @@
-//! Enter in a popup: what was chosen, confirmed, or picked from the menu.
+//! Enter in a popup: what was chosen or confirmed; and leaving the console.
 
 use super::app::{App, Effect, Effects};
 use super::decide::pair;
@@ -25,12 +25,15 @@ impl App {
             }
             picker::Goal::Marked(verb) => {
                 let verb = *verb;
-                return self.marked_chosen(verb, choice.value, &choice.label);
+                return self.marked_chosen(verb, &choice.value, &choice.label);
             }
-            picker::Goal::Sort => {
-                self.popups.pop();
-                self.list_mut().set_sort(choice.value.as_deref().unwrap_or_default());
-                return vec![self.ask_list()];
+            picker::Goal::Sort { then } => {
+                let then = *then;
+                return self.sort_chosen(then, choice.value.as_deref());
+            }
+            picker::Goal::View { drop } => {
+                let drop = *drop;
+                return self.view_chosen(drop, choice.value.as_deref());
             }
             picker::Goal::Cards(cards) => {
                 let cards = cards.clone();
@@ -49,7 +52,7 @@ impl App {
                 let goal = *goal;
                 return self.own_picked(goal, &choice.value.unwrap_or_default());
             }
-            picker::Goal::Copy | picker::Goal::Look => {
+            picker::Goal::Copy => {
                 self.popups.pop();
                 return Vec::new();
             }
@@ -118,17 +121,6 @@ impl App {
             confirm.saving = Some(self.submitted);
         }
         vec![effect]
-    }
-
-    pub(super) fn menu_accept(&mut self) -> Effects {
-        let Some(Popup::Menu(menu)) = self.popups.last() else { return Vec::new() };
-        let Some(entry) = menu.selected().cloned() else { return Vec::new() };
-        if let Some(why) = entry.why_not {
-            self.toast = Some(why);
-            return Vec::new();
-        }
-        self.popups.pop();
-        self.act(entry.act)
     }
 
     /// Leaving asks only where something typed would be lost.

@@ -1,13 +1,13 @@
 //! What acts do, place by place: signing in, browsing lists and details, popups.
 
 use super::app::{App, Effect, Effects, Why};
-use super::keys::{self, Act, Context};
-use super::popups::{Form, Menu, Picker, Popup, menu, picker};
+use super::keys::{Act, Context};
+use super::popups::{Form, Picker, Popup, picker};
 use super::screens::detail;
 use super::screens::sign_in::AddProject;
 use super::texts;
 use crate::domain::{Intent, Key, Kind};
-use crate::service::{Action, Choice, Decision, Query, Verb, columns};
+use crate::service::{Action, Decision, Query, Verb};
 
 /// Lines that a page moves in help, where the height is not at hand.
 const PAGE: isize = 10;
@@ -105,6 +105,7 @@ impl App {
                 return self.secret_act(act);
             }
             Act::Back => return self.go_back(),
+            Act::Forward => return self.go_forward(),
             _ => {
                 return match self.context() {
                     Context::Filter => self.filter_act(act),
@@ -132,10 +133,13 @@ impl App {
                 self.list_mut().filtering = true;
                 return Vec::new();
             }
-            Act::Sort => {
-                self.open_sort();
-                return Vec::new();
-            }
+            Act::Sort
+            | Act::SortThen
+            | Act::SortReverse
+            | Act::Columns
+            | Act::Views
+            | Act::KeepView
+            | Act::DropView => return self.table_act(act),
             Act::Mark | Act::MarkRange | Act::MarkAll | Act::MarkInvert | Act::MarkClear => {
                 return self.mark_act(act);
             }
@@ -144,12 +148,6 @@ impl App {
                 return Vec::new();
             }
             Act::Leave => return self.clear_filter(),
-            Act::SortReverse => {
-                let list = self.list_mut();
-                list.descending = !list.descending;
-                list.restart();
-                return vec![self.ask_list()];
-            }
             _ => return Vec::new(),
         };
         if self.list_mut().step(by, rows) {
@@ -179,6 +177,11 @@ impl App {
                 self.list_mut().filtering = false;
                 Vec::new()
             }
+            Act::Complete => {
+                let list = self.list();
+                let query = Query::Complete { kind: list.kind, filter: list.filter.text().to_owned() };
+                vec![Effect::Ask(Why::Complete(list.kind), query)]
+            }
             _ => Vec::new(),
         }
     }
@@ -195,11 +198,7 @@ impl App {
             Act::PageDown => detail::step(&lines, at, page),
             Act::First => 0,
             Act::Last => last,
-            Act::Leave => {
-                self.detail.focused = false;
-                self.detail.trail.clear();
-                return self.ask_subject();
-            }
+            Act::Leave => return self.leave_detail(),
             Act::Accept => {
                 let Some(to) = lines.get(at).and_then(|line| line.jump.clone()) else { return Vec::new() };
                 if let Some(from) = self.detail.key.clone() {
@@ -210,6 +209,13 @@ impl App {
             _ => at,
         };
         Vec::new()
+    }
+
+    pub(super) fn leave_detail(&mut self) -> Effects {
+        self.detail.focused = false;
+        self.detail.trail.clear();
+        self.detail.ahead.clear();
+        self.ask_subject()
     }
 
     /// The lines of the detail. Their number does not depend on the width but where texts wrap.
@@ -224,38 +230,6 @@ impl App {
     pub(super) fn settle_detail(&mut self) {
         let lines = self.detail_lines();
         self.detail.at = lines.iter().position(|line| line.jump.is_some()).unwrap_or(0);
-    }
-
-    fn open_sort(&mut self) {
-        let kind = self.list().kind;
-        let title = |name: &str| {
-            let column = super::screens::columns(kind).iter().find(|column| column.name == name);
-            column.map_or_else(|| name.to_uppercase(), |column| column.title.to_owned())
-        };
-        let choices = columns(kind).iter().map(|name| Choice {
-            value: Some((*name).to_owned()),
-            label: title(name),
-            note: String::new(),
-            why_not: None,
-        });
-        let on = Some(self.list().sort.to_owned());
-        let picker = Picker::new("Sort by".to_owned(), choices.collect(), picker::Goal::Sort).on(&on);
-        self.popups.push(Popup::Picker(picker));
-    }
-
-    fn open_menu(&mut self) {
-        let context = self.context();
-        let in_training = self.status.training_line.is_some();
-        let offered = keys::MENU.iter().filter(|act| in_training || **act != Act::TrainingLine);
-        let entries = offered.filter_map(|act| {
-            let binding = self.hands.keys.binding(context, *act)?;
-            let why_not =
-                verb_of(*act).and_then(|verb| self.why_not(verb)).or_else(|| self.act_why_not(*act));
-            let title = self.title_of(binding).to_owned();
-            Some(menu::Entry { act: *act, title, keys: binding.keys_text(), why_not })
-        });
-        let menu = Menu::new(entries.collect());
-        self.popups.push(Popup::Menu(menu));
     }
 
     /// Starts a verb on the row, or says why not.
@@ -311,8 +285,10 @@ impl App {
     }
 
     pub(super) fn popup_act(&mut self, act: Act) -> Effects {
-        if matches!(self.popups.last(), Some(Popup::Bulk(_))) {
-            return self.bulk_act(act);
+        match self.popups.last() {
+            Some(Popup::Bulk(_)) => return self.bulk_act(act),
+            Some(Popup::Columns(_)) => return self.columns_act(act),
+            _ => {}
         }
         let page = match self.popups.last() {
             Some(Popup::Help(_)) => PAGE,
@@ -355,7 +331,7 @@ impl App {
             let Some((intent, reason)) = form.accept() else { return Vec::new() };
             if !form.many.is_empty() {
                 let (keys, set) = (form.many.clone(), form.touched());
-                return self.several_accepted(&keys, &set, reason);
+                return self.several_accepted(&keys, &set, reason.as_deref());
             }
             if let Some(edit) = form.mends {
                 let fields = form.set();

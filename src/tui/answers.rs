@@ -44,7 +44,9 @@ impl App {
                 self.popups.extend(told);
                 let words = if taken { texts::TAKEN_OVER } else { texts::signed_in(offline) };
                 self.toast = Some(words.to_owned());
-                self.refresh()
+                let mut effects = self.refresh();
+                effects.push(self.ask_taste());
+                effects
             }
             Event::SignInFailed(error) => {
                 self.sign_in.failed(error);
@@ -109,6 +111,8 @@ impl App {
         self.verbs = Vec::<VerbState>::new();
         self.popups.clear();
         self.toast = None;
+        (self.taste, self.tasting) = (crate::service::Taste::default(), None);
+        self.recent.clear();
     }
 
     pub(super) fn answered(&mut self, why: Why, answer: Result<Answer, ServiceError>) -> Effects {
@@ -146,6 +150,13 @@ impl App {
                 self.toast = Some(texts::saved(edits, &summary));
             }
             (Why::List(kind), Answer::List(page)) => return self.take_page(kind, page),
+            (Why::Found(text), Answer::Found(found)) => self.take_found(&text, found),
+            (Why::Complete(kind), Answer::Completed(completion)) if self.list().kind == kind => {
+                let before = self.list().filter.text().to_owned();
+                self.list_mut().filter.set(&completion.text);
+                self.toast = (!completion.offers.is_empty()).then(|| completion.offers.join("  "));
+                return self.filter_changed(&before);
+            }
             (Why::Keys(kind, marking), Answer::Keys(keys)) => return self.take_keys(kind, marking, keys),
             (Why::Detail(about), Answer::Show(shown)) if Some(&about) == self.detail.key.as_ref() => {
                 let fresh = self.detail.shown.is_none();
@@ -240,6 +251,10 @@ impl App {
 
     /// A submission came to its end: the popup that waits for it hears it, else everybody does.
     pub(super) fn done(&mut self, submission: u64, result: Result<Done, ServiceError>) -> Effects {
+        if self.tasting == Some(submission) {
+            self.taste_heard(&result);
+            return Vec::new();
+        }
         if self.is_of_bulk(submission) {
             return self.bulk_heard(result);
         }
@@ -317,8 +332,14 @@ impl App {
             Done::Traffic { .. } => vec![Effect::Ask(Why::Status, Query::Status)],
             // The session's end is told by its own event, and so are its lock and new words.
             // A rehearsal that somebody left is of no use any more.
-            Done::Rehearsed { .. } => Vec::new(),
-            Done::SignedOut | Done::Erased | Done::Locked | Done::Unlocked | Done::WordsMade => Vec::new(),
+            Done::Rehearsed { .. }
+            | Done::TasteKept
+            | Done::SignedOut
+            | Done::Erased
+            | Done::Locked
+            | Done::Unlocked
+            | Done::WordsMade => Vec::new(),
+            Done::Taste { taste, problem } => self.take_taste(taste, problem),
             Done::WordsKept | Done::WordsRemoved => {
                 let kept = done == Done::WordsKept;
                 self.toast = Some(if kept { texts::WORDS_KEPT } else { texts::WORDS_REMOVED }.to_owned());

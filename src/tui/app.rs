@@ -29,7 +29,7 @@ use super::theme::Theme;
 use crate::domain::{Intent, Key, Kind, Stamp};
 use crate::service::{
     Action, Administer, Answer, Confidence, Done, Event, ListQuery, Own, OwnDone, Query, ServiceError, Setup,
-    Status, Verb, VerbState,
+    Status, Taste, Verb, VerbState,
 };
 
 /// What happened.
@@ -55,6 +55,10 @@ pub enum Why {
     /// For telling that so many edits were saved, and what they say.
     Saved(usize, String),
     List(Kind),
+    /// By that text, for the palette.
+    Found(String),
+    /// Of that list's filter.
+    Complete(Kind),
     /// To mark them.
     Keys(Kind, super::marks::Marking),
     /// Of that row.
@@ -170,6 +174,11 @@ pub struct App {
     pub toast: Option<String>,
     /// What was said, to be read again.
     pub messages: Messages,
+    /// What was done from the palette last, the latest first.
+    pub(super) recent: Vec<Act>,
+    /// How the lists look, as it is kept, and the submission that keeps it.
+    pub(super) taste: Taste,
+    pub(super) tasting: Option<u64>,
     /// The console is locked, and this is shown instead of anything else.
     pub locked: Option<Locked>,
     /// The form that was open then.
@@ -206,6 +215,9 @@ impl App {
             popups: Vec::new(),
             toast: None,
             messages: Messages::default(),
+            recent: Vec::new(),
+            taste: Taste::default(),
+            tasting: None,
             locked: None,
             held: None,
             ids,
@@ -326,6 +338,7 @@ impl App {
             }
             if popup.field().is_some_and(|field| field.press(press)) {
                 popup.typed();
+                return self.ask_found();
             } else if let Popup::Bulk(bulk) = popup {
                 bulk.press(press);
             } else if let Popup::Form(form) = popup

@@ -192,6 +192,7 @@ impl App {
         match (context, act) {
             (_, Act::TrainingLine) => self.status.training_line.is_some(),
             (_, Act::Back) => !self.detail.trail.is_empty(),
+            (_, Act::Forward) => !self.detail.ahead.is_empty(),
             (Context::SignIn, Act::Leave) => screen.waiting.is_some() || screen.error.is_some(),
             (Context::SignIn, act) if screen.waiting.is_some() => act == Act::Quit,
             (Context::SignIn, Act::OtherProject) => screen.setup.projects.len() > 1,

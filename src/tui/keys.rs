@@ -37,11 +37,12 @@ pub enum Context {
     Message,
     Words,
     Bulk,
+    Columns,
     Locked,
 }
 
 impl Context {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::SignIn,
         Self::AddProject,
         Self::List,
@@ -59,6 +60,7 @@ impl Context {
         Self::Message,
         Self::Words,
         Self::Bulk,
+        Self::Columns,
         Self::Locked,
     ];
 
@@ -81,6 +83,7 @@ impl Context {
             Self::Message => "Messages",
             Self::Words => "Recovery words",
             Self::Bulk => "Several rows at once",
+            Self::Columns => "Columns",
             Self::Locked => "The locked console",
         }
     }
@@ -92,7 +95,7 @@ impl Context {
 
     /// Do characters belong to a text field here?
     pub fn takes_text(self) -> bool {
-        !table::PLACES.contains(&self) && !matches!(self, Self::Message | Self::Words)
+        !table::PLACES.contains(&self) && !matches!(self, Self::Message | Self::Words | Self::Columns)
     }
 }
 
@@ -146,8 +149,16 @@ pub enum Act {
     Leave,
     Back,
     Filter,
+    Complete,
     Sort,
+    SortThen,
     SortReverse,
+    Columns,
+    Reset,
+    Views,
+    KeepView,
+    DropView,
+    Forward,
     Mark,
     MarkRange,
     MarkAll,
@@ -197,13 +208,19 @@ pub const MENU: &[Act] = &[
     Act::Delete,
     Act::Filter,
     Act::Sort,
+    Act::SortThen,
     Act::SortReverse,
+    Act::Columns,
+    Act::Views,
+    Act::KeepView,
+    Act::DropView,
     Act::Mark,
     Act::MarkRange,
     Act::MarkAll,
     Act::MarkInvert,
     Act::MarkClear,
     Act::Back,
+    Act::Forward,
     Act::Users,
     Act::Regions,
     Act::Drones,

@@ -112,21 +112,10 @@ impl App {
             }
             Act::SignInAccount => self.account_why_not(),
             Act::Decide if !self.needs_person() => Some(texts::NOTHING_TO_DECIDE.to_owned()),
+            Act::Forward if self.detail.ahead.is_empty() => Some(texts::NO_WAY_FORWARD.to_owned()),
             Act::MarkClear if self.list().marks.is_empty() => Some(texts::NOTHING_MARKED.to_owned()),
             _ if self.status.read_only && super::hands::writes(act) => Some(texts::READ_ONLY.to_owned()),
             _ => None,
-        }
-    }
-
-    /// Goes back to what was open before.
-    pub(super) fn go_back(&mut self) -> Effects {
-        match self.detail.trail.pop() {
-            Some(key) => self.open(key),
-            None if self.detail.focused => self.detail_act(Act::Leave),
-            None => {
-                self.toast = Some(texts::NO_WAY_BACK.to_owned());
-                Vec::new()
-            }
         }
     }
 

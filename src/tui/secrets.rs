@@ -67,7 +67,9 @@ impl App {
         self.signed_in = true;
         self.popups.extend(self.held.take());
         self.toast = Some(texts::UNLOCKED.to_owned());
-        self.refresh()
+        let mut effects = self.refresh();
+        effects.push(self.ask_taste());
+        effects
     }
 
     pub(super) fn locked_act(&mut self, act: Act) -> Effects {
@@ -190,6 +192,9 @@ impl App {
             return Vec::new();
         }
         let goal = ask.goal.clone();
+        if goal == prompt::Goal::View {
+            return self.keep_view();
+        }
         if let (prompt::Goal::Export(_), [_, (_, one), (_, again)]) = (&goal, ask.fields.as_mut_slice())
             && one.text() != again.text()
         {
@@ -209,7 +214,9 @@ impl App {
             prompt::Goal::MakeWords => Confidence::MakeWords { typed: secret },
             prompt::Goal::KeepWords => Confidence::KeepWords { typed: secret },
             prompt::Goal::Export(edits) => Confidence::Export { edits, path: file, passphrase: secret },
-            prompt::Goal::Import => Confidence::Import { path: file, passphrase: secret },
+            prompt::Goal::Import | prompt::Goal::View => {
+                Confidence::Import { path: file, passphrase: secret }
+            }
             prompt::Goal::TakeBack(aside) => Confidence::TakeBack { aside, typed: secret },
         })
     }

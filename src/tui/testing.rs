@@ -18,10 +18,10 @@ use super::press::{Code, Press};
 use super::theme::Theme;
 use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, merge::Clash};
 use crate::service::{
-    Account, Action, Activity, ActivityLine, Answer, Aside, Card, CardField, Choice, Decision, Detail,
-    DetailLine, Done, EditState, ErrorKind, Event, Figure, Foreseen, Gap, Group, Link, ListPage, ListQuery,
-    Machine, Mark, OutboxLine, Overview, Own, OwnDone, ProjectView, Query, Related, RowView, RunView,
-    ServiceError, Setup, Status, TrainingHint, Verb, VerbState, Wanted,
+    Account, Action, Activity, ActivityLine, Answer, Aside, Card, CardField, Choice, Completion, Decision,
+    Detail, DetailLine, Done, EditState, ErrorKind, Event, Figure, Foreseen, Found, Gap, Group, Link,
+    ListPage, ListQuery, Machine, Mark, OutboxLine, Overview, Own, OwnDone, ProjectView, Query, Related,
+    RowView, RunView, ServiceError, Setup, Status, Taste, TrainingHint, Verb, VerbState, Wanted,
 };
 
 /// Sat 21 Nov 2026, 13:30 UTC.
@@ -53,6 +53,9 @@ pub struct Fake {
     pub machines: Vec<Machine>,
     /// What the next bulk action refuses, by name.
     pub refused: Vec<(String, String)>,
+    /// How the lists look, as it was kept.
+    pub taste: Taste,
+    pub taste_problem: Option<String>,
     pub actions: Vec<Action>,
     /// Wishes about the own sign-in, and what they come to; without an answer they are under way.
     pub owns: Vec<Own>,
@@ -335,6 +338,8 @@ impl Default for Fake {
             asides: Vec::new(),
             machines: Vec::new(),
             refused: Vec::new(),
+            taste: Taste::default(),
+            taste_problem: None,
             actions: Vec::new(),
             owns: Vec::new(),
             own_answers: std::collections::VecDeque::new(),
@@ -355,12 +360,15 @@ impl Fake {
         };
         let mut rows: Vec<RowView> =
             self.rows.get(&query.kind).into_iter().flatten().filter(matches).cloned().collect();
-        rows.sort_by_key(|row| match query.sort.as_str() {
-            "changed" => row.changed.map(Stamp::text).unwrap_or_default(),
-            column => row.cells.get(column).cloned().unwrap_or_default(),
-        });
-        if query.descending {
-            rows.reverse();
+        for word in query.sort.split(',').rev() {
+            let (down, name) = word.strip_prefix('-').map_or((false, word), |name| (true, name));
+            rows.sort_by_key(|row| match name {
+                "changed" => row.changed.map(Stamp::text).unwrap_or_default(),
+                column => row.cells.get(column).cloned().unwrap_or_default(),
+            });
+            if down {
+                rows.reverse();
+            }
         }
         rows
     }
@@ -371,6 +379,10 @@ impl Fake {
             total: self.rows.get(&query.kind).map_or(0, Vec::len),
             matched: rows.len(),
             rows: rows.into_iter().skip(query.offset).take(query.limit).collect(),
+            problem: query
+                .filter
+                .contains("color:")
+                .then(|| "There is no column color here, but id, model.".to_owned()),
         }
     }
 
@@ -501,6 +513,18 @@ impl Fake {
     pub fn answer(&self, query: &Query) -> Answer {
         match query {
             Query::List(query) => Answer::List(self.list(query)),
+            Query::Find { text } => {
+                let rows = self.rows.values().flatten().filter(|row| row.label.contains(text.as_str()));
+                let found = rows.map(|row| Found {
+                    key: row.key.clone(),
+                    label: row.label.clone(),
+                    note: row.key.kind.noun().to_owned(),
+                });
+                Answer::Found(found.take(20).collect())
+            }
+            Query::Complete { filter, .. } => {
+                Answer::Completed(Completion { text: format!("{filter}tus:"), offers: Vec::new() })
+            }
             Query::Keys { list, between } => {
                 let keys: Vec<Key> = self.matching(list).into_iter().map(|row| row.key).collect();
                 let place = |key: &Key| keys.iter().position(|other| other == key).unwrap_or(0);
@@ -667,6 +691,17 @@ impl Bench {
                 self.signed_in_as.push((project, email));
                 None
             }
+            Effect::Submit(submission, Action::ReadTaste) => {
+                let taste = self.fake.taste.clone();
+                Some(Msg::Done(
+                    submission,
+                    Ok(Done::Taste { taste, problem: self.fake.taste_problem.clone() }),
+                ))
+            }
+            Effect::Submit(submission, Action::KeepTaste { taste }) => {
+                self.fake.taste = taste;
+                Some(Msg::Done(submission, Ok(Done::TasteKept)))
+            }
             Effect::Submit(submission, action) => {
                 self.fake.actions.push(action.clone());
                 let result = match (self.fake.refusal.take(), action) {
@@ -674,6 +709,7 @@ impl Bench {
                     (None, Action::Edit { intent, .. }) => {
                         Ok(Done::Saved { edits: 1, summary: format!("{} changed", intent.key().pk) })
                     }
+                    (None, Action::ReadTaste | Action::KeepTaste { .. }) => Ok(Done::TasteKept),
                     (None, Action::Rehearse { intents }) => {
                         Ok(Done::Rehearsed { rows: self.fake.foreseen(&intents) })
                     }

@@ -10,4 +10,5 @@ mod pictures;
 mod places;
 mod sealed;
 mod sizes;
+mod tables;
 mod ways_out;

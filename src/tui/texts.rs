@@ -202,12 +202,44 @@ pub const NOTHING_TOUCHED: &str = "No field was set, so there is nothing to chan
 pub const AS_IT_IS: &str = "(as it is)";
 pub const LOOKING: &str = "Looking at what each row would come to …";
 pub const NOTHING_YET: &str = "Nothing is changed yet.";
+pub const FILTER_LANGUAGE: &str = "What a filter understands";
+pub const NO_WAY_FORWARD: &str = "There is nothing to go forward to.";
+pub const VIEWS: &str = "Views of this list";
+pub const DROP_VIEW: &str = "Take a view away";
+pub const NO_VIEWS: &str = "There is no view of this list yet: F keeps it as it is now, under a name.";
+pub const VIEWS_FULL: &str = "There are 100 views already: Ctrl+F takes one away first.";
+pub const KEEP_VIEW: &str = "Keep this list as a view";
+pub const KEEP_VIEW_ABOUT: &str =
+    "Filter, order and columns are kept under a name, sealed on this machine; the list opens so from now on.";
+pub const ALL_ROWS: &str = "all rows";
+pub const AS_IT_COMES: &str = "As it comes";
 pub const EACH: &str = "each for itself: what can be done is done";
 pub const TOGETHER: &str = "one group: all or nothing";
 pub const FORM_OPEN: &str = "A form is open; what is typed in it is not saved.";
 pub const NOTHING_MARKED: &str = "No row is marked.";
 pub const BULK_OPEN: &str =
     "Several changes are being made: those that are saved stay, the others are not made.";
+
+pub fn view_kept(name: &str) -> String {
+    format!("Kept as {name}; f lists the views.")
+}
+
+pub fn view_gone(name: &str) -> String {
+    format!("The view {name} is gone; the list stays as it is.")
+}
+
+pub fn taste_not_kept(why: &str) -> String {
+    format!("How the list looks could not be kept for the next time: {why}")
+}
+
+/// What the list is sorted by already.
+pub fn sorted_by(at: usize, descending: bool) -> String {
+    let way = if descending { "descending" } else { "ascending" };
+    match at {
+        0 => format!("now: {way}"),
+        _ => format!("then, {}.: {way}", at + 1),
+    }
+}
 
 /// No more rows can be marked.
 pub fn marks_full(most: usize) -> String {

@@ -26,6 +26,7 @@ const FIELDS: &[Context] = &[
     C::Filter,
     C::Ask,
     C::Bulk,
+    C::Columns,
     C::Locked,
 ];
 const MOVING: &[Context] = &[C::List, C::Detail];
@@ -84,23 +85,12 @@ pub const TABLE: &[Binding] = &[
     bind(Act::Create, &[letter('n'), key(Insert)], BROWSING, 9, "new", "Makes a new row of this list."),
     bind(Act::Delete, &[key(Delete), letter('D')], BROWSING, 13, "delete", "Deletes this row, after asking."),
     bind(
-        Act::Filter,
-        &[letter('/'), Press::f(3)],
-        &[C::List],
-        8,
-        "filter",
-        "Shows only rows with these words. column:word looks in one column, !word leaves rows out.",
-    ),
-    bind(Act::Leave, &[key(Esc)], &[C::List], 0, "clear filter", "Clears the filter."),
-    bind(Act::Sort, &[letter('o')], &[C::List], 14, "sort", "Chooses the column to sort by."),
-    bind(Act::SortReverse, &[letter('O')], &[C::List], 0, "reverse order", "Turns the order round."),
-    bind(
         Act::Menu,
         &[letter('m'), letter(':'), Press::f(10)],
         PLACES,
         2,
         "menu",
-        "Lists all that can be done, with its key, and why not where not.",
+        "Lists all that can be done, with its key, and why not where not; what is typed also names rows to go to.",
     ),
     bind(Act::Help, &[letter('?'), Press::f(1)], PLACES, 7, "help", "Shows the keys."),
     bind(Act::Help, &[Press::f(1)], FIELDS, 20, "help", "Shows the keys."),
@@ -203,15 +193,6 @@ pub const TABLE: &[Binding] = &[
         "Leaves the console; unsent edits are kept and sent next time.",
     ),
     // Text, everywhere else.
-    bind(
-        Act::Accept,
-        &[key(Enter), key(Down)],
-        &[C::Filter],
-        1,
-        "to the rows",
-        "Keeps the filter and goes to the rows.",
-    ),
-    bind(Act::Leave, &[key(Esc)], &[C::Filter], 2, "clear", "Clears the filter."),
     bind(
         Act::Save,
         &[Press::ctrl('s'), Press::f(2)],
@@ -358,6 +339,7 @@ pub const TABLE: &[Binding] = &[
             C::Ask,
             C::Words,
             C::Bulk,
+            C::Columns,
             C::Locked,
         ],
         21,

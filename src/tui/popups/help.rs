@@ -2,7 +2,9 @@
 
 use ratatui::layout::Rect;
 
+use crate::service::FILTER_HELP;
 use crate::tui::keys::{Context, Keymap};
+use crate::tui::texts;
 use crate::tui::widgets::text_field::TextField;
 use crate::tui::widgets::{Pen, after, centred, line, shrink, wrap};
 
@@ -56,6 +58,21 @@ impl Help {
                     text,
                 }));
             }
+        }
+        let found = FILTER_HELP
+            .iter()
+            .filter(|(typed, shown)| format!("{typed} {shown} filter").to_lowercase().contains(&wanted));
+        let mut found = found.peekable();
+        if found.peek().is_some() {
+            out.push(Line { heading: true, keys: String::new(), text: texts::FILTER_LANGUAGE.to_owned() });
+        }
+        for (typed, shown) in found {
+            let texts = wrap(shown, width.saturating_sub(KEYS_WIDTH + 3));
+            out.extend(texts.into_iter().enumerate().map(|(at, text)| Line {
+                heading: false,
+                keys: if at == 0 { (*typed).to_owned() } else { String::new() },
+                text,
+            }));
         }
         out
     }

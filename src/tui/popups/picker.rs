@@ -18,7 +18,14 @@ pub enum Goal {
     Status(Key, Value),
     Assign(Key),
     Unassign(Key),
-    Sort,
+    /// Alone, or after what the list is sorted by.
+    Sort {
+        then: bool,
+    },
+    /// A view to see, or to take away.
+    View {
+        drop: bool,
+    },
     /// For all marked rows.
     Marked(Verb),
     /// One of the edits that need a decision.
@@ -40,8 +47,7 @@ pub enum Goal {
     Own(OwnGoal),
     /// What to put on the clipboard.
     Copy,
-    /// Only to be looked at.
-    Look,
+
     /// What to do about somebody's sign-in account: the user, and their name.
     Account(Key, String),
     /// A message to read in full.

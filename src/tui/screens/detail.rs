@@ -28,6 +28,8 @@ pub struct Detail {
     pub at: usize,
     /// Where somebody came from, the latest last.
     pub trail: Vec<Key>,
+    /// Where somebody went back from, the latest last.
+    pub ahead: Vec<Key>,
 }
 
 /// One line, ready to be drawn.
@@ -68,8 +70,13 @@ impl Detail {
         self.shown = shown;
     }
 
-    /// Remembers where to go back to.
+    /// Goes on to something else: remembers where to go back to, and nothing is ahead any more.
     pub fn leave_trail(&mut self, from: Key) {
+        self.ahead.clear();
+        self.keep_trail(from);
+    }
+
+    pub fn keep_trail(&mut self, from: Key) {
         if self.trail.len() == TRAIL_MAX {
             self.trail.remove(0);
         }

@@ -188,6 +188,15 @@ fn marks_and_several_rows() {
 }
 
 #[test]
+fn how_a_list_looks() {
+    after("sorted", "o \"status\" Enter b \"region\" Enter");
+    after("columns", "C Down Enter Down PgDn Right");
+    after("palette", "m \"rod\"");
+    after("views", "/ \"status:maint\" Enter F \"workshop\" Enter f");
+    after("filter_problem", "/ \"color:red\"");
+}
+
+#[test]
 fn menu_and_help() {
     after("menu", "m");
     after("help", "?");

@@ -76,6 +76,10 @@ fn every_small_size_draws() {
                 "Esc 4 Down",
                 "0 Down Right",
                 "5 / x",
+                "Esc C",
+                "Esc F",
+                "Esc o",
+                "Esc \"_\" s Enter",
             ] {
                 drop(bench.keys(keys).buffer());
             }
