@@ -191,7 +191,7 @@ fn headquarters_has_a_machine_erased_by_the_name_of_whose_it_is() {
     };
     let list = |bench: &mut Bench| {
         bench.fake.machines = machines();
-        bench.keys("v");
+        bench.keys("U");
     };
     keep_both("machines", list);
     keep_both("machine_erased", |bench| {
