@@ -18,10 +18,10 @@ use super::press::{Code, Press};
 use super::theme::Theme;
 use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, merge::Clash};
 use crate::service::{
-    Account, Action, Activity, ActivityLine, Answer, Aside, Card, CardField, Choice, Decision, Detail, DetailLine,
-    Done, EditState, ErrorKind, Event, Figure, Foreseen, Gap, Group, Link, ListPage, ListQuery, Machine, Mark,
-    OutboxLine, Overview, Own, OwnDone, ProjectView, Query, Related, RowView, RunView, ServiceError, Setup,
-    Status, TrainingHint, Verb, VerbState, Wanted,
+    Account, Action, Activity, ActivityLine, Answer, Aside, Card, CardField, Choice, Decision, Detail,
+    DetailLine, Done, EditState, ErrorKind, Event, Figure, Foreseen, Gap, Group, Link, ListPage, ListQuery,
+    Machine, Mark, OutboxLine, Overview, Own, OwnDone, ProjectView, Query, Related, RowView, RunView,
+    ServiceError, Setup, Status, TrainingHint, Verb, VerbState, Wanted,
 };
 
 /// Sat 21 Nov 2026, 13:30 UTC.

@@ -81,7 +81,6 @@ impl Word {
         });
         let (column, text) = named.unwrap_or((None, word));
         let sign = word.chars().find(|c| matches!(c, ':' | '='));
-        column.is_some() && word.find('=') < word.find(':').or(Some(usize::MAX)) && word.contains('=');
         let wanted = match column {
             Some("changed") if text == "since" => Wanted::Since,
             Some(_) if sign == Some('=') => Wanted::Is(text.to_lowercase()),

@@ -26,7 +26,7 @@ pub enum Goal {
     /// About the own sign-in.
     Own(OwnGoal),
     /// Barring that user's account; else ending their sessions.
-    Account(uuid::Uuid, bool),
+    Account(Uuid, bool),
     LoadInitial,
     /// From the console that has the account open.
     TakeOver,
