@@ -101,7 +101,7 @@ fn main() -> ExitCode {
             _ => Form::Text,
         }),
         Some(Command::Metrics(asked)) => program::metrics(&asked),
-        Some(Command::SupportBundle(asked)) => program::support_bundle(&asked),
+        Some(Command::SupportBundle(asked)) => program::support_bundle(&args.screen, &asked),
         Some(Command::Sandbox(sandbox)) => program::sandbox(&sandbox),
     };
     match result {

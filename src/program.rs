@@ -207,9 +207,10 @@ pub fn metrics(asked: &cli::Metrics) -> anyhow::Result<()> {
 }
 
 /// One file for whoever helps.
-pub fn support_bundle(asked: &cli::SupportBundle) -> anyhow::Result<()> {
+pub fn support_bundle(screen: &Screen, asked: &cli::SupportBundle) -> anyhow::Result<()> {
     let what = examination(None, true)?;
-    Ok(cli::support_bundle(&what, &cli::Terminal::here(), asked, &mut std::io::stdout())?)
+    let wishes = screen.wishes(&Config::read(&what.folders).unwrap_or_default().screen);
+    Ok(cli::support_bundle(&what, &cli::Terminal::here(wishes), asked, &mut std::io::stdout())?)
 }
 
 /// Whether everything on this machine is as it must be.
