@@ -74,6 +74,12 @@ enum Command {
     Metrics(flyos::cli::Metrics),
     /// One file for whoever helps, with personal data masked
     SupportBundle(flyos::cli::SupportBundle),
+    /// Set up a project in Supabase, look whether it is as it must be, take it out again
+    #[command(subcommand)]
+    Supabase(flyos::cli::supabase::Command),
+    /// Sign-in accounts and their profiles: how they stand to each other, and making profiles that are missing
+    #[command(subcommand)]
+    Accounts(flyos::cli::accounts::Command),
     /// Run the training server alone, for several consoles or any Supabase client
     Sandbox(program::SandboxArgs),
 }
@@ -102,6 +108,8 @@ fn main() -> ExitCode {
         }),
         Some(Command::Metrics(asked)) => program::metrics(&asked),
         Some(Command::SupportBundle(asked)) => program::support_bundle(&args.screen, &asked),
+        Some(Command::Supabase(command)) => program::supabase(&command, args.email, args.project),
+        Some(Command::Accounts(command)) => program::accounts(&command, args.project),
         Some(Command::Sandbox(sandbox)) => program::sandbox(&sandbox),
     };
     match result {

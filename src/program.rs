@@ -245,6 +245,22 @@ pub fn keys(form: keys::Form) -> anyhow::Result<()> {
     Ok(out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("the keys cannot be printed")?)
 }
 
+/// Sets a project up, and what belongs to it.
+pub fn supabase(
+    command: &cli::supabase::Command,
+    email: Option<String>,
+    project: Option<String>,
+) -> anyhow::Result<()> {
+    let folders = folders()?;
+    Ok(cli::supabase::run(command, &folders, email, project, &mut std::io::stdout())?)
+}
+
+/// Looks after a project's sign-in accounts.
+pub fn accounts(command: &cli::accounts::Command, project: Option<String>) -> anyhow::Result<()> {
+    let folders = folders()?;
+    Ok(cli::accounts::run(command, &folders, project, &mut std::io::stdout())?)
+}
+
 /// A drawn screen needs a terminal; lines that were asked for may come from anywhere.
 fn needs_terminal(screen: &Screen) -> Result<(), ServiceError> {
     if screen.plain || std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ServiceError;
+pub use super::aside::Aside;
 pub use super::control::{InUse, Whois};
+pub use super::devices::Machine;
 pub use super::held::DiskState;
 pub use super::line::RunView;
 pub use super::metrics::SessionMetrics;
@@ -20,6 +22,7 @@ pub use super::secrets::Confidence;
 pub use super::setup::*;
 pub use super::state::*;
 use crate::domain::{Fields, Intent, Key, Kind, Stamp, Value};
+pub use crate::session::Shut;
 pub use crate::store::{Gap, Holder};
 
 /// Which front speaks.
@@ -86,6 +89,10 @@ pub enum Action {
     SignOut,
     /// Ends the session and erases what this machine has of the account, its keys first. Unsent edits are lost.
     Erase,
+    /// Lists people's machines, as the server knows them.
+    Machines,
+    /// Has what that machine keeps for that person erased, the next time it is heard of.
+    EraseMachine { user: Uuid, device: Uuid },
     /// Locks the console, as when it is left alone.
     Lock,
     /// Takes the recovery words away: they open nothing any more.
@@ -158,6 +165,8 @@ pub enum Done {
         known: usize,
         refused: Vec<(String, String)>,
     },
+    Machines(Vec<Machine>),
+    MachineErased,
     ProjectAdded {
         name: String,
     },
@@ -208,6 +217,8 @@ pub enum Query {
     Lost,
     /// Which ways there are to what this machine has, beside the password.
     Ways,
+    /// What is kept aside of the account, since it did not open.
+    Aside,
     /// Edits of the outbox as JSON lines, in the clear, to be kept or done by hand; all of them where none is named.
     Export {
         edits: Vec<u64>,
@@ -231,6 +242,7 @@ pub enum Answer {
     Lost(Vec<Gap>),
     Export(String),
     Ways(Ways),
+    Aside(Vec<Aside>),
 }
 
 /// Which rows, in which order, and which window of them.
@@ -366,9 +378,11 @@ pub enum Event {
     },
     /// A wish about the own sign-in came to this.
     Own(Uuid, Result<OwnDone, ServiceError>),
-    /// What this machine has is sealed with an older password than the server takes: `Service::open_with_old`,
-    /// `set_aside` or `let_be` is the answer. `wrong`: why the old password that was given did not do.
+    /// What this machine has does not open by the password that the server takes, most often since it is sealed with an
+    /// older one: `Service::open_with_old`, `set_aside` or `let_be` is the answer. `wrong`: why the old password that was
+    /// given did not do.
     OlderPassword {
+        why: Shut,
         /// Edits in it that were not sent, where known.
         unsent: Option<usize>,
         wrong: Option<ServiceError>,

@@ -18,12 +18,14 @@ impl Action {
             | Self::Settle { .. }
             | Self::SettleHeld { .. }
             | Self::AcknowledgeLost
+            | Self::EraseMachine { .. }
             | Self::Erase
             | Self::RemoveWords
             | Self::AddProject { .. } => true,
             Self::SyncNow
             | Self::Verify
             | Self::Reload
+            | Self::Machines
             | Self::Rehearse { .. }
             | Self::Retry { .. }
             | Self::SetTraffic { .. }
@@ -37,7 +39,9 @@ impl Action {
 impl Confidence {
     pub(super) const fn writes(&self) -> bool {
         match self {
-            Self::MakeWords { .. } | Self::KeepWords { .. } | Self::Import { .. } => true,
+            Self::MakeWords { .. } | Self::KeepWords { .. } | Self::Import { .. } | Self::TakeBack { .. } => {
+                true
+            }
             Self::Unlock { .. } | Self::Export { .. } => false,
         }
     }

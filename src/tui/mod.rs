@@ -5,6 +5,7 @@
 //! nothing happens nothing is computed and nothing is written. When a slow line keeps a frame waiting, what
 //! happened meanwhile is taken in first and only the newest state is drawn.
 
+mod accept;
 mod acts;
 mod answers;
 mod app;
@@ -19,6 +20,7 @@ mod hands;
 mod input;
 pub mod keys;
 mod layout;
+mod machines;
 mod marks;
 mod own;
 pub mod plain;

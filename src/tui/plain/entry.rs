@@ -3,14 +3,14 @@
 use super::{
     Confidence, Dialogue, Event, FIRST_LOAD_TIME_MAX, LOOK_AGAIN, Link, Own, Said, ServiceError, texts,
 };
-use crate::service::{Choice, InUse};
+use crate::service::{Choice, InUse, Shut};
 
 /// What a sign-in came to.
 enum Came {
     In { offline: bool, trouble: Option<ServiceError> },
     Failed(ServiceError),
     InUse(Box<InUse>),
-    Older { unsent: Option<usize>, wrong: Option<ServiceError> },
+    Shut { why: Shut, unsent: Option<usize>, wrong: Option<ServiceError> },
 }
 
 fn came(event: &Event) -> Option<Came> {
@@ -18,7 +18,9 @@ fn came(event: &Event) -> Option<Came> {
         Event::SignedIn { offline, trouble } => Came::In { offline: *offline, trouble: trouble.clone() },
         Event::SignInFailed(error) => Came::Failed(error.clone()),
         Event::InUse(other) => Came::InUse(other.clone()),
-        Event::OlderPassword { unsent, wrong } => Came::Older { unsent: *unsent, wrong: wrong.clone() },
+        Event::OlderPassword { why, unsent, wrong } => {
+            Came::Shut { why: *why, unsent: *unsent, wrong: wrong.clone() }
+        }
         _ => return None,
     })
 }
@@ -88,12 +90,12 @@ impl Dialogue {
                     }
                     self.service.take_over(&ctx);
                 }
-                Came::Older { unsent, wrong } => {
+                Came::Shut { why, unsent, wrong } => {
                     if let Some(wrong) = wrong {
                         self.talk.fail(&wrong)?;
                     }
-                    self.talk.say_all(texts::changed_elsewhere(unsent))?;
-                    if !self.older(&ctx)? {
+                    self.talk.say_all(texts::shut(why, unsent))?;
+                    if !self.answer_shut(why, &ctx)? {
                         return self.talk.say(texts::LEFT_AS_IT_IS).map(|()| false);
                     }
                 }
@@ -101,35 +103,39 @@ impl Dialogue {
         }
     }
 
-    /// What becomes of what is sealed with an older password; false: it is left as it is.
-    fn older(&mut self, ctx: &super::OpCtx) -> Said<bool> {
-        let choice = |label: &str| Choice {
-            value: Some(label.to_owned()),
+    /// What becomes of what does not open by this password; false: it is left as it is.
+    fn answer_shut(&mut self, why: Shut, ctx: &super::OpCtx) -> Said<bool> {
+        let choice = |value: &str, label: &str| Choice {
+            value: Some(value.to_owned()),
             label: label.to_owned(),
             note: String::new(),
             why_not: None,
         };
-        let choices = [choice("I know the old password"), choice("Keep it aside, begin empty")];
+        let other = match why {
+            Shut::OlderPassword => Some(choice("old", "I know the old password")),
+            Shut::Damaged => Some(choice("old", "I have recovery words, or an older password")),
+            Shut::Unreadable => None,
+        };
+        let choices: Vec<Choice> =
+            other.into_iter().chain([choice("aside", "Keep it aside, and begin empty")]).collect();
         let chosen = self.talk.choose("What now?", &choices)?;
         match chosen.and_then(|chosen| chosen.value).as_deref() {
-            Some("I know the old password") => {
-                let old = self.talk.ask_secret("The old password, not shown:")?;
+            Some("old") => {
+                let old = self.talk.ask_secret("Type it, not shown:")?;
                 self.service.open_with_old(ctx, old);
+                return Ok(true);
             }
             Some(_) => {
                 self.talk.say_all(texts::SET_ASIDE)?;
-                if !self.talk.sure("Keep it aside?")? {
-                    self.service.let_be(ctx);
-                    return Ok(false);
+                if self.talk.sure("Keep it aside?")? {
+                    self.service.set_aside(ctx);
+                    return Ok(true);
                 }
-                self.service.set_aside(ctx);
             }
-            None => {
-                self.service.let_be(ctx);
-                return Ok(false);
-            }
+            None => {}
         }
-        Ok(true)
+        self.service.let_be(ctx);
+        Ok(false)
     }
 
     /// The first rows of an account are waited for: an empty list would be taken for an empty project.
