@@ -23,9 +23,9 @@ impl Action {
             | Self::RemoveWords
             | Self::AddProject { .. } => true,
             Self::SyncNow
+            | Self::Machines
             | Self::Verify
             | Self::Reload
-            | Self::Machines
             | Self::Rehearse { .. }
             | Self::Retry { .. }
             | Self::SetTraffic { .. }

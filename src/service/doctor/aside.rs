@@ -26,7 +26,7 @@ pub(super) fn all(report: &mut Report, what: &Examination, config: &Config) {
     }
 }
 
-const TAKE_OVER: &str = "Sign in to that account and press K: with the password of then its unsent edits are taken over. \
+const TAKE_OVER: &str = "Sign in to that account and press B: with the password of then its unsent edits are taken over. \
                          Or let go of them: flyos wipe erases it.";
 
 /// Whose it was, where the configuration knows the address.

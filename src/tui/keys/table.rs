@@ -210,8 +210,8 @@ pub const TABLE: &[Binding] = &[
         "Writes unsent edits into a sealed file.",
     ),
     bind(Act::Import, &[letter('I')], BROWSING, 0, "import", "Makes the edits of a sealed file yours."),
-    bind(Act::Aside, &[letter('K')], BROWSING, 0, "kept aside", "Takes over what was kept aside unsent."),
-    bind(Act::Machines, &[letter('v')], BROWSING, 0, "machines", "Lists machines; one can be erased."),
+    bind(Act::Aside, &[letter('B')], BROWSING, 0, "kept aside", "Takes over what was kept aside unsent."),
+    bind(Act::Machines, &[letter('P')], BROWSING, 0, "machines", "Lists machines; one can be erased."),
     bind(Act::Words, &[letter('W')], BROWSING, 0, "recovery words", "Makes words for a forgotten password."),
     bind(
         Act::RemoveWords,

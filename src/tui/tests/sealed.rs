@@ -148,17 +148,17 @@ fn what_is_kept_aside_is_taken_over_by_its_old_password() {
     let kept = || vec![aside(3000, Some(2)), aside(200, None)];
     keep_both("aside", |bench| {
         bench.fake.asides = kept();
-        bench.keys("K");
+        bench.keys("B");
     });
     keep_both("aside_password", |bench| {
         bench.fake.asides = kept();
-        bench.keys("K Enter");
+        bench.keys("B Enter");
     });
     let mut bench = Bench::signed_in(100, 30);
-    bench.keys("K");
+    bench.keys("B");
     assert!(bench.text().contains("Nothing of this account is kept aside"), "{}", bench.text());
     bench.fake.asides = kept();
-    bench.keys("K Down Enter \"older_one\" Enter");
+    bench.keys("B Down Enter \"older_one\" Enter");
     let confided = bench.confided.clone();
     assert!(
         confided[0].1.contains("TakeBack") && confided[0].1.contains("account.aside-200"),
@@ -191,7 +191,7 @@ fn headquarters_has_a_machine_erased_by_the_name_of_whose_it_is() {
     };
     let list = |bench: &mut Bench| {
         bench.fake.machines = machines();
-        bench.keys("v");
+        bench.keys("P");
     };
     keep_both("machines", list);
     keep_both("machine_erased", |bench| {

@@ -43,6 +43,7 @@ migrations! {
     "20261101000800" "activity",
     "20261101000900" "accounts",
     "20261101001000" "device_keys",
+    "20261101001050" "devices",
 }
 
 /// The way back; what it leaves is told in its first lines.
