@@ -233,22 +233,6 @@ fn examination(password: Option<SecretString>, online: bool) -> anyhow::Result<d
     Ok(doctor::Examination { folders, environment: Environment::read(), password, online, now })
 }
 
-/// Sets a project up, and what belongs to it.
-pub fn supabase(
-    command: &cli::supabase::Command,
-    email: Option<String>,
-    project: Option<String>,
-) -> anyhow::Result<()> {
-    let folders = Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))?;
-    Ok(cli::supabase::run(command, &folders, email, project, &mut std::io::stdout())?)
-}
-
-/// Looks after a project's sign-in accounts.
-pub fn accounts(command: &cli::accounts::Command, project: Option<String>) -> anyhow::Result<()> {
-    let folders = Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))?;
-    Ok(cli::accounts::run(command, &folders, project, &mut std::io::stdout())?)
-}
-
 /// Prints the keys as they hold on this machine.
 pub fn keys(form: keys::Form) -> anyhow::Result<()> {
     let config = Config::read(&folders()?)?;
@@ -259,6 +243,22 @@ pub fn keys(form: keys::Form) -> anyhow::Result<()> {
     let text = keys::listing(own.unwrap_or_default(), form);
     let mut out = std::io::stdout();
     Ok(out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("the keys cannot be printed")?)
+}
+
+/// Sets a project up, and what belongs to it.
+pub fn supabase(
+    command: &cli::supabase::Command,
+    email: Option<String>,
+    project: Option<String>,
+) -> anyhow::Result<()> {
+    let folders = folders()?;
+    Ok(cli::supabase::run(command, &folders, email, project, &mut std::io::stdout())?)
+}
+
+/// Looks after a project's sign-in accounts.
+pub fn accounts(command: &cli::accounts::Command, project: Option<String>) -> anyhow::Result<()> {
+    let folders = folders()?;
+    Ok(cli::accounts::run(command, &folders, project, &mut std::io::stdout())?)
 }
 
 /// A drawn screen needs a terminal; lines that were asked for may come from anywhere.

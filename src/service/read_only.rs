@@ -18,8 +18,8 @@ impl Action {
             | Self::Settle { .. }
             | Self::SettleHeld { .. }
             | Self::AcknowledgeLost
-            | Self::Erase
             | Self::EraseMachine { .. }
+            | Self::Erase
             | Self::RemoveWords
             | Self::AddProject { .. } => true,
             Self::SyncNow

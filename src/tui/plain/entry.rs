@@ -10,7 +10,7 @@ enum Came {
     In { offline: bool, trouble: Option<ServiceError> },
     Failed(ServiceError),
     InUse(Box<InUse>),
-    Older { why: Shut, unsent: Option<usize>, wrong: Option<ServiceError> },
+    Shut { why: Shut, unsent: Option<usize>, wrong: Option<ServiceError> },
 }
 
 fn came(event: &Event) -> Option<Came> {
@@ -19,7 +19,7 @@ fn came(event: &Event) -> Option<Came> {
         Event::SignInFailed(error) => Came::Failed(error.clone()),
         Event::InUse(other) => Came::InUse(other.clone()),
         Event::OlderPassword { why, unsent, wrong } => {
-            Came::Older { why: *why, unsent: *unsent, wrong: wrong.clone() }
+            Came::Shut { why: *why, unsent: *unsent, wrong: wrong.clone() }
         }
         _ => return None,
     })
@@ -90,12 +90,12 @@ impl Dialogue {
                     }
                     self.service.take_over(&ctx);
                 }
-                Came::Older { why, unsent, wrong } => {
+                Came::Shut { why, unsent, wrong } => {
                     if let Some(wrong) = wrong {
                         self.talk.fail(&wrong)?;
                     }
                     self.talk.say_all(texts::shut(why, unsent))?;
-                    if !self.older(&ctx)? {
+                    if !self.answer_shut(why, &ctx)? {
                         return self.talk.say(texts::LEFT_AS_IT_IS).map(|()| false);
                     }
                 }
@@ -103,35 +103,39 @@ impl Dialogue {
         }
     }
 
-    /// What becomes of what is sealed with an older password; false: it is left as it is.
-    fn older(&mut self, ctx: &super::OpCtx) -> Said<bool> {
-        let choice = |label: &str| Choice {
-            value: Some(label.to_owned()),
+    /// What becomes of what does not open by this password; false: it is left as it is.
+    fn answer_shut(&mut self, why: Shut, ctx: &super::OpCtx) -> Said<bool> {
+        let choice = |value: &str, label: &str| Choice {
+            value: Some(value.to_owned()),
             label: label.to_owned(),
             note: String::new(),
             why_not: None,
         };
-        let choices = [choice("I know the old password"), choice("Keep it aside, begin empty")];
+        let other = match why {
+            Shut::OlderPassword => Some(choice("old", "I know the old password")),
+            Shut::Damaged => Some(choice("old", "I have recovery words, or an older password")),
+            Shut::Unreadable => None,
+        };
+        let choices: Vec<Choice> =
+            other.into_iter().chain([choice("aside", "Keep it aside, and begin empty")]).collect();
         let chosen = self.talk.choose("What now?", &choices)?;
         match chosen.and_then(|chosen| chosen.value).as_deref() {
-            Some("I know the old password") => {
-                let old = self.talk.ask_secret("The old password, not shown:")?;
+            Some("old") => {
+                let old = self.talk.ask_secret("Type it, not shown:")?;
                 self.service.open_with_old(ctx, old);
+                return Ok(true);
             }
             Some(_) => {
                 self.talk.say_all(texts::SET_ASIDE)?;
-                if !self.talk.sure("Keep it aside?")? {
-                    self.service.let_be(ctx);
-                    return Ok(false);
+                if self.talk.sure("Keep it aside?")? {
+                    self.service.set_aside(ctx);
+                    return Ok(true);
                 }
-                self.service.set_aside(ctx);
             }
-            None => {
-                self.service.let_be(ctx);
-                return Ok(false);
-            }
+            None => {}
         }
-        Ok(true)
+        self.service.let_be(ctx);
+        Ok(false)
     }
 
     /// The first rows of an account are waited for: an empty list would be taken for an empty project.
