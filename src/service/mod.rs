@@ -21,6 +21,7 @@ mod error;
 mod explain;
 mod held;
 mod initial;
+pub mod kept;
 mod lease;
 pub mod line;
 mod list;
@@ -31,6 +32,7 @@ mod parcel;
 mod projects;
 mod secrets;
 mod session;
+mod sessions;
 mod setup;
 mod sign_in;
 mod standing;
@@ -108,6 +110,7 @@ impl Service {
     /// Starts signing in; `Event::SignedIn`, `Event::SignInFailed` or `Event::InUse` tells the end.
     pub fn sign_in(&self, ctx: &OpCtx, project: &str, email: &str, password: secrecy::SecretString) {
         tracing::info!(op = %ctx.op, project, "signing in");
+        self.inner.speaks_for(ctx.front);
         let (project, email) = (project.to_owned(), email.trim().to_owned());
         Inner::sign_in(&self.inner, Credentials { project, email, password, old: Old::Ask });
     }
@@ -226,6 +229,7 @@ impl Service {
                 Inner::sign_out(&self.inner);
                 done(Ok(Done::SignedOut));
             }
+            Action::EndSessions { sessions } => Inner::end_sessions(&self.inner, sessions, done),
             Action::Erase => Inner::erase(&self.inner, erase::BY_OWNER, done),
             Action::Lock => {
                 Inner::lock(&self.inner);
