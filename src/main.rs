@@ -4,14 +4,16 @@
 
 mod program;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use flyos::cli::{Access, Work};
+use flyos::service::ErrorKind;
 
 /// Offline-first terminal console for the people who run drones.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version, about, after_help = exit_codes())]
 struct Args {
     #[command(subcommand)]
     command: Option<Command>,
@@ -24,20 +26,24 @@ struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Try everything on a training server in this process; nothing is left behind
+    #[command(after_help = "Example: flyos demo --rows 100000")]
     Demo {
         /// Generate users and drones up to about this many rows
         #[arg(long, default_value_t = 0)]
         rows: usize,
     },
     /// Tell how the open console stands: who is signed in, the line, what waits, what needs you
+    #[command(after_help = "Example: flyos status --json")]
     Status,
     /// Erase what this machine has of an account (of all of them without --email), its keys first
+    #[command(after_help = "Example: flyos wipe --email east@flyos.mil")]
     Wipe {
         /// Without asking; unsent edits go with it
         #[arg(long)]
         yes: bool,
     },
     /// Look whether everything on this machine is as it must be: files, room, accounts, projects. Changes nothing
+    #[command(after_help = "Example: flyos doctor --password")]
     Doctor {
         /// Ask for a password, and look at each sealed entry and row of the accounts that it opens
         #[arg(long, conflicts_with_all = ["password_file", "password_stdin"])]
@@ -48,8 +54,26 @@ enum Command {
     },
     #[command(flatten)]
     Work(Work),
+    /// Print the completions for a shell
+    #[command(
+        after_help = "Example: flyos completions bash > ~/.local/share/bash-completion/completions/flyos"
+    )]
+    Completions { shell: clap_complete::Shell },
+    /// Print the manual page, or write those of all commands into a folder
+    #[command(after_help = "Example: flyos man ~/.local/share/man/man1")]
+    Man { folder: Option<PathBuf> },
     /// Run the training server alone, for several consoles or any Supabase client
+    #[command(after_help = "Example: flyos sandbox --data ~/training")]
     Sandbox(program::SandboxArgs),
+}
+
+/// The table at the end of the help.
+fn exit_codes() -> String {
+    let line = |kind: ErrorKind| format!("{:4}  {}\n", kind.exit_code(), kind.meaning());
+    let codes: String = ErrorKind::ALL.into_iter().map(line).collect();
+    format!(
+        "Exit codes:\n   0  it was done, or quit\n{codes}\nExample: flyos drones list --status MAINTENANCE --json"
+    )
 }
 
 fn main() -> ExitCode {
@@ -58,7 +82,10 @@ fn main() -> ExitCode {
             "the system does not let this process forbid core dumps ({error}); it goes on."
         ));
     }
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return program::not_understood(&error),
+    };
     let (json, access) = (args.access.json, args.access);
     let result = match args.command {
         None => program::console(&args.screen, access),
@@ -66,6 +93,8 @@ fn main() -> ExitCode {
         Some(Command::Status) => program::status(json),
         Some(Command::Wipe { yes }) => program::wipe(access, yes),
         Some(Command::Doctor { password, offline }) => program::doctor(&access, password, offline),
+        Some(Command::Completions { shell }) => program::completions(Args::command(), shell),
+        Some(Command::Man { folder }) => program::man(Args::command(), folder.as_deref()),
         Some(Command::Work(work)) => program::work(&work, access),
         Some(Command::Sandbox(sandbox)) => program::sandbox(&sandbox),
     };

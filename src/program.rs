@@ -335,6 +335,39 @@ fn log_file(state: &Path) -> std::io::Result<File> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }
 
+/// Arguments that are not understood, or a wish for help. For a script that wants JSON the first is JSON, too.
+pub fn not_understood(error: &clap::Error) -> ExitCode {
+    let json = std::env::args_os().take_while(|arg| arg != "--").any(|arg| arg == "--json");
+    if json && error.use_stderr() {
+        let words = error.to_string();
+        let first = words.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let told =
+            ServiceError::new(ErrorKind::Usage, format!("{first}.")).hint("--help lists what can be said.");
+        return explain(&told.into(), true);
+    }
+    drop(error.print());
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// What a shell needs to complete words.
+pub fn completions(mut command: clap::Command, shell: clap_complete::Shell) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, "flyos", &mut script);
+    std::io::stdout().write_all(&script).context("the completions cannot be printed")
+}
+
+/// The manual page of the program; into a folder, those of all commands.
+pub fn man(command: clap::Command, folder: Option<&Path>) -> anyhow::Result<()> {
+    if let Some(folder) = folder {
+        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        return clap_mangen::generate_to(command, folder)
+            .with_context(|| format!("the pages cannot be written into {}", folder.display()));
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).render(&mut page).context("the page cannot be made")?;
+    std::io::stdout().write_all(&page).context("the page cannot be printed")
+}
+
 /// Tells an error on standard error, or as JSON in the place of the answer, and gives the exit code of its kind.
 pub fn explain(error: &anyhow::Error, json: bool) -> ExitCode {
     let own = ServiceError::new(ErrorKind::Fault, format!("{error:#}"));

@@ -4,7 +4,15 @@
 
 #[path = "common/mod.rs"]
 mod common;
+#[path = "commands/coverage.rs"]
+mod coverage;
 #[path = "commands/door.rs"]
 mod door;
+#[path = "commands/edits.rs"]
+mod edits;
 #[path = "commands/kit.rs"]
 mod kit;
+#[path = "commands/suite.rs"]
+mod suite;
+#[path = "commands/things.rs"]
+mod things;

@@ -5,14 +5,24 @@
 
 mod access;
 mod alone;
+mod change;
+mod conflicts;
 mod doctor;
 mod door;
+mod drones;
+mod list;
 mod out;
+mod outbox;
 mod prompt;
+mod regions;
+mod rows;
+mod settings;
 mod sign_in;
 mod status;
 mod sync;
+mod things;
 mod unlock;
+mod users;
 mod wipe;
 
 use std::io::Write;
@@ -32,9 +42,25 @@ use crate::service::ServiceError;
 /// The commands that go through the door.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Work {
-    /// Ask the server for news, send what waits, and wait for both
-    #[command(after_help = "Example: flyos sync --wait 60")]
-    Sync,
+    /// Users: list, show, create, set, delete
+    #[command(subcommand)]
+    Users(users::Users),
+    /// Regions: list, show, create, set, delete
+    #[command(subcommand)]
+    Regions(regions::Regions),
+    /// Drones: list, show, create, set, delete, assign, unassign
+    #[command(subcommand)]
+    Drones(drones::Drones),
+    /// Edits that wait: list them, write them into a sealed file, take such a file in
+    #[command(subcommand)]
+    Outbox(outbox::Outbox),
+    /// Edits that need a decision: list, show, resolve, retry, discard, export
+    #[command(subcommand)]
+    Conflicts(conflicts::Conflicts),
+    Sync(sync::Sync),
+    /// The configuration: show, path, check
+    #[command(subcommand)]
+    Config(settings::Settings),
     /// Sign in: the account is loaded onto this machine, and opens here without a line from then on
     #[command(after_help = "Example: flyos sign-in --email east@flyos.mil --password-file ~/.flyos-password")]
     SignIn,
@@ -50,7 +76,13 @@ impl Work {
     pub fn run(&self, place: Place, to: &mut impl Write) -> Result<(), ServiceError> {
         let out = &mut Out::new(place.access.json, to);
         match self {
-            Self::Sync => sync::sync(place, out),
+            Self::Users(users) => users.run(place, out),
+            Self::Regions(regions) => regions.run(place, out),
+            Self::Drones(drones) => drones.run(place, out),
+            Self::Outbox(outbox) => outbox.run(place, out),
+            Self::Conflicts(conflicts) => conflicts.run(place, out),
+            Self::Sync(sync) => sync.run(place, out),
+            Self::Config(settings) => settings.run(&place, out),
             Self::SignIn => sign_in::sign_in(place, out),
             Self::SignOut(sign_out) => sign_out.run(place, out),
             Self::Unlock(unlock) => unlock.run(place, out),

@@ -9,12 +9,19 @@ use crate::service::{ErrorKind, ServiceError};
 /// The output, and in which form it is wanted.
 pub struct Out<W> {
     json: bool,
+    /// Columns of the terminal, where it is one.
+    width: Option<usize>,
     to: W,
 }
 
 impl<W: Write> Out<W> {
     pub fn new(json: bool, to: W) -> Self {
-        Self { json, to }
+        let width = super::Terminal::here().size.map(|(columns, _)| usize::from(columns));
+        Self { json, width, to }
+    }
+
+    pub fn width(&self) -> Option<usize> {
+        self.width
     }
 
     pub fn is_json(&self) -> bool {

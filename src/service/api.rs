@@ -15,6 +15,7 @@ pub use super::held::DiskState;
 pub use super::line::RunView;
 pub use super::outbox::*;
 pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
+pub use super::rows::{RowData, RowsPage, RowsQuery};
 pub use super::secrets::Confidence;
 pub use super::setup::*;
 pub use super::state::*;
@@ -179,6 +180,13 @@ pub enum Done {
 #[serde(tag = "query", content = "of", rename_all = "snake_case")]
 pub enum Query {
     List(ListQuery),
+    /// Rows as data.
+    Rows(RowsQuery),
+    /// One row as data, by its key, or by a column of which no two rows have the same.
+    Row {
+        kind: Kind,
+        name: String,
+    },
     Show {
         key: Key,
     },
@@ -216,6 +224,8 @@ pub enum Query {
 #[serde(tag = "answer", content = "of", rename_all = "snake_case")]
 pub enum Answer {
     List(ListPage),
+    Rows(RowsPage),
+    Row(Option<Box<RowData>>),
     Show(Option<Box<Detail>>),
     Status(Box<Status>),
     Verbs(Vec<VerbState>),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::status::thousands;
 use super::words::plural;
 use crate::domain::Stamp;
-use crate::sync::history::{Run, What};
+use crate::sync::history::{History, Run, What};
 use crate::sync::runner::Verdict;
 
 /// One exchange with the server, or several in a row that came to nothing.
@@ -23,7 +23,23 @@ pub struct RunView {
     pub failed: bool,
 }
 
-pub(super) fn view(run: &Run) -> RunView {
+/// The runs of a session, newest first; the last comparison with what it came to.
+pub(super) fn views(history: &History, verdict: Option<Verdict>) -> Vec<RunView> {
+    let compared = history.runs().rposition(|run| run.what == What::Verify && run.error.is_none());
+    let told = |(place, run): (usize, &Run)| match verdict.filter(|_| Some(place) == compared) {
+        Some(verdict @ (Verdict::Differs { .. } | Verdict::Unsettled)) => {
+            RunView { came: self::verdict(verdict), failed: true, ..view(run) }
+        }
+        _ => view(run),
+    };
+    let runs: Vec<&Run> = history.runs().collect();
+    runs.into_iter().enumerate().rev().map(told).collect()
+}
+
+/// What a comparison with the server is called.
+pub const VERIFIED: &str = "verified";
+
+fn view(run: &Run) -> RunView {
     let came = match (run.what, run.rows, run.edits) {
         (What::Pull, 0, _) => "no news".to_owned(),
         (What::Pull, rows, _) => plural(rows, "row"),
@@ -34,7 +50,7 @@ pub(super) fn view(run: &Run) -> RunView {
     let verb = match run.what {
         What::Pull => "asked for news",
         What::Push => "sent",
-        What::Verify => "verified",
+        What::Verify => VERIFIED,
     };
     let came = run.error.as_ref().map_or(came, |error| format!("failed, {error}"));
     let times =

@@ -12,11 +12,12 @@ mod tests;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use self::filter::FILTER_BYTES_MAX;
 use self::filter::Filter;
 use self::sort::{SortKey, Sorting};
 use super::cells::{self, cell};
 use super::{ListPage, ListQuery, Mark, RowView, columns};
-use crate::domain::{Key, Kind, Op, Record, World};
+use crate::domain::{Fields, Key, Kind, Op, Record, World};
 use crate::store::replica::{Pending, Replica, Written};
 
 /// Orders kept: one per tab and some to come back to.
@@ -73,6 +74,25 @@ impl Lists {
         let rows = records.filter_map(|record| row_view(replica, &record.key())).collect();
         let total = replica.view().count(query.kind) + order.ghosts.len();
         ListPage { total, matched: order.items.len(), rows }
+    }
+
+    /// How many rows of a query have these values, and the keys of those in its window.
+    pub(super) fn keys(&self, replica: &Replica, query: &ListQuery, exact: &Fields) -> (usize, Vec<Key>) {
+        let order = self.order(replica, query);
+        let has = |record: &Record| exact.iter().all(|(name, value)| record.get(name) == *value);
+        let records = order.items.iter().filter_map(|item| order.record(replica.view(), query.kind, *item));
+        if exact.is_empty() {
+            let keys = records.skip(query.offset).take(query.limit).map(|record| record.key()).collect();
+            return (order.items.len(), keys);
+        }
+        let (mut matched, mut keys) = (0, Vec::new());
+        for record in records.filter(has) {
+            if matched >= query.offset && keys.len() < query.limit {
+                keys.push(record.key());
+            }
+            matched += 1;
+        }
+        (matched, keys)
     }
 
     /// Where a row stands in the order.

@@ -30,6 +30,7 @@ pub mod outbox;
 pub mod own;
 mod parcel;
 mod projects;
+pub mod rows;
 mod secrets;
 mod session;
 mod sessions;
@@ -48,6 +49,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub use api::*;
 pub use config::{Config, Environment, Folders, ProjectConfig};
 pub use error::{ErrorKind, ServiceError};
+pub use list::FILTER_BYTES_MAX;
 pub use session::{Settings, Training};
 
 use self::at_desk::waited;
@@ -253,6 +255,8 @@ impl Service {
     pub fn ask(&self, ctx: &OpCtx, query: &Query) -> Result<Answer, ServiceError> {
         Ok(match query {
             Query::List(query) => Answer::List(self.list(ctx, query)),
+            Query::Rows(query) => Answer::Rows(self.inner.rows(query)?),
+            Query::Row { kind, name } => Answer::Row(self.inner.row(*kind, name)?.map(Box::new)),
             Query::Show { key } => Answer::Show(self.show(ctx, key).map(Box::new)),
             Query::Status => Answer::Status(Box::new(self.status())),
             Query::Verbs { kind, key } => Answer::Verbs(self.verbs(ctx, *kind, key.as_ref())),

@@ -326,7 +326,7 @@ impl Inner {
 
     /// The runs of this session, newest first.
     pub(super) fn runs(&self) -> Vec<RunView> {
-        read(&self.state, |state| state.history.runs().rev().map(line::view).collect())
+        read(&self.state, |state| line::views(&state.history, state.verdict))
     }
 
     pub(super) fn set_traffic(&self, traffic: Traffic) -> Result<(), ServiceError> {
@@ -388,7 +388,10 @@ impl Inner {
                 write(&this.state, |state| state.history.add(run));
                 return this.look_at_lease();
             }
-            Told::Verified(verdict) => this.emit(Event::Told(line::verdict(verdict))),
+            Told::Verified(verdict) => {
+                write(&this.state, |state| state.verdict = Some(verdict));
+                this.emit(Event::Told(line::verdict(verdict)));
+            }
             Told::Progress(progress) => write(&this.state, |state| state.progress = progress),
             Told::DiskTrouble(why) => write(&this.state, |state| state.not_saved = Some(why)),
             Told::CacheTrouble(why) => {

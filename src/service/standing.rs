@@ -13,7 +13,7 @@ use crate::domain::{Role, Stamp};
 use crate::remote::wire::Progress;
 use crate::sync::engine::{Line, Stop};
 use crate::sync::history::History;
-use crate::sync::runner::Ask;
+use crate::sync::runner::{Ask, Verdict};
 
 /// What the status is made of, beside the counts.
 pub(super) struct State {
@@ -37,6 +37,8 @@ pub(super) struct State {
     standing: Option<(Role, Option<Uuid>)>,
     /// How many edits were unsent when that was noted beside the account.
     pub(super) unsent_noted: Option<usize>,
+    /// What the last comparison with the server came to.
+    pub(super) verdict: Option<Verdict>,
     /// As of when the rows were with which the session began.
     pub(super) as_of_at_start: Option<Stamp>,
 }
@@ -58,6 +60,7 @@ impl State {
             attempt: 0,
             standing: None,
             unsent_noted: None,
+            verdict: None,
             as_of_at_start: None,
         }
     }
@@ -70,7 +73,7 @@ impl State {
         self.history = History::default();
         self.lease = Lease::default();
         self.key_asked = None;
-        (self.standing, self.unsent_noted) = (None, None);
+        (self.standing, self.unsent_noted, self.verdict) = (None, None, None);
     }
 
     pub(super) fn line_changed(&mut self, line: Line, now: Stamp, as_of: Option<Stamp>) {

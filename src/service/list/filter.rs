@@ -5,7 +5,7 @@ use crate::service::cells::cell;
 use crate::service::columns;
 
 /// The longest filter, in bytes.
-const FILTER_BYTES_MAX: usize = 200;
+pub const FILTER_BYTES_MAX: usize = 200;
 
 /// Words that must all hold.
 pub(super) struct Filter {
