@@ -62,6 +62,12 @@ enum Command {
     /// Print the manual page, or write those of all commands into a folder
     #[command(after_help = "Example: flyos man ~/.local/share/man/man1")]
     Man { folder: Option<PathBuf> },
+    /// Figures for Prometheus: what waits, the last sync, errors, bytes, how long exchanges took
+    #[command(after_help = "Example: flyos metrics --textfile /var/lib/node_exporter/flyos.prom")]
+    Metrics(flyos::cli::Metrics),
+    /// One file for whoever helps, with personal data masked
+    #[command(after_help = "Example: flyos support-bundle")]
+    SupportBundle(flyos::cli::SupportBundle),
     /// Run the training server alone, for several consoles or any Supabase client
     #[command(after_help = "Example: flyos sandbox --data ~/training")]
     Sandbox(program::SandboxArgs),
@@ -96,6 +102,8 @@ fn main() -> ExitCode {
         Some(Command::Completions { shell }) => program::completions(Args::command(), shell),
         Some(Command::Man { folder }) => program::man(Args::command(), folder.as_deref()),
         Some(Command::Work(work)) => program::work(&work, access),
+        Some(Command::Metrics(asked)) => program::metrics(&asked),
+        Some(Command::SupportBundle(asked)) => program::support_bundle(&asked),
         Some(Command::Sandbox(sandbox)) => program::sandbox(&sandbox),
     };
     match result {

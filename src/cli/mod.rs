@@ -1,7 +1,7 @@
 //! Commands without a screen, for people in a hurry and for scripts; one file a command. Each goes through one door
 //! (`door`): the console that is open, or an account that the command opens itself. `access` has what every command
-//! takes, `out` how every answer looks, `prompt` asks for a password. `doctor` and `wipe` ask nobody: they work on what
-//! lies on this machine.
+//! takes, `out` how every answer looks, `prompt` asks for a password. `doctor`,
+//! `support-bundle` and `wipe` ask nobody: they work on what lies on this machine.
 
 mod access;
 mod alone;
@@ -11,6 +11,7 @@ mod doctor;
 mod door;
 mod drones;
 mod list;
+mod metrics;
 mod out;
 mod outbox;
 mod prompt;
@@ -19,6 +20,7 @@ mod rows;
 mod settings;
 mod sign_in;
 mod status;
+mod support_bundle;
 mod sync;
 mod things;
 mod unlock;
@@ -32,8 +34,10 @@ use clap::Subcommand;
 pub use access::Access;
 pub use doctor::{Terminal, doctor};
 pub use door::{Door, Place};
+pub use metrics::{Metrics, metrics};
 pub use out::{Out, error_json};
 pub use status::status;
+pub use support_bundle::{SupportBundle, support_bundle};
 pub use wipe::{Wipe, wipe};
 
 use crate::domain::Stamp;

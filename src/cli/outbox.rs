@@ -43,6 +43,9 @@ pub enum Outbox {
         #[arg(long, conflicts_with = "send")]
         discard: bool,
     },
+    /// Say that you have seen which entries of the journal are lost: they are not told again
+    #[command(after_help = "Example: flyos outbox lost")]
+    Lost,
 }
 
 impl Outbox {
@@ -75,6 +78,10 @@ impl Outbox {
                 let sent = door.wait_sent(patience)?;
                 imported(&done, sent, out)
             }
+            Self::Lost => match door.act(Action::AcknowledgeLost)? {
+                Done::Settled { summary } => out.told(&summary, json!({})),
+                _ => Ok(()),
+            },
             Self::Held { send, .. } => match door.act(Action::SettleHeld { send: *send })? {
                 Done::Settled { summary } => {
                     let sent = door.wait_sent(patience)?;

@@ -13,6 +13,7 @@ use super::ServiceError;
 pub use super::control::{InUse, Whois};
 pub use super::held::DiskState;
 pub use super::line::RunView;
+pub use super::metrics::SessionMetrics;
 pub use super::outbox::*;
 pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
 pub use super::rows::{RowData, RowsPage, RowsQuery};
@@ -20,7 +21,7 @@ pub use super::secrets::Confidence;
 pub use super::setup::*;
 pub use super::state::*;
 use crate::domain::{Fields, Intent, Key, Kind, Stamp, Value};
-pub use crate::store::Holder;
+pub use crate::store::{Gap, Holder};
 
 /// Which front speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +58,8 @@ pub enum Action {
     /// Several edits at once. `together`: one group, applied by the server all or not at all (up to 1000 changes, and
     /// nothing is saved where one is refused); else each stands for itself, and those refused are told.
     Bulk { intents: Vec<Intent>, reason: Option<String>, together: bool },
+    /// What each of several edits would come to, were they made now; changes nothing. Told by `Done::Rehearsed`.
+    Rehearse { intents: Vec<Intent> },
     /// Takes back what was done last in this session: as if it had not been where it was not sent yet, else by its
     /// opposite as a new edit.
     Undo,
@@ -68,6 +71,8 @@ pub enum Action {
     Settle { edit: u64, decision: Decision },
     /// Sends the edits that are held back, or lets go of them.
     SettleHeld { send: bool },
+    /// The person has seen which entries of the journal are lost: they are not told again.
+    AcknowledgeLost,
     /// Asks for a pull and a push now.
     SyncNow,
     /// Compares the rows here with the server's; where they differ, all are loaded anew. `Event::Told` says how it ended.
@@ -130,6 +135,10 @@ pub enum Done {
         saved: usize,
         refused: Vec<(String, String)>,
     },
+    /// What each of several edits would come to, in their order.
+    Rehearsed {
+        rows: Vec<Foreseen>,
+    },
     /// Undone or done again; `summary` says what, and how.
     Undone {
         summary: String,
@@ -187,6 +196,12 @@ pub enum Query {
         kind: Kind,
         name: String,
     },
+    /// The keys of the rows in the list's window; `between`: of those from one row to another in its order, both
+    /// included, as many as the window takes.
+    Keys {
+        list: ListQuery,
+        between: Option<(Key, Key)>,
+    },
     Show {
         key: Key,
     },
@@ -210,8 +225,12 @@ pub enum Query {
     Outbox,
     /// What the line was used for in this session.
     Runs,
+    /// Figures of this session, for watching.
+    Metrics,
     /// Edits that need a decision, with what can be decided.
     Cards,
+    /// Entries of the journal that are lost and that nobody has seen yet.
+    Lost,
     /// Which ways there are to what this machine has, beside the password.
     Ways,
     /// Edits of the outbox as JSON lines, in the clear, to be kept or done by hand; all of them where none is named.
@@ -226,6 +245,7 @@ pub enum Answer {
     List(ListPage),
     Rows(RowsPage),
     Row(Option<Box<RowData>>),
+    Keys(Vec<Key>),
     Show(Option<Box<Detail>>),
     Status(Box<Status>),
     Verbs(Vec<VerbState>),
@@ -233,7 +253,9 @@ pub enum Answer {
     Consequences(Vec<String>),
     Outbox(Vec<OutboxLine>),
     Runs(Vec<RunView>),
+    Metrics(Box<SessionMetrics>),
     Cards(Vec<Card>),
+    Lost(Vec<Gap>),
     Export(String),
     Ways(Ways),
 }
@@ -283,6 +305,16 @@ pub enum Mark {
     New,
     Changed,
     Deleted,
+}
+
+/// What one of several edits would come to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Foreseen {
+    /// The row's name.
+    pub label: String,
+    /// What changes, what follows from it included; empty where all is so already.
+    pub what: String,
+    pub why_not: Option<String>,
 }
 
 /// One row with what belongs to it.

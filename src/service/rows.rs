@@ -58,7 +58,7 @@ impl Inner {
         self.open_desk()?;
         let list = ListQuery { limit: query.list.limit.min(ROWS_MAX), ..query.list.clone() };
         let page = self.look(|replica| {
-            let (matched, keys) = self.lists.keys(replica, &list, &query.exact);
+            let (matched, keys) = self.lists.having(replica, &list, &query.exact);
             let rows = keys.iter().filter_map(|key| data(replica, key, false)).collect();
             RowsPage { matched, rows, revision: replica.revision(), as_of: replica.meta().as_of }
         });

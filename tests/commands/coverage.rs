@@ -18,6 +18,10 @@ use Way::{By, Screen};
 fn of_action(action: &Action) -> Way {
     match action {
         Action::Edit { .. } | Action::Bulk { .. } => By(&["drones set", "users create", "regions delete"]),
+        Action::Rehearse { .. } => Screen {
+            why: "it shows what many edits would come to; a command says --together, and all or none is done",
+        },
+        Action::AcknowledgeLost => By(&["outbox lost"]),
         Action::Undo | Action::Redo => {
             Screen { why: "what was done last is remembered by a session, and a command's is over at once" }
         }
@@ -40,6 +44,8 @@ fn of_action(action: &Action) -> Way {
 
 fn of_query(query: &Query) -> Way {
     match query {
+        Query::Keys { .. } => Screen { why: "it marks many rows at once; a command names its rows" },
+        Query::Metrics => By(&["metrics"]),
         Query::List(_) | Query::Rows(_) => By(&["users list", "regions list", "drones list"]),
         Query::Show { .. } | Query::Row { .. } => By(&["users show", "regions show", "drones show"]),
         Query::Status => By(&["status"]),
@@ -61,6 +67,8 @@ fn actions() -> Vec<Action> {
     vec![
         Action::Edit { intent: intent.clone(), reason: None, seen: Fields::new() },
         Action::Bulk { intents: vec![intent], reason: None, together: true },
+        Action::Rehearse { intents: Vec::new() },
+        Action::AcknowledgeLost,
         Action::Undo,
         Action::Redo,
         Action::LoadInitial,
@@ -87,6 +95,8 @@ fn queries() -> Vec<Query> {
     let list = ListQuery { kind, filter, sort, descending: false, offset: 0, limit: 1 };
     vec![
         Query::List(list.clone()),
+        Query::Keys { list: list.clone(), between: None },
+        Query::Metrics,
         Query::Rows(RowsQuery { list, exact: Fields::new() }),
         Query::Row { kind, name: "x".to_owned() },
         Query::Show { key: key.clone() },
