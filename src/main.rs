@@ -68,6 +68,12 @@ enum Command {
     /// One file for whoever helps, with personal data masked
     #[command(after_help = "Example: flyos support-bundle")]
     SupportBundle(flyos::cli::SupportBundle),
+    /// Set up a project in Supabase, look whether it is as it must be, take it out again
+    #[command(subcommand)]
+    Supabase(flyos::cli::supabase::Command),
+    /// Sign-in accounts and their profiles: how they stand to each other, and making profiles that are missing
+    #[command(subcommand)]
+    Accounts(flyos::cli::accounts::Command),
     /// Run the training server alone, for several consoles or any Supabase client
     #[command(after_help = "Example: flyos sandbox --data ~/training")]
     Sandbox(program::SandboxArgs),
@@ -104,6 +110,8 @@ fn main() -> ExitCode {
         Some(Command::Work(work)) => program::work(&work, access),
         Some(Command::Metrics(asked)) => program::metrics(&asked),
         Some(Command::SupportBundle(asked)) => program::support_bundle(&asked),
+        Some(Command::Supabase(command)) => program::supabase(&command, access.email, access.project),
+        Some(Command::Accounts(command)) => program::accounts(&command, access.project),
         Some(Command::Sandbox(sandbox)) => program::sandbox(&sandbox),
     };
     match result {

@@ -234,6 +234,22 @@ fn examination(password: Option<SecretString>, online: bool) -> anyhow::Result<d
     Ok(doctor::Examination { folders, environment: Environment::read(), password, online, now })
 }
 
+/// Sets a project up, and what belongs to it.
+pub fn supabase(
+    command: &cli::supabase::Command,
+    email: Option<String>,
+    project: Option<String>,
+) -> anyhow::Result<()> {
+    let folders = Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))?;
+    Ok(cli::supabase::run(command, &folders, email, project, &mut std::io::stdout())?)
+}
+
+/// Looks after a project's sign-in accounts.
+pub fn accounts(command: &cli::accounts::Command, project: Option<String>) -> anyhow::Result<()> {
+    let folders = Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))?;
+    Ok(cli::accounts::run(command, &folders, project, &mut std::io::stdout())?)
+}
+
 fn needs_terminal() -> Result<(), ServiceError> {
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         return Ok(());

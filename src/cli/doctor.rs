@@ -125,6 +125,6 @@ fn as_text(report: &Report) -> String {
 }
 
 /// Without what a terminal would act on: names of files are among it.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if crate::domain::field::is_harmful(c) { '?' } else { c }).collect()
 }

@@ -1,9 +1,11 @@
 //! Commands without a screen, for people in a hurry and for scripts; one file a command. Each goes through one door
 //! (`door`): the console that is open, or an account that the command opens itself. `access` has what every command
 //! takes, `out` how every answer looks, `prompt` asks for a password. `doctor`,
-//! `support-bundle` and `wipe` ask nobody: they work on what lies on this machine.
+//! `support-bundle` and `wipe` ask nobody: they work on what lies on this machine. `supabase` and `accounts` are for
+//! whoever runs a project, and ask the project.
 
 mod access;
+pub mod accounts;
 mod alone;
 mod change;
 mod conflicts;
@@ -20,6 +22,7 @@ mod rows;
 mod settings;
 mod sign_in;
 mod status;
+pub mod supabase;
 mod support_bundle;
 mod sync;
 mod things;

@@ -33,6 +33,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("admin_sign_out", &["account"]),
     ("device_key", &["device", "offered"]),
     ("erase_device", &["device", "user_id"]),
+    ("sync_devices", &[]),
     ("sync_digest", &["tables"]),
     ("sync_pull", &["cursor", "limit_bytes", "limit_rows", "schema"]),
     ("sync_push", &["device", "ops", "report", "schema", "uid"]),
@@ -79,6 +80,7 @@ async fn answer(shared: &Shared, function: &str, cut: &Cut, request: Request) ->
         "admin_sign_out" => admin_rpc::sign_out(shared, claims.as_ref(), &typed(arguments)?),
         "device_key" => device_keys::device_key(shared, claims.as_ref(), typed(arguments)?),
         "erase_device" => device_keys::erase_device(shared, claims.as_ref(), &typed(arguments)?),
+        "sync_devices" => Ok(device_keys::devices(shared, claims.as_ref())),
         "sync_pull" => pull(shared, claims.as_ref(), &arguments),
         "sync_push" => {
             let answer = push(shared, claims.as_ref(), &arguments);
@@ -201,14 +203,21 @@ fn push(shared: &Shared, claims: Option<&Claims>, arguments: &Arguments) -> Answ
     // The caller is looked up inside the transaction: it may be losing its role at this moment.
     let done = shared.transact(|engine, now| {
         let caller = match caller(shared, engine, claims, schema) {
-            Err(must) => return Ok((PushReply::Must(must), Commit::default())),
+            Err(must) => return Ok(((PushReply::Must(must), None), Commit::default())),
             Ok(caller) => caller,
         };
-        let (results, commit) = engine.push(&caller, &request?, now)?;
-        Ok((PushReply::Results { results, server_time: now }, commit))
+        let mut request = request?;
+        let (device, report) = (request.device, request.report.take());
+        let (results, commit) = engine.push(&caller, &request, now)?;
+        let said = report.map(|report| (caller.actor.user, device, report));
+        Ok(((PushReply::Results { results, server_time: now }, said), commit))
     });
     let done = done.map_err(|_| refuse(503, "53100", "The server cannot write to its data folder."))?;
-    Ok(reply(done.map_err(|fault: Fault| call_fault(&fault))?))
+    let (answer, said) = done.map_err(|fault: Fault| call_fault(&fault))?;
+    if let Some((user, device, report)) = said {
+        device_keys::report(shared, user, device, report);
+    }
+    Ok(reply(answer))
 }
 
 fn push_request(

@@ -10,17 +10,20 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ServiceError;
+pub use super::aside::Aside;
 pub use super::control::{InUse, Whois};
+pub use super::devices::Machine;
 pub use super::held::DiskState;
 pub use super::line::RunView;
 pub use super::metrics::SessionMetrics;
 pub use super::outbox::*;
 pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
-pub use super::rows::{RowData, RowsPage, RowsQuery};
+pub use super::rows::{ListPage, ListQuery, Mark, RowData, RowView, RowsPage, RowsQuery};
 pub use super::secrets::Confidence;
 pub use super::setup::*;
 pub use super::state::*;
 use crate::domain::{Fields, Intent, Key, Kind, Stamp, Value};
+pub use crate::session::Shut;
 pub use crate::store::{Gap, Holder};
 
 /// Which front speaks.
@@ -89,6 +92,10 @@ pub enum Action {
     EndSessions { sessions: Sessions },
     /// Ends the session and erases what this machine has of the account, its keys first. Unsent edits are lost.
     Erase,
+    /// Lists people's machines, as the server knows them.
+    Machines,
+    /// Has what that machine keeps for that person erased, the next time it is heard of.
+    EraseMachine { user: Uuid, device: Uuid },
     /// Locks the console, as when it is left alone.
     Lock,
     /// Takes the recovery words away: they open nothing any more.
@@ -176,6 +183,8 @@ pub enum Done {
         known: usize,
         refused: Vec<(String, String)>,
     },
+    Machines(Vec<Machine>),
+    MachineErased,
     ProjectAdded {
         name: String,
     },
@@ -233,6 +242,8 @@ pub enum Query {
     Lost,
     /// Which ways there are to what this machine has, beside the password.
     Ways,
+    /// What is kept aside of the account, since it did not open.
+    Aside,
     /// Edits of the outbox as JSON lines, in the clear, to be kept or done by hand; all of them where none is named.
     Export {
         edits: Vec<u64>,
@@ -258,53 +269,7 @@ pub enum Answer {
     Lost(Vec<Gap>),
     Export(String),
     Ways(Ways),
-}
-
-/// Which rows, in which order, and which window of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListQuery {
-    pub kind: Kind,
-    /// Words that must all be found in a row; `column:text` looks in one column; `!` turns a word round.
-    pub filter: String,
-    /// A column of `columns(kind)`.
-    pub sort: String,
-    pub descending: bool,
-    pub offset: usize,
-    pub limit: usize,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListPage {
-    /// Rows of that kind that I may see.
-    pub total: usize,
-    /// Those that the filter leaves.
-    pub matched: usize,
-    /// The window.
-    pub rows: Vec<RowView>,
-}
-
-/// One row as lists show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RowView {
-    pub key: Key,
-    pub label: String,
-    /// Text by column name of `columns(kind)`; a column that is empty is absent.
-    pub cells: BTreeMap<String, String>,
-    pub changed: Option<Stamp>,
-    pub mark: Option<Mark>,
-    /// A conflict or a refusal waits on this row.
-    pub needs_you: bool,
-    /// What looks wrong with it, in words.
-    pub alert: Option<String>,
-}
-
-/// An unsent edit's mark on its row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mark {
-    New,
-    Changed,
-    Deleted,
+    Aside(Vec<Aside>),
 }
 
 /// What one of several edits would come to.
@@ -393,9 +358,11 @@ pub enum Event {
     },
     /// A wish about the own sign-in came to this.
     Own(Uuid, Result<OwnDone, ServiceError>),
-    /// What this machine has is sealed with an older password than the server takes: `Service::open_with_old`,
-    /// `set_aside` or `let_be` is the answer. `wrong`: why the old password that was given did not do.
+    /// What this machine has does not open by the password that the server takes, most often since it is sealed with an
+    /// older one: `Service::open_with_old`, `set_aside` or `let_be` is the answer. `wrong`: why the old password that was
+    /// given did not do.
     OlderPassword {
+        why: Shut,
         /// Edits in it that were not sent, where known.
         unsent: Option<usize>,
         wrong: Option<ServiceError>,

@@ -1,12 +1,15 @@
-//! What the line was used for, in words: the runs of the session, and what a comparison with the server came to.
+//! How freely the line is used, and what it was used for, in words: the runs of the session, and what a comparison with
+//! the server came to.
 
 use serde::{Deserialize, Serialize};
 
+use super::session::Inner;
 use super::status::thousands;
 use super::words::plural;
+use super::{ErrorKind, Event, ServiceError, Traffic, explain, read, write};
 use crate::domain::Stamp;
 use crate::sync::history::{History, Run, What};
-use crate::sync::runner::Verdict;
+use crate::sync::runner::{Ask, Mode, Verdict};
 
 /// One exchange with the server, or several in a row that came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +90,39 @@ pub fn bytes(count: u64) -> String {
         0..1_000 => format!("{count} B"),
         1_000..1_000_000 => format!("{} kB", count / 1_000),
         _ => format!("{}.{} MB", count / 1_000_000, count / 100_000 % 10),
+    }
+}
+
+impl Inner {
+    pub(super) fn set_traffic(&self, traffic: Traffic) -> Result<(), ServiceError> {
+        let mode = match traffic {
+            Traffic::Normal => Mode::Normal,
+            Traffic::Sparing => Mode::Sparing,
+            Traffic::Held => Mode::Held,
+        };
+        let asked = read(&self.session, |session| {
+            session.as_ref().is_some_and(|session| session.asks.try_send(Ask::Mode(mode)).is_ok())
+        });
+        if !asked {
+            return Err(explain::signed_out());
+        }
+        write(&self.state, |state| state.traffic = traffic);
+        self.emit(Event::Status);
+        Ok(())
+    }
+
+    pub(super) fn set_line(&self, up: bool) -> Result<(), ServiceError> {
+        let Some(training) = &self.settings.training else {
+            return Err(ServiceError::new(
+                ErrorKind::Usage,
+                "Only the training server's line can be switched.",
+            ));
+        };
+        (training.set_line)(up);
+        write(&self.state, |state| state.training_line = Some(up));
+        self.ask_runner(Ask::SyncNow);
+        self.emit(Event::Status);
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@
 //! that a pull just changed counts at once.
 
 pub mod api;
+mod aside;
 mod at_desk;
 pub mod beside;
 mod bulk;
@@ -15,6 +16,7 @@ mod cells;
 pub mod config;
 pub(crate) mod control;
 mod detail;
+mod devices;
 pub mod doctor;
 mod erase;
 mod error;
@@ -37,6 +39,7 @@ mod secrets;
 mod session;
 mod sessions;
 mod setup;
+pub mod setup_project;
 mod sign_in;
 mod standing;
 mod state;
@@ -243,6 +246,10 @@ impl Service {
                 done(Ok(Done::SignedOut));
             }
             Action::EndSessions { sessions } => Inner::end_sessions(&self.inner, sessions, done),
+            Action::Machines => Inner::machines(&self.inner, done),
+            Action::EraseMachine { user, device } => {
+                Inner::erase_machine(&self.inner, (user, device), done);
+            }
             Action::Erase => Inner::erase(&self.inner, erase::BY_OWNER, done),
             Action::Lock => {
                 Inner::lock(&self.inner);
@@ -281,6 +288,7 @@ impl Service {
             Query::Metrics => Answer::Metrics(Box::new(self.inner.metrics())),
             Query::Lost => Answer::Lost(read(&self.inner.state, |state| state.lost.clone())),
             Query::Cards => Answer::Cards(self.cards(ctx)),
+            Query::Aside => Answer::Aside(self.inner.asides()?),
             Query::Ways => Answer::Ways(self.inner.ways()?),
             Query::Export { edits } => Answer::Export(self.export(ctx, edits)),
         })

@@ -1,12 +1,14 @@
-//! Rows as data: stored values by column, and what is computed beside them, for who reads them by machine. Lists for the
-//! screen are `list`; filter, order and rights are the same.
+//! Rows as values that go through the door: as lists show them, and as data (stored values by column, and what is
+//! computed beside them) for who reads them by machine. Filter, order and rights of both are `list`'s.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::ServiceError;
 use super::list::row_view;
 use super::session::Inner;
-use super::{ListQuery, RowView, ServiceError};
 use crate::domain::{Fields, Key, Kind, Record, Stamp, World};
 use crate::store::replica::Replica;
 
@@ -15,7 +17,54 @@ pub const ROWS_MAX: usize = 1000;
 /// Rows that belong to one row, told at most: a region may have thousands. The counts are always whole.
 const MEMBERS_MAX: usize = 200;
 
-/// Which rows.
+/// Which rows, in which order, and which window of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListQuery {
+    pub kind: Kind,
+    /// Words that must all be found in a row; `column:text` looks in one column; `!` turns a word round.
+    pub filter: String,
+    /// A column of `columns(kind)`.
+    pub sort: String,
+    pub descending: bool,
+    pub offset: usize,
+    pub limit: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListPage {
+    /// Rows of that kind that I may see.
+    pub total: usize,
+    /// Those that the filter leaves.
+    pub matched: usize,
+    /// The window.
+    pub rows: Vec<RowView>,
+}
+
+/// One row as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowView {
+    pub key: Key,
+    pub label: String,
+    /// Text by column name of `columns(kind)`; a column that is empty is absent.
+    pub cells: BTreeMap<String, String>,
+    pub changed: Option<Stamp>,
+    pub mark: Option<Mark>,
+    /// A conflict or a refusal waits on this row.
+    pub needs_you: bool,
+    /// What looks wrong with it, in words.
+    pub alert: Option<String>,
+}
+
+/// An unsent edit's mark on its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    New,
+    Changed,
+    Deleted,
+}
+
+/// Which rows, as data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowsQuery {
     /// Filter, order and window; of the window at most `ROWS_MAX` rows.

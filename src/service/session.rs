@@ -16,14 +16,14 @@ use super::standing::State;
 use super::takeover::Pending;
 use super::undo::Past;
 use super::{
-    Config, Done, ErrorKind, Event, Folders, RunView, ServiceError, Setup, Traffic, TrainingHint, explain,
-    line, read, write,
+    Config, Done, ErrorKind, Event, Folders, RunView, ServiceError, Setup, TrainingHint, explain, line, read,
+    write,
 };
 use crate::session::{Clock, Keeper, Open};
 use crate::store::replica::Replica;
 use crate::store::{AccountFolder, Desk, Holder, finish_erasing};
 use crate::sync::engine::{Line, Rhythm};
-use crate::sync::runner::{self, Ask, Mode, Told};
+use crate::sync::runner::{self, Ask, Told};
 use crate::vault::KdfParams;
 
 /// What the program sets up before the door opens.
@@ -83,7 +83,7 @@ pub(super) struct Session {
     pub(super) project: String,
     pub(super) email: String,
     pub(super) open: Open,
-    asks: mpsc::Sender<Ask>,
+    pub(super) asks: mpsc::Sender<Ask>,
     pub(super) control: Option<Control>,
 }
 
@@ -294,6 +294,7 @@ impl Inner {
     pub(super) fn touched(this: &Arc<Self>) -> bool {
         let was_locked = this.is_locked();
         let obeyed = was_locked || !Self::look_at_idle(this);
+        this.news_seen();
         this.touched_now();
         obeyed
     }
@@ -331,23 +332,6 @@ impl Inner {
         read(&self.state, |state| line::views(&state.history, state.verdict))
     }
 
-    pub(super) fn set_traffic(&self, traffic: Traffic) -> Result<(), ServiceError> {
-        let mode = match traffic {
-            Traffic::Normal => Mode::Normal,
-            Traffic::Sparing => Mode::Sparing,
-            Traffic::Held => Mode::Held,
-        };
-        let asked = read(&self.session, |session| {
-            session.as_ref().is_some_and(|session| session.asks.try_send(Ask::Mode(mode)).is_ok())
-        });
-        if !asked {
-            return Err(explain::signed_out());
-        }
-        write(&self.state, |state| state.traffic = traffic);
-        self.emit(Event::Status);
-        Ok(())
-    }
-
     // ---- what comes from below ----
 
     /// After an edit was saved or not.
@@ -383,6 +367,9 @@ impl Inner {
             Told::Run(run) => {
                 if run.error.is_none() {
                     this.heard();
+                    if read(&this.state, |state| state.progress.is_none()) {
+                        this.news_loaded();
+                    }
                     Self::look_for_server_key(this);
                 } else {
                     this.note_time();

@@ -23,6 +23,9 @@ pub struct Status {
     pub bytes: u64,
     /// Why the last edit could not be saved, until one could be.
     pub not_saved: Option<String>,
+    /// What headquarters changed about the person, until it was loaded and seen.
+    #[serde(default)]
+    pub news: Option<News>,
     /// What is wrong with this machine's own files.
     #[serde(default)]
     pub disk: DiskState,
@@ -44,10 +47,20 @@ impl Status {
             traffic: Traffic::Normal,
             bytes: 0,
             not_saved: None,
+            news: None,
             disk: DiskState::default(),
             training_line: None,
         }
     }
+}
+
+/// Another role or region of the person's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct News {
+    /// `YOUR REGION IS NOW Western`.
+    pub text: String,
+    /// What it brings into sight, or takes out of it, is on its way.
+    pub reloading: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

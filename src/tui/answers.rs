@@ -21,7 +21,7 @@ impl App {
             Event::Status => vec![Effect::Ask(Why::Status, Query::Status)],
             // Told as `Msg::Done`, under the number the screen gave it; and the loop ends when the session moves.
             Event::Done { .. } | Event::Own(..) | Event::Moved { .. } => Vec::new(),
-            Event::OlderPassword { unsent, wrong } => self.ask_for_old(unsent, wrong),
+            Event::OlderPassword { why, unsent, wrong } => self.ask_for_old(why, unsent, wrong),
             Event::Locked { syncing } => self.lock(syncing),
             Event::Unlocked => self.unlocked(),
             Event::Words(words) => {
@@ -157,6 +157,7 @@ impl App {
             (Why::Delete(key, label), Answer::Consequences(lines)) => self.confirm_delete(key, &label, lines),
             (Why::Runs, Answer::Runs(runs)) => self.show_runs(&runs),
             (Why::Lost, Answer::Lost(gaps)) => self.open_lost(&gaps),
+            (Why::Aside, Answer::Aside(kept)) => self.open_aside(&kept),
             (Why::Words, Answer::Ways(ways)) => self.take_ways(ways),
             (Why::Erase, Answer::Outbox(lines)) => self.ask_to_erase(&lines),
             (Why::Cards(about), Answer::Cards(cards)) => self.take_cards(about.as_ref(), cards),
@@ -329,6 +330,15 @@ impl App {
             Done::Imported { author, saved, known, refused } => {
                 self.imported(&author, saved, known, refused);
                 self.refresh()
+            }
+            Done::Machines(machines) => {
+                self.toast = None;
+                self.show_machines(machines);
+                Vec::new()
+            }
+            Done::MachineErased => {
+                self.toast = Some(texts::MACHINE_ERASED.to_owned());
+                Vec::new()
             }
             Done::ProjectAdded { name } => {
                 self.sign_in.add = None;

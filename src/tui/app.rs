@@ -71,6 +71,8 @@ pub enum Why {
     Lost,
     /// To show what the line was used for.
     Runs,
+    /// To take something of it over again.
+    Aside,
     /// To make recovery words.
     Words,
     /// To say what would be lost.
@@ -386,26 +388,6 @@ impl App {
             return Vec::new();
         };
         vec![self.submit(Action::TrainingLine { up: !up })]
-    }
-
-    /// Leaving asks only where something typed would be lost.
-    pub(super) fn ask_to_quit(&mut self) -> Effects {
-        let form_open = self.popups.iter().any(|popup| matches!(popup, Popup::Form(_)));
-        let making =
-            self.popups.iter().any(|popup| matches!(popup, Popup::Bulk(bulk) if bulk.saving.is_some()));
-        let asked = self.popups.iter().any(
-            |popup| matches!(popup, Popup::Confirm(confirm) if confirm.goal == super::popups::confirm::Goal::Quit),
-        );
-        if !(form_open || making) || asked {
-            return vec![Effect::Quit];
-        }
-        let open = if making { texts::BULK_OPEN } else { texts::FORM_OPEN };
-        let mut lines = vec![open.to_owned()];
-        lines.extend(texts::waiting(self.status.waiting));
-        let (title, goal) = ("Leave the console?".to_owned(), super::popups::confirm::Goal::Quit);
-        let confirm = super::popups::Confirm::new(title, lines, ["Stay", "Leave"], goal);
-        self.popups.push(Popup::Confirm(confirm));
-        Vec::new()
     }
 
     pub(super) fn submit(&mut self, action: Action) -> Effect {

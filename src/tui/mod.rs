@@ -5,6 +5,7 @@
 //! nothing happens nothing is computed and nothing is written. When a slow line keeps a frame waiting, what
 //! happened meanwhile is taken in first and only the newest state is drawn.
 
+mod accept;
 mod acts;
 mod answers;
 mod app;
@@ -17,6 +18,7 @@ mod effects;
 mod input;
 mod keys;
 mod layout;
+mod machines;
 mod marks;
 mod own;
 mod popups;

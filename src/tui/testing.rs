@@ -18,9 +18,10 @@ use super::press::{Code, Press};
 use super::theme::Theme;
 use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, merge::Clash};
 use crate::service::{
-    Account, Action, Answer, Card, CardField, Choice, Decision, Detail, DetailLine, Done, EditState,
-    ErrorKind, Event, Foreseen, Gap, Link, ListPage, ListQuery, Mark, OutboxLine, Own, OwnDone, ProjectView,
-    Query, Related, RowView, RunView, ServiceError, Setup, Status, TrainingHint, Verb, VerbState, Wanted,
+    Account, Action, Answer, Aside, Card, CardField, Choice, Decision, Detail, DetailLine, Done, EditState,
+    ErrorKind, Event, Foreseen, Gap, Link, ListPage, ListQuery, Machine, Mark, OutboxLine, Own, OwnDone,
+    ProjectView, Query, Related, RowView, RunView, ServiceError, Setup, Status, TrainingHint, Verb,
+    VerbState, Wanted,
 };
 
 /// Sat 21 Nov 2026, 13:30 UTC.
@@ -44,6 +45,8 @@ pub struct Fake {
     pub cards: Vec<Card>,
     pub runs: Vec<RunView>,
     pub lost: Vec<Gap>,
+    pub asides: Vec<Aside>,
+    pub machines: Vec<Machine>,
     /// What the next bulk action refuses, by name.
     pub refused: Vec<(String, String)>,
     pub actions: Vec<Action>,
@@ -160,6 +163,7 @@ pub fn status() -> Status {
         needs_you: 1,
         not_saved: None,
         disk: crate::service::DiskState::default(),
+        news: None,
         training_line: None,
         empty: false,
         traffic: crate::service::Traffic::Normal,
@@ -214,6 +218,8 @@ impl Default for Fake {
             cards: Vec::new(),
             runs: Vec::new(),
             lost: Vec::new(),
+            asides: Vec::new(),
+            machines: Vec::new(),
             refused: Vec::new(),
             actions: Vec::new(),
             owns: Vec::new(),
@@ -416,6 +422,7 @@ impl Fake {
             Query::Runs => Answer::Runs(self.runs.clone()),
             Query::Metrics => Answer::Metrics(Box::default()),
             Query::Cards => Answer::Cards(self.cards.clone()),
+            Query::Aside => Answer::Aside(self.asides.clone()),
             Query::Lost => Answer::Lost(self.lost.clone()),
             Query::Ways => Answer::Ways(crate::service::Ways { words: false, server: true }),
             Query::Export { .. } => Answer::Export(String::new()),
@@ -563,6 +570,8 @@ impl Bench {
                         Ok(Done::SessionsEnded { sessions, told: true })
                     }
                     (None, Action::Erase) => Ok(Done::Erased),
+                    (None, Action::Machines) => Ok(Done::Machines(self.fake.machines.clone())),
+                    (None, Action::EraseMachine { .. }) => Ok(Done::MachineErased),
                     (None, Action::Lock) => Ok(Done::Locked),
                     (None, Action::RemoveWords) => Ok(Done::WordsRemoved),
                     (None, Action::AddProject { name, .. }) => Ok(Done::ProjectAdded { name }),

@@ -2,6 +2,7 @@
 //! service; titles of keys are in the table of keys.
 
 use crate::domain::Kind;
+use crate::service::Shut;
 
 pub const PROJECT_NEEDED: &str = "No project is known on this machine yet. Which one?";
 pub const PROJECT_NAME_HINT: &str = "What you call it here, such as field or training";
@@ -65,22 +66,27 @@ pub const OLD_TITLE: &str = "The old password";
 pub const CHANGED_TITLE: &str = "Your password was changed elsewhere";
 pub const SET_ASIDE_TITLE: &str = "Keep what is here aside?";
 pub const SET_ASIDE: [&str; 2] = [
-    "It is renamed and stays on this disk, sealed; nothing is deleted. Without the old password nobody can open it, and its unsent edits are not sent.",
+    "It is renamed and stays on this disk, sealed; nothing is deleted. Its unsent edits are not sent; whoever finds a way in can take them over later.",
     "You begin with an empty cache, which is loaded anew.",
 ];
 pub const LEFT_AS_IT_IS: &str = "Nothing was changed or deleted.";
 
-/// What an account holds that is sealed with an older password.
-pub fn changed_elsewhere(unsent: Option<usize>) -> Vec<String> {
+pub const DAMAGED_TITLE: &str = "What is here does not open";
+
+/// Why what this machine has of an account does not open, and what is in it.
+pub fn shut(why: Shut, unsent: Option<usize>) -> Vec<String> {
     let unsent = match unsent {
         Some(0) => "No edit in it is unsent.".to_owned(),
         Some(1) => "1 edit in it was not sent yet.".to_owned(),
         Some(edits) => format!("{edits} edits in it were not sent yet."),
         None => "How many edits in it are unsent is not known.".to_owned(),
     };
-    vec![format!(
-        "The server takes this password. What this machine has is sealed with the one before. {unsent}"
-    )]
+    let why = match why {
+        Shut::OlderPassword => "What this machine has is sealed with the one before.",
+        Shut::Damaged => "What this machine has does not open by it: its copy of the key was found damaged.",
+        Shut::Unreadable => "The file with the keys of what this machine has is damaged, and so is its copy.",
+    };
+    vec![format!("The server takes this password. {why} {unsent}")]
 }
 
 /// A code is on its way; in training it is told.
@@ -280,11 +286,47 @@ pub const EXPORT: &str = "They are written into a new file that the passphrase a
 pub const IMPORT_TITLE: &str = "Import edits";
 pub const IMPORT: &str = "The edits of a sealed file become yours: judged by your rights, sent by this console, and naming \
                           their author.";
+pub const ASIDE_TITLE: &str = "Kept aside";
+pub const ASIDE: &str = "What did not open by a new password was kept aside here, sealed. Its unsent edits can be taken \
+                         over into the account as it is now.";
+pub const TAKE_BACK: &str = "The password of then, or recovery words, open it. Each unsent edit in it is judged by your \
+                             rights of today and becomes yours; none is sent twice, and what is refused stays there.";
+pub const NOTHING_ASIDE: &str = "Nothing of this account is kept aside here.";
+
+/// How much is unsent in what is kept aside, as it was counted last.
+pub fn unsent_aside(unsent: Option<usize>) -> String {
+    match unsent {
+        Some(0) => "nothing unsent".to_owned(),
+        Some(1) => "1 edit unsent".to_owned(),
+        Some(edits) => format!("{edits} edits unsent"),
+        None => "unsent edits are not known".to_owned(),
+    }
+}
+
 pub const PASSPHRASES_DIFFER: &str = "The two passphrases differ: type the second one again.";
 
 pub const ERASE_TITLE: &str = "Sign out and erase?";
 pub const ERASE: &str = "What this machine has of the account goes: its keys first, then rows, edits and session. The \
                          server keeps what it has.";
+pub const MACHINES_TITLE: &str = "People's machines";
+pub const MACHINES: &str = "As each last said of itself. Enter has one erased that was lost.";
+pub const MACHINE_IS_ERASED: &str =
+    "Its keys go the next time it reaches the server, if they have not gone yet.";
+pub const MACHINE_IS_HERE: &str = "This is the machine you sit at: X erases what it has.";
+pub const MACHINES_ARE_HEADQUARTERS: &str = "Only headquarters can have a machine erased.";
+pub const MACHINE_ERASED: &str = "It is erased as soon as it reaches the server.";
+pub const ERASE_MACHINE: &str = "What it has of the account goes the next time it reaches the server: its keys first. Until \
+                                 then it lies there, sealed. This cannot be taken back.";
+
+/// What would go with a machine that is erased.
+pub fn machine_loses(unsent: u64, heard: &str) -> String {
+    match unsent {
+        0 => format!("Nothing was unsent there when it was heard of ({heard})."),
+        1 => format!("1 edit was unsent there when it was heard of ({heard}), and would be lost."),
+        _ => format!("{unsent} edits were unsent there when it was heard of ({heard}), and would be lost."),
+    }
+}
+
 pub const ERASE_EXPORT: &str = "Esc, then E exports them into a sealed file first.";
 
 pub fn erase_loses(edits: usize) -> String {

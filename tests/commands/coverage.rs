@@ -22,6 +22,9 @@ fn of_action(action: &Action) -> Way {
             why: "it shows what many edits would come to; a command says --together, and all or none is done",
         },
         Action::AcknowledgeLost => By(&["outbox lost"]),
+        Action::Machines | Action::EraseMachine { .. } => {
+            Screen { why: "a lost device is erased by a person who sees which ones there are" }
+        }
         Action::Undo | Action::Redo => {
             Screen { why: "what was done last is remembered by a session, and a command's is over at once" }
         }
@@ -57,6 +60,9 @@ fn of_query(query: &Query) -> Way {
         Query::Outbox => By(&["outbox list"]),
         Query::Runs => By(&["sync runs"]),
         Query::Cards => By(&["conflicts list", "conflicts show"]),
+        Query::Aside => {
+            Screen { why: "what is kept aside comes back by an older password, typed at the screen" }
+        }
         Query::Ways => Screen { why: "it is about the recovery words, which are the screen's" },
         Query::Export { .. } => By(&["conflicts export"]),
     }
@@ -69,6 +75,8 @@ fn actions() -> Vec<Action> {
         Action::Bulk { intents: vec![intent], reason: None, together: true },
         Action::Rehearse { intents: Vec::new() },
         Action::AcknowledgeLost,
+        Action::Machines,
+        Action::EraseMachine { user: uuid::Uuid::nil(), device: uuid::Uuid::nil() },
         Action::Undo,
         Action::Redo,
         Action::LoadInitial,
@@ -107,6 +115,7 @@ fn queries() -> Vec<Query> {
         Query::Outbox,
         Query::Runs,
         Query::Cards,
+        Query::Aside,
         Query::Ways,
         Query::Export { edits: Vec::new() },
     ]

@@ -7,7 +7,9 @@ use flyos::remote::wire::admin::{
     AdminCaller, AdminRefusal, AdminReply, AdminRequest, CallerReply, LinkedReply, LinkedRequest,
     SignOutReply, SignOutRequest,
 };
-use flyos::remote::wire::device::{DeviceKeyReply, DeviceKeyRequest, EraseDeviceReply, EraseDeviceRequest};
+use flyos::remote::wire::device::{
+    DeviceKeyReply, DeviceKeyRequest, DevicesReply, EraseDeviceReply, EraseDeviceRequest,
+};
 use flyos::remote::wire::{
     AuthUser, DigestReply, DigestRequest, PullReply, PullRequest, PushReply, PushRequest, TokenReply,
 };
@@ -61,6 +63,9 @@ fn fixtures_are_what_the_types_say() {
     round_trips::<AdminRefusal>("admin_refusal");
     round_trips::<DeviceKeyRequest>("device_key_request");
     round_trips::<EraseDeviceRequest>("erase_device_request");
+    for name in ["sync_devices", "must_inactive", "must_signed_out"] {
+        round_trips::<DevicesReply>(name);
+    }
     for name in ["device_key", "device_key_none", "device_key_erased", "must_inactive", "must_aal2"] {
         round_trips::<DeviceKeyReply>(name);
     }

@@ -200,14 +200,7 @@ pub const TABLE: &[Binding] = &[
         "sign out",
         "Ends the session; what this machine has is kept.",
     ),
-    bind(
-        Act::Lock,
-        &[Press::f(12), Press::ctrl('l')],
-        BROWSING,
-        0,
-        "lock",
-        "Locks the console until you unlock it.",
-    ),
+    bind(Act::Lock, &[Press::f(12), Press::ctrl('l')], BROWSING, 0, "lock", "Locks the console."),
     bind(
         Act::Export,
         &[letter('E')],
@@ -217,14 +210,9 @@ pub const TABLE: &[Binding] = &[
         "Writes unsent edits into a sealed file.",
     ),
     bind(Act::Import, &[letter('I')], BROWSING, 0, "import", "Makes the edits of a sealed file yours."),
-    bind(
-        Act::Words,
-        &[letter('W')],
-        BROWSING,
-        0,
-        "recovery words",
-        "Makes words that do in the place of a forgotten password.",
-    ),
+    bind(Act::Aside, &[letter('K')], BROWSING, 0, "kept aside", "Takes over what was kept aside unsent."),
+    bind(Act::Machines, &[letter('v')], BROWSING, 0, "machines", "Lists machines; one can be erased."),
+    bind(Act::Words, &[letter('W')], BROWSING, 0, "recovery words", "Makes words for a forgotten password."),
     bind(
         Act::RemoveWords,
         &[Press::ctrl('w')],

@@ -238,11 +238,11 @@ impl Bulk {
             Stage::Shown if doable == 0 => format!("{count} rows: none of them would change."),
             Stage::Shown => {
                 let same = count - refused - doable;
-                let some = |count: usize, words: &str| match count {
+                let told = |count: usize, words: &str| match count {
                     0 => String::new(),
                     _ => format!(", {count} {words}"),
                 };
-                let (refused, same) = (some(refused, "cannot be done"), some(same, "already so"));
+                let (refused, same) = (told(refused, "cannot be done"), told(same, "already so"));
                 format!("{count} rows: {doable} will be changed{refused}{same}.")
             }
             Stage::Making { stop } => {

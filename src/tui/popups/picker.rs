@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::error_lines;
 use crate::domain::{Fields, Key, Value};
-use crate::service::{Card, Choice, ServiceError, Verb};
+use crate::service::{Card, Choice, Machine, ServiceError, Verb};
 use crate::tui::texts;
 use crate::tui::widgets::text_field::TextField;
 use crate::tui::widgets::{Pen, after, centred, line, scroll};
@@ -32,6 +32,10 @@ pub enum Goal {
     Held,
     /// Whether lost entries have been seen.
     Lost,
+    /// Which of what is kept aside to take over.
+    Aside,
+    /// Which machine to have erased.
+    Machines(Vec<Machine>),
     /// About the own sign-in.
     Own(OwnGoal),
     /// Only to be looked at.
@@ -122,10 +126,12 @@ impl Picker {
         let clean =
             |text: &String| crate::tui::widgets::wrap(&pen.theme.clean(text), width.saturating_sub(4));
         let about: Vec<String> = self.about.iter().flat_map(clean).collect();
-        let height = about.len() + self.choices.len().clamp(1, ROWS_MAX) + notes.len().max(1) + 4;
+        let below = self.choices.len().clamp(1, ROWS_MAX) + notes.len().max(1) + 2;
+        let height = about.len() + below + 2;
         let inside = pen.frame(centred(area, width, u16::try_from(height).unwrap_or(u16::MAX)), &self.title);
         // Of a low window, the choices have at least half.
-        let told = u16::try_from(about.len()).unwrap_or(u16::MAX).min(inside.height / 2);
+        let rest = inside.height.saturating_sub(u16::try_from(below).unwrap_or(u16::MAX));
+        let told = u16::try_from(about.len()).unwrap_or(u16::MAX).min(rest.max(inside.height / 2));
         for (text, y) in about.iter().zip(0..told) {
             pen.put(line(inside, y), text, pen.theme.plain());
         }

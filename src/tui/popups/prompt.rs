@@ -20,6 +20,8 @@ pub enum Goal {
     Export(Vec<u64>),
     /// Which file to take in, and its passphrase.
     Import,
+    /// The password of what is kept aside under that name.
+    TakeBack(String),
 }
 
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::pictures::keep;
 use crate::service::own::field;
-use crate::service::{Enrolling, ErrorKind, Event, FactorView, Link, Own, OwnDone, ServiceError};
+use crate::service::{Enrolling, ErrorKind, Event, FactorView, Link, Own, OwnDone, ServiceError, Shut};
 use crate::tui::app::Msg;
 use crate::tui::popups::Popup;
 use crate::tui::testing::{Bench, Fake, setup};
@@ -209,8 +209,9 @@ fn a_forgotten_password_is_set_anew() {
 fn what_is_sealed_with_an_older_password_is_asked_about() {
     for size in SIZES {
         let mut bench = outside(size);
-        let asks =
-            |wrong: Option<ServiceError>| Msg::Service(Event::OlderPassword { unsent: Some(3), wrong });
+        let asks = |wrong: Option<ServiceError>| {
+            Msg::Service(Event::OlderPassword { why: Shut::OlderPassword, unsent: Some(3), wrong })
+        };
         bench.keys("\"secret\" Enter");
         bench.tell(asks(None));
         keep("changed_elsewhere", &bench);
@@ -233,5 +234,12 @@ fn what_is_sealed_with_an_older_password_is_asked_about() {
         // Who stopped waiting is not asked.
         bench.tell(asks(None));
         assert!(bench.app.popups.is_empty());
+        // What is damaged leaves the ways in that may be whole, or none but keeping it aside.
+        for (why, name) in [(Shut::Damaged, "damaged_wrap"), (Shut::Unreadable, "damaged_keys")] {
+            let mut bench = outside(size);
+            bench.keys("\"secret\" Enter");
+            bench.tell(Msg::Service(Event::OlderPassword { why, unsent: Some(3), wrong: None }));
+            keep(name, &bench);
+        }
     }
 }
