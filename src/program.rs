@@ -43,7 +43,18 @@ pub fn warn(words: &str) {
 }
 
 /// The console against a real project.
-pub fn console(screen: &Screen, project: Option<String>, email: Option<String>) -> anyhow::Result<()> {
+pub fn console(screen: &Screen, access: cli::Access) -> anyhow::Result<()> {
+    let for_commands = access.has_password() || access.json || access.wait.is_some();
+    anyhow::ensure!(
+        !for_commands,
+        ServiceError::new(
+            ErrorKind::Usage,
+            "The console asks for the password on its screen and answers there."
+        )
+        .hint(
+            "--password-file, --password-stdin, --wait and --json are for commands: flyos help lists them."
+        )
+    );
     needs_terminal(screen)?;
     store::private_umask();
     let folders = folders()?;
@@ -58,7 +69,7 @@ pub fn console(screen: &Screen, project: Option<String>, email: Option<String>) 
     let config = config.with_environment(Environment::read());
     let folder = folders.state.clone();
     let service = Service::open(settings(folders, config, look::told(&problem), None))?;
-    run_console(service, (look, folder), (project, email), || {})
+    run_console(service, (look, folder), (access.project, access.email), || {})
 }
 
 /// The training server and a console, in this process and a folder that goes at the end.
@@ -187,17 +198,26 @@ fn talk(ascii: bool) -> tui::plain::Talk {
     tui::plain::Talk::new(Box::new(input), Box::new(std::io::stdout()), secret, ascii)
 }
 
+/// A command that goes through the door.
+pub fn work(work: &cli::Work, access: cli::Access) -> anyhow::Result<()> {
+    store::private_umask();
+    let folders = folders()?;
+    log::to(&folders.state);
+    let config = Config::read(&folders)?.with_environment(Environment::read());
+    let place = cli::Place { settings: settings(folders, config, None, None), access };
+    Ok(work.run(place, &mut std::io::stdout())?)
+}
+
 /// How the consoles that are open stand.
 pub fn status(json: bool) -> anyhow::Result<()> {
-    let folders = folders()?;
-    Ok(cli::status(&folders, json, &mut std::io::stdout())?)
+    Ok(cli::status(&folders()?, json, &mut std::io::stdout())?)
 }
 
 /// Erases what this machine has of an account, or of all.
-pub fn wipe(asked: &cli::Wipe) -> anyhow::Result<()> {
+pub fn wipe(access: cli::Access, yes: bool) -> anyhow::Result<()> {
     store::private_umask();
-    let folders = folders()?;
-    Ok(cli::wipe(&folders, asked, &mut std::io::stdout())?)
+    let asked = cli::Wipe { project: access.project, email: access.email, yes };
+    Ok(cli::wipe(&folders()?, &asked, &mut std::io::stdout())?)
 }
 
 /// Figures for whoever watches the machines.
@@ -214,22 +234,16 @@ pub fn support_bundle(screen: &Screen, asked: &cli::SupportBundle) -> anyhow::Re
 }
 
 /// Whether everything on this machine is as it must be.
-pub fn doctor(
-    screen: &Screen,
-    json: bool,
-    (ask, file): (bool, Option<&Path>),
-    offline: bool,
-) -> anyhow::Result<()> {
-    let password = if ask || file.is_some() { Some(cli::password(file)?) } else { None };
+pub fn doctor(screen: &Screen, access: &cli::Access, ask: bool, offline: bool) -> anyhow::Result<()> {
+    let password = if ask || access.has_password() { Some(access.password()?) } else { None };
     let what = examination(password, !offline)?;
     let wishes = screen.wishes(&Config::read(&what.folders).unwrap_or_default().screen);
-    Ok(cli::doctor(&what, &cli::Terminal::here(wishes), json, &mut std::io::stdout())?)
+    Ok(cli::doctor(&what, &cli::Terminal::here(wishes), access.json, &mut std::io::stdout())?)
 }
 
 fn examination(password: Option<SecretString>, online: bool) -> anyhow::Result<doctor::Examination> {
     store::private_umask();
-    let folders = folders()?;
-    let now = Clock::system().now();
+    let (folders, now) = (folders()?, Clock::system().now());
     Ok(doctor::Examination { folders, environment: Environment::read(), password, online, now })
 }
 
@@ -349,15 +363,53 @@ impl Drop for Server {
     }
 }
 
-/// Tells an error on standard error and gives the exit code of its kind.
-pub fn explain(error: &anyhow::Error) -> ExitCode {
-    let mut err = std::io::stderr().lock();
-    // A server's words may be among them: nothing in them reaches the terminal as a code.
-    let words = format!("{error:#}");
-    drop(writeln!(err, "flyos: {}", words.lines().map(harmless).collect::<Vec<_>>().join("\n")));
-    let Some(told) = error.downcast_ref::<ServiceError>() else { return ExitCode::FAILURE };
-    for hint in &told.hints {
-        drop(writeln!(err, "hint: {}", harmless(hint)));
+/// Arguments that are not understood, or a wish for help. For a script that wants JSON the first is JSON, too.
+pub fn not_understood(error: &clap::Error) -> ExitCode {
+    let json = std::env::args_os().take_while(|arg| arg != "--").any(|arg| arg == "--json");
+    if json && error.use_stderr() {
+        let words = error.to_string();
+        let first = words.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let told =
+            ServiceError::new(ErrorKind::Usage, format!("{first}.")).hint("--help lists what can be said.");
+        return explain(&told.into(), true);
+    }
+    drop(error.print());
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// What a shell needs to complete words.
+pub fn completions(mut command: clap::Command, shell: clap_complete::Shell) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, "flyos", &mut script);
+    std::io::stdout().write_all(&script).context("the completions cannot be printed")
+}
+
+/// The manual page of the program; into a folder, those of all commands.
+pub fn man(command: clap::Command, folder: Option<&Path>) -> anyhow::Result<()> {
+    if let Some(folder) = folder {
+        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        return clap_mangen::generate_to(command, folder)
+            .with_context(|| format!("the pages cannot be written into {}", folder.display()));
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).render(&mut page).context("the page cannot be made")?;
+    std::io::stdout().write_all(&page).context("the page cannot be printed")
+}
+
+/// Tells an error on standard error, or as JSON in the place of the answer, and gives the exit code of its kind.
+pub fn explain(error: &anyhow::Error, json: bool) -> ExitCode {
+    let own = ServiceError::new(ErrorKind::Fault, format!("{error:#}"));
+    let told = error.downcast_ref::<ServiceError>().unwrap_or(&own);
+    if json {
+        drop(writeln!(std::io::stdout().lock(), "{}", cli::error_json(told)));
+    } else {
+        let mut err = std::io::stderr().lock();
+        // A server's words may be among them: nothing in them reaches the terminal as a code.
+        let words = format!("{error:#}");
+        drop(writeln!(err, "flyos: {}", words.lines().map(harmless).collect::<Vec<_>>().join("\n")));
+        for hint in &told.hints {
+            drop(writeln!(err, "hint: {}", harmless(hint)));
+        }
     }
     ExitCode::from(told.kind.exit_code())
 }

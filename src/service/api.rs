@@ -22,6 +22,7 @@ pub use super::metrics::SessionMetrics;
 pub use super::outbox::*;
 pub use super::overview::{Figure, Group, Overview};
 pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
+pub use super::rows::{RowData, RowsPage, RowsQuery};
 pub use super::secrets::Confidence;
 pub use super::setup::*;
 pub use super::state::*;
@@ -115,6 +116,10 @@ pub enum Action {
     },
     /// Ends the session; what this machine has is kept.
     SignOut,
+    /// The same, waiting until the server was told; or ends the account's sessions elsewhere, for which a line is needed.
+    EndSessions {
+        sessions: Sessions,
+    },
     /// Ends the session and erases what this machine has of the account, its keys first. Unsent edits are lost.
     Erase,
     /// Lists people's machines, as the server knows them.
@@ -138,6 +143,16 @@ pub enum Action {
     TrainingLine {
         up: bool,
     },
+}
+
+/// Which sessions of the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sessions {
+    Here,
+    /// All but this one.
+    Others,
+    All,
 }
 
 /// How freely the line is used.
@@ -193,6 +208,11 @@ pub enum Done {
         traffic: Traffic,
     },
     SignedOut,
+    /// `told`: the server knows.
+    SessionsEnded {
+        sessions: Sessions,
+        told: bool,
+    },
     Erased,
     Locked,
     Unlocked,
@@ -236,6 +256,13 @@ pub enum Query {
     Complete {
         kind: Kind,
         filter: String,
+    },
+    /// Rows as data.
+    Rows(RowsQuery),
+    /// One row as data, by its key, or by a column of which no two rows have the same.
+    Row {
+        kind: Kind,
+        name: String,
     },
     /// The keys of the rows in the list's window; `between`: of those from one row to another in its order, both
     /// included, as many as the window takes.
@@ -294,6 +321,8 @@ pub enum Query {
 #[serde(tag = "answer", content = "of", rename_all = "snake_case")]
 pub enum Answer {
     List(ListPage),
+    Rows(RowsPage),
+    Row(Option<Box<RowData>>),
     Keys(Vec<Key>),
     Completed(Completion),
     Found(Vec<Found>),

@@ -234,6 +234,15 @@ impl Config {
         self
     }
 
+    /// Days of the lease, minutes until the lock, and days of grace that hold.
+    pub fn effective(&self) -> (u16, u16, u16) {
+        (
+            self.lease_days.unwrap_or(super::lease::DAYS),
+            self.lock_minutes.unwrap_or(super::lock::MINUTES),
+            self.grace_days.unwrap_or(super::erase::GRACE_DAYS),
+        )
+    }
+
     /// The projects, the default one first.
     pub fn views(&self) -> Vec<ProjectView> {
         let mut names: Vec<&String> = self.projects.keys().collect();

@@ -8,7 +8,7 @@ use super::status::thousands;
 use super::words::plural;
 use super::{ErrorKind, Event, ServiceError, Traffic, explain, read, write};
 use crate::domain::Stamp;
-use crate::sync::history::{Run, What};
+use crate::sync::history::{History, Run, What};
 use crate::sync::runner::{Ask, Mode, Verdict};
 
 /// One exchange with the server, or several in a row that came to nothing.
@@ -31,7 +31,23 @@ pub struct RunView {
     pub edits: usize,
 }
 
-pub(super) fn view(run: &Run) -> RunView {
+/// The runs of a session, newest first; the last comparison with what it came to.
+pub(super) fn views(history: &History, verdict: Option<Verdict>) -> Vec<RunView> {
+    let compared = history.runs().rposition(|run| run.what == What::Verify && run.error.is_none());
+    let told = |(place, run): (usize, &Run)| match verdict.filter(|_| Some(place) == compared) {
+        Some(verdict @ (Verdict::Differs { .. } | Verdict::Unsettled)) => {
+            RunView { came: self::verdict(verdict), failed: true, ..view(run) }
+        }
+        _ => view(run),
+    };
+    let runs: Vec<&Run> = history.runs().collect();
+    runs.into_iter().enumerate().rev().map(told).collect()
+}
+
+/// What a comparison with the server is called.
+pub const VERIFIED: &str = "verified";
+
+fn view(run: &Run) -> RunView {
     let came = match (run.what, run.rows, run.edits) {
         (What::Pull, 0, _) => "no news".to_owned(),
         (What::Pull, rows, _) => plural(rows, "row"),
@@ -43,7 +59,7 @@ pub(super) fn view(run: &Run) -> RunView {
     let verb = match run.what {
         What::Pull => "asked for news",
         What::Push => "sent",
-        What::Verify => "verified",
+        What::Verify => VERIFIED,
         What::Activity => "read activity",
     };
     let came = run.error.as_ref().map_or(came, |error| format!("failed, {error}"));
@@ -90,7 +106,7 @@ pub fn bytes(count: u64) -> String {
 impl Inner {
     /// The runs of this session, newest first.
     pub(super) fn runs(&self) -> Vec<RunView> {
-        read(&self.state, |state| state.history.runs().rev().map(view).collect())
+        read(&self.state, |state| views(&state.history, state.verdict))
     }
 
     pub(super) fn set_traffic(&self, traffic: Traffic) -> Result<(), ServiceError> {

@@ -15,12 +15,13 @@ mod tests;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use self::filter::FILTER_CHARS_MAX;
 use self::filter::{At, Filter};
 use self::sort::{SortKey, Sorting};
 use super::cells::{self, cell};
 use super::{ListPage, ListQuery, Mark, RowView, columns};
 use crate::domain::stamp::MINUTE_MICROS;
-use crate::domain::{Key, Kind, Op, Record, RowRef, World};
+use crate::domain::{Fields, Key, Kind, Op, Record, RowRef, World};
 use crate::store::replica::{Pending, Replica, Written};
 
 /// Orders kept: one per tab and some to come back to.
@@ -92,6 +93,35 @@ impl Lists {
         let rows = keys.filter_map(|key| row_view(replica, &key)).collect();
         let total = replica.view().count(query.kind) + order.ghosts.len();
         ListPage { total, matched: order.items.len(), rows, problem }
+    }
+
+    /// How many rows of a query have these values, and the keys of those in its window.
+    /// Or why the filter means nothing.
+    pub(super) fn having(
+        &self,
+        replica: &Replica,
+        query: &ListQuery,
+        exact: &Fields,
+        at: At<'_>,
+    ) -> Result<(usize, Vec<Key>), String> {
+        let (order, problem) = self.order(replica, query, at);
+        if let Some(problem) = problem {
+            return Err(problem);
+        }
+        let has = |row: &RowRef<'_>| exact.iter().all(|(name, value)| row.cell(name).value() == *value);
+        let rows = order.items.iter().filter_map(|item| order.row(replica.view(), query.kind, *item));
+        if exact.is_empty() {
+            let keys = rows.skip(query.offset).take(query.limit).map(RowRef::key).collect();
+            return Ok((order.items.len(), keys));
+        }
+        let (mut matched, mut keys) = (0, Vec::new());
+        for row in rows.filter(has) {
+            if matched >= query.offset && keys.len() < query.limit {
+                keys.push(row.key());
+            }
+            matched += 1;
+        }
+        Ok((matched, keys))
     }
 
     /// Where a row stands in the order.

@@ -27,6 +27,7 @@ mod explain;
 mod find;
 mod held;
 mod initial;
+pub mod kept;
 pub mod ladder;
 mod lease;
 pub mod line;
@@ -40,8 +41,10 @@ pub mod own;
 mod parcel;
 mod projects;
 mod read_only;
+pub mod rows;
 mod secrets;
 mod session;
+mod sessions;
 mod setup;
 pub mod setup_project;
 mod sign_in;
@@ -62,6 +65,7 @@ pub use api::*;
 pub use bulk::BULK_MAX;
 pub use config::{Config, Environment, Folders, ProjectConfig, ScreenConfig};
 pub use error::{ErrorKind, ServiceError};
+pub use list::FILTER_CHARS_MAX;
 pub use list::filter::HELP as FILTER_HELP;
 pub use list::sort::SORTS_MAX;
 pub use session::{Settings, Training};
@@ -126,6 +130,7 @@ impl Service {
     /// Starts signing in; `Event::SignedIn`, `Event::SignInFailed` or `Event::InUse` tells the end.
     pub fn sign_in(&self, ctx: &OpCtx, project: &str, email: &str, password: secrecy::SecretString) {
         tracing::info!(op = %ctx.op, project, "signing in");
+        self.inner.speaks_for(ctx.front);
         let (project, email) = (project.to_owned(), email.trim().to_owned());
         Inner::sign_in(&self.inner, Credentials { project, email, password, session: None, old: Old::Ask });
     }
@@ -260,6 +265,7 @@ impl Service {
                 Inner::sign_out(&self.inner);
                 done(Ok(Done::SignedOut));
             }
+            Action::EndSessions { sessions } => Inner::end_sessions(&self.inner, sessions, done),
             Action::Machines => Inner::machines(&self.inner, done),
             Action::EraseMachine { user, device } => {
                 Inner::erase_machine(&self.inner, (user, device), done);
@@ -287,6 +293,8 @@ impl Service {
     pub fn ask(&self, ctx: &OpCtx, query: &Query) -> Result<Answer, ServiceError> {
         Ok(match query {
             Query::List(query) => Answer::List(self.list(ctx, query)),
+            Query::Rows(query) => Answer::Rows(self.inner.rows(ctx, query)?),
+            Query::Row { kind, name } => Answer::Row(self.inner.row(*kind, name)?.map(Box::new)),
             Query::Keys { list, between } => Answer::Keys(self.keys(ctx, list, between.as_ref())),
             Query::Find { text } => Answer::Found(self.find(ctx, text)),
             Query::Complete { kind, filter } => Answer::Completed(self.complete(ctx, *kind, filter)),

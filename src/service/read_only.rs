@@ -1,7 +1,7 @@
 //! A read-only session: what would change rows, the account or what this machine has of it is refused here, before
 //! anything else looks at it. What was saved earlier is still sent: that it would be was promised then.
 
-use super::{Action, Confidence, ErrorKind, Own, Service, ServiceError, read};
+use super::{Action, Confidence, ErrorKind, Own, Service, ServiceError, Sessions, read};
 
 /// Why a verb is not open.
 pub(super) const WHY: &str = "This is a read-only session.";
@@ -19,10 +19,12 @@ impl Action {
             | Self::SettleHeld { .. }
             | Self::AcknowledgeLost
             | Self::EraseMachine { .. }
+            | Self::EndSessions { sessions: Sessions::Others | Sessions::All }
             | Self::Erase
             | Self::RemoveWords
             | Self::AddProject { .. } => true,
             Self::SyncNow
+            | Self::EndSessions { sessions: Sessions::Here }
             | Self::ReadTaste
             | Self::KeepTaste { .. }
             | Self::Machines

@@ -1,6 +1,6 @@
 //! Behind the door: the background runtime, the open session, and how the line stands.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -72,6 +72,8 @@ pub(super) struct Inner {
     pub(super) redeemed: Mutex<Option<Redeemed>>,
     /// When a key was pressed last, in microseconds since 1970.
     pub(super) last_key: AtomicI64,
+    /// A command has the account open, and no screen: it is about to be done.
+    pub(super) by_command: AtomicBool,
     pub(super) lock: Lock,
     /// Recovery words that were shown and do not count yet.
     pub(super) words: Mutex<Option<NewWords>>,
@@ -135,6 +137,7 @@ impl Inner {
             asked: Mutex::new(None),
             redeemed: Mutex::new(None),
             last_key: AtomicI64::new(0),
+            by_command: AtomicBool::new(false),
             lock: Lock::default(),
             words: Mutex::new(None),
             runtime: handle,
@@ -231,6 +234,7 @@ impl Inner {
         this.touched_now();
         let control = Self::listen(this, open.folder.path(), Holder::here());
         write(&this.session, |session| *session = Some(Session { project, email, open, asks, control }));
+        this.note_start();
         this.runtime.spawn(runner::run(Arc::new(context), inbox));
         Self::watch_idle(this);
         Self::look_at_disk(this);
@@ -245,6 +249,7 @@ impl Inner {
     pub(super) fn sign_out(this: &Arc<Self>) {
         this.next_attempt();
         this.forget_words();
+        this.forget_kept();
         if this.leave_locked() {
             // The server is not told: the session's token is sealed, and its key is gone.
             return this.emit(Event::SignedOut { why: None });
@@ -373,7 +378,10 @@ impl Inner {
                 this.look_at_lease();
                 Self::tell_news(this);
             }
-            Told::Verified(verdict) => this.emit(Event::Told(line::verdict(verdict))),
+            Told::Verified(verdict) => {
+                write(&this.state, |state| state.verdict = Some(verdict));
+                this.emit(Event::Told(line::verdict(verdict)));
+            }
             Told::Progress(progress) => write(&this.state, |state| state.progress = progress),
             Told::DiskTrouble(why) => write(&this.state, |state| state.not_saved = Some(why)),
             Told::CacheTrouble(why) => {

@@ -12,6 +12,7 @@ use crate::remote::wire::Progress;
 use crate::store::Gap;
 use crate::sync::engine::{Line, Stop};
 use crate::sync::history::History;
+use crate::sync::runner::Verdict;
 
 /// What the status is made of, beside the counts.
 pub(super) struct State {
@@ -41,6 +42,10 @@ pub(super) struct State {
     pub(super) unsent_noted: Option<usize>,
     /// What others changed meanwhile was told.
     pub(super) news_told: bool,
+    /// What the last comparison with the server came to.
+    pub(super) verdict: Option<Verdict>,
+    /// As of when the rows were with which the session began.
+    pub(super) as_of_at_start: Option<Stamp>,
 }
 
 impl State {
@@ -63,6 +68,8 @@ impl State {
             standing: None,
             unsent_noted: None,
             news_told: false,
+            verdict: None,
+            as_of_at_start: None,
         }
     }
 
@@ -76,7 +83,7 @@ impl State {
         self.lease = Lease::default();
         self.key_asked = None;
         (self.standing, self.unsent_noted, self.news_told) = (None, None, false);
-        self.news = None;
+        (self.news, self.verdict) = (None, None);
     }
 
     pub(super) fn line_changed(&mut self, line: Line, now: Stamp, as_of: Option<Stamp>) {

@@ -15,6 +15,7 @@
 
 pub mod clock;
 pub mod keeper;
+pub mod kept;
 mod making;
 pub mod own;
 pub mod socket;

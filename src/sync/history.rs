@@ -115,7 +115,7 @@ impl History {
         self.runs.push_back(run);
     }
 
-    pub fn runs(&self) -> impl DoubleEndedIterator<Item = &Run> {
+    pub fn runs(&self) -> impl DoubleEndedIterator<Item = &Run> + ExactSizeIterator {
         self.runs.iter()
     }
 

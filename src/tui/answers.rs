@@ -335,6 +335,7 @@ impl App {
             Done::Rehearsed { .. }
             | Done::TasteKept
             | Done::SignedOut
+            | Done::SessionsEnded { .. }
             | Done::Erased
             | Done::Locked
             | Done::Unlocked

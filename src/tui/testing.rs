@@ -525,6 +525,7 @@ impl Fake {
             Query::Complete { filter, .. } => {
                 Answer::Completed(Completion { text: format!("{filter}tus:"), offers: Vec::new() })
             }
+            Query::Rows(_) | Query::Row { .. } => unreachable!("for commands"),
             Query::Keys { list, between } => {
                 let keys: Vec<Key> = self.matching(list).into_iter().map(|row| row.key).collect();
                 let place = |key: &Key| keys.iter().position(|other| other == key).unwrap_or(0);
@@ -721,6 +722,9 @@ impl Bench {
                         Ok(Done::SyncAsked)
                     }
                     (None, Action::SignOut) => Ok(Done::SignedOut),
+                    (None, Action::EndSessions { sessions }) => {
+                        Ok(Done::SessionsEnded { sessions, told: true })
+                    }
                     (None, Action::Erase) => Ok(Done::Erased),
                     (None, Action::Machines) => Ok(Done::Machines(self.fake.machines.clone())),
                     (None, Action::EraseMachine { .. }) => Ok(Done::MachineErased),

@@ -88,7 +88,7 @@ fn told(done: &FirstDone, out: &mut impl Write) -> Result<(), ServiceError> {
 impl InitArgs {
     fn password(&self) -> Result<SecretString, ServiceError> {
         match (&self.password_file, self.password_stdin) {
-            (Some(file), _) => prompt::password(Some(file)),
+            (Some(file), _) => prompt::password(prompt::Source::File(file)),
             (None, true) => prompt::piped(),
             (None, false) => prompt::chosen(),
         }

@@ -21,7 +21,7 @@ use crate::service::{OpCtx, cells};
 use crate::store::replica::{Replica, Visit};
 
 /// The longest filter, in characters.
-const FILTER_CHARS_MAX: usize = 200;
+pub const FILTER_CHARS_MAX: usize = 200;
 
 /// The language in a few lines: what is typed, what it shows.
 pub const HELP: &[(&str, &str)] = &[

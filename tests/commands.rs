@@ -1,0 +1,18 @@
+//! Commands without a screen: the real program against the training server, alone and beside an open console.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on stops")]
+
+#[path = "common/mod.rs"]
+mod common;
+#[path = "commands/coverage.rs"]
+mod coverage;
+#[path = "commands/door.rs"]
+mod door;
+#[path = "commands/edits.rs"]
+mod edits;
+#[path = "commands/kit.rs"]
+mod kit;
+#[path = "commands/suite.rs"]
+mod suite;
+#[path = "commands/things.rs"]
+mod things;
