@@ -25,6 +25,10 @@ fn of_action(action: &Action) -> Way {
         Action::Machines | Action::EraseMachine { .. } => {
             Screen { why: "a lost device is erased by a person who sees which ones there are" }
         }
+        Action::MoreActivity => By(&["activity"]),
+        Action::ReadTaste | Action::KeepTaste { .. } => {
+            Screen { why: "it is how this person's lists look; a command says its columns and its order" }
+        }
         Action::Undo | Action::Redo => {
             Screen { why: "what was done last is remembered by a session, and a command's is over at once" }
         }
@@ -48,6 +52,14 @@ fn of_action(action: &Action) -> Way {
 fn of_query(query: &Query) -> Way {
     match query {
         Query::Keys { .. } => Screen { why: "it marks many rows at once; a command names its rows" },
+        Query::Find { .. } | Query::Complete { .. } => {
+            Screen { why: "it helps who types; a command is told the whole name" }
+        }
+        Query::Overview => {
+            Screen { why: "its figures are lists' counts: --filter says which, --json has totalCount" }
+        }
+        Query::Activity | Query::History { .. } => By(&["activity"]),
+        Query::Lost => By(&["outbox lost"]),
         Query::Metrics => By(&["metrics"]),
         Query::List(_) | Query::Rows(_) => By(&["users list", "regions list", "drones list"]),
         Query::Show { .. } | Query::Row { .. } => By(&["users show", "regions show", "drones show"]),
@@ -75,6 +87,8 @@ fn actions() -> Vec<Action> {
         Action::Bulk { intents: vec![intent], reason: None, together: true },
         Action::Rehearse { intents: Vec::new() },
         Action::AcknowledgeLost,
+        Action::MoreActivity,
+        Action::ReadTaste,
         Action::Machines,
         Action::EraseMachine { user: uuid::Uuid::nil(), device: uuid::Uuid::nil() },
         Action::Undo,
@@ -105,6 +119,12 @@ fn queries() -> Vec<Query> {
         Query::List(list.clone()),
         Query::Keys { list: list.clone(), between: None },
         Query::Metrics,
+        Query::Find { text: String::new() },
+        Query::Complete { kind, filter: String::new() },
+        Query::Overview,
+        Query::Activity,
+        Query::History { key: key.clone() },
+        Query::Lost,
         Query::Rows(RowsQuery { list, exact: Fields::new() }),
         Query::Row { kind, name: "x".to_owned() },
         Query::Show { key: key.clone() },
