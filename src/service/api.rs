@@ -3,8 +3,6 @@
 //! variants hold lists or numbers has its name and its content side by side: a list has no place for a name, and
 //! numbers do not survive the detour that JSON takes otherwise where it keeps them to the last digit.
 
-use std::collections::BTreeMap;
-
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -15,6 +13,7 @@ pub use super::activity::{Activity, ActivityLine};
 pub use super::aside::Aside;
 pub use super::choice::{Choice, Verb, VerbState};
 pub use super::control::{InUse, Whois};
+pub use super::detail::{Detail, DetailLine, Related};
 pub use super::devices::Machine;
 pub use super::held::DiskState;
 pub use super::line::RunView;
@@ -343,35 +342,6 @@ pub enum Answer {
     Export(String),
     Ways(Ways),
     Aside(Vec<Aside>),
-}
-
-/// One row with what belongs to it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Detail {
-    pub row: RowView,
-    pub lines: Vec<DetailLine>,
-    pub related: Vec<Related>,
-    pub alerts: Vec<String>,
-    /// Unsent, refused and conflicting edits of this row, newest first.
-    pub edits: Vec<OutboxLine>,
-    /// The stored values, to fill a form with.
-    pub fields: Fields,
-    /// The fields I may not change, with the reason.
-    pub locked: BTreeMap<String, String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DetailLine {
-    pub title: String,
-    pub text: String,
-    /// What the server has, where an unsent edit changes it.
-    pub was: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Related {
-    pub title: String,
-    pub items: Vec<(Key, String)>,
 }
 
 /// What fronts are told.

@@ -69,6 +69,7 @@ pub use list::FILTER_CHARS_MAX;
 pub use list::filter::HELP as FILTER_HELP;
 pub use list::sort::SORTS_MAX;
 pub use session::{Settings, Training};
+pub use tables::columns;
 
 use self::at_desk::waited;
 use self::session::Inner;
@@ -83,17 +84,6 @@ use crate::store::Store;
 use crate::store::entry::Edit;
 use crate::store::replica::Replica;
 use crate::sync::runner::Ask;
-
-/// The columns a list of that kind can show, filter and sort by, in order of importance. `region`,
-/// `operator`, `drones`, `users` are computed; `changed` is `updated_at` or `assigned_at`.
-pub const fn columns(kind: Kind) -> &'static [&'static str] {
-    match kind {
-        Kind::User => &["username", "full_name", "role", "status", "region", "drones", "email", "changed"],
-        Kind::Region => &["name", "area", "commander_name", "status", "users", "drones", "changed"],
-        Kind::Drone => &["id", "model", "status", "region", "operator", "changed"],
-        Kind::Assignment => &["username", "drone", "changed"],
-    }
-}
 
 /// The front's handle. Cheap to clone; every method answers at once but those that say otherwise.
 #[derive(Clone)]
