@@ -89,11 +89,19 @@ pub struct ServiceError {
     pub field: Option<String>,
     /// What to do next, one sentence each.
     pub hints: Vec<String>,
+    /// The answer that it is about was given already: a script that reads JSON gets no second one.
+    #[serde(skip)]
+    pub answered: bool,
 }
 
 impl ServiceError {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), field: None, hints: Vec::new() }
+        Self { kind, message: message.into(), field: None, hints: Vec::new(), answered: false }
+    }
+
+    #[must_use]
+    pub fn answered(self) -> Self {
+        Self { answered: true, ..self }
     }
 
     #[must_use]
