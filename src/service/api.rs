@@ -15,6 +15,7 @@ pub use super::held::DiskState;
 pub use super::line::RunView;
 pub use super::outbox::*;
 pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
+pub use super::rows::{Moment, RowsPage, RowsQuery};
 pub use super::secrets::Confidence;
 pub use super::setup::*;
 pub use super::state::*;
@@ -162,6 +163,8 @@ pub enum Done {
 #[serde(tag = "query", content = "of", rename_all = "snake_case")]
 pub enum Query {
     List(ListQuery),
+    /// A page of rows as they are stored.
+    Rows(RowsQuery),
     Show {
         key: Key,
     },
@@ -199,6 +202,7 @@ pub enum Query {
 #[serde(tag = "answer", content = "of", rename_all = "snake_case")]
 pub enum Answer {
     List(ListPage),
+    Rows(RowsPage),
     Show(Option<Box<Detail>>),
     Status(Box<Status>),
     Verbs(Vec<VerbState>),

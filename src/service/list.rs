@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use self::filter::Filter;
 use self::sort::{SortKey, Sorting};
 use super::cells::{self, cell};
+use super::rows::PAGE_ROWS_MAX;
 use super::{ListPage, ListQuery, Mark, RowView, columns};
 use crate::domain::{Key, Kind, Op, Record, World};
 use crate::store::replica::{Pending, Replica, Written};
@@ -81,6 +82,25 @@ impl Lists {
         let ghost = || order.ghosts.iter().position(|ghost| ghost.key() == *key).map(number).map(Item::Ghost);
         let item = replica.view().place_of(key).map(Item::Row).or_else(ghost)?;
         order.items.iter().position(|other| *other == item)
+    }
+
+    /// The places of the rows of the view that come after a key, those that one page of rows takes and one more; for an
+    /// order by keys.
+    pub(super) fn after(&self, replica: &Replica, query: &ListQuery, after: Option<&Key>) -> Vec<u32> {
+        let order = self.order(replica, query);
+        let world = replica.view();
+        let from = order.items.partition_point(|item| {
+            let key = match item {
+                Item::Row(place) => world.key_at(query.kind, *place),
+                Item::Ghost(number) => order.ghosts.get(*number as usize).map(Record::key),
+            };
+            after.is_some_and(|after| key.is_some_and(|key| key <= *after))
+        });
+        let rows = order.items.iter().skip(from).filter_map(|item| match item {
+            Item::Row(place) => Some(*place),
+            Item::Ghost(_) => None,
+        });
+        rows.take(PAGE_ROWS_MAX + 1).collect()
     }
 
     fn order(&self, replica: &Replica, query: &ListQuery) -> Arc<Order> {

@@ -29,6 +29,7 @@ pub mod outbox;
 pub mod own;
 mod parcel;
 mod projects;
+mod rows;
 mod secrets;
 mod session;
 mod setup;
@@ -37,6 +38,7 @@ mod standing;
 mod state;
 pub mod status;
 mod takeover;
+pub mod transfer;
 mod undo;
 pub mod wipe;
 mod words;
@@ -249,6 +251,7 @@ impl Service {
     pub fn ask(&self, ctx: &OpCtx, query: &Query) -> Result<Answer, ServiceError> {
         Ok(match query {
             Query::List(query) => Answer::List(self.list(ctx, query)),
+            Query::Rows(query) => Answer::Rows(self.inner.rows(query)?),
             Query::Show { key } => Answer::Show(self.show(ctx, key).map(Box::new)),
             Query::Status => Answer::Status(Box::new(self.status())),
             Query::Verbs { kind, key } => Answer::Verbs(self.verbs(ctx, *kind, key.as_ref())),

@@ -358,6 +358,7 @@ impl Fake {
     pub fn answer(&self, query: &Query) -> Answer {
         match query {
             Query::List(query) => Answer::List(self.list(query)),
+            Query::Rows(_) => unreachable!("no screen asks for rows as files have them"),
             Query::Show { key } => Answer::Show(self.show(key).map(Box::new)),
             Query::Status => Answer::Status(Box::new(self.status.clone())),
             Query::Verbs { kind, key } => {
