@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+#[path = "service/backup.rs"]
+mod backup;
 #[path = "service/beside.rs"]
 mod beside;
 #[path = "service/doctor.rs"]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ServiceError;
+pub use super::backup::copy::{CopiedEdit, CopiedRow, CopyFrom, CopyHead, CopyPage, CopyQuery};
 pub use super::control::{InUse, Whois};
 pub use super::held::DiskState;
 pub use super::line::RunView;
@@ -68,6 +69,9 @@ pub enum Action {
     Settle { edit: u64, decision: Decision },
     /// Sends the edits that are held back, or lets go of them.
     SettleHeld { send: bool },
+    /// Gives the edits that wait their ids for sending, so that whoever sends them, from here or from a copy, they go by
+    /// one name and are applied once.
+    Freeze,
     /// Asks for a pull and a push now.
     SyncNow,
     /// Compares the rows here with the server's; where they differ, all are loaded anew. `Event::Told` says how it ended.
@@ -165,6 +169,8 @@ pub enum Query {
     List(ListQuery),
     /// A page of rows as they are stored.
     Rows(RowsQuery),
+    /// A page of everything that a backup keeps.
+    Copy(CopyQuery),
     Show {
         key: Key,
     },
@@ -203,6 +209,7 @@ pub enum Query {
 pub enum Answer {
     List(ListPage),
     Rows(RowsPage),
+    Copy(Box<CopyPage>),
     Show(Option<Box<Detail>>),
     Status(Box<Status>),
     Verbs(Vec<VerbState>),

@@ -8,6 +8,7 @@
 
 pub mod api;
 mod at_desk;
+pub mod backup;
 pub mod beside;
 mod bulk;
 mod cards;
@@ -220,6 +221,7 @@ impl Service {
                     Ok(done)
                 });
             }
+            Action::Freeze => self.at_desk(done, |store, _| backup::copy::freeze(store)),
             Action::SyncNow => done(self.inner.ask(Ask::SyncNow).map(|()| Done::SyncAsked)),
             Action::Verify => done(self.inner.ask(Ask::Verify).map(|()| Done::SyncAsked)),
             Action::Reload => done(self.inner.ask(Ask::Reload).map(|()| Done::SyncAsked)),
@@ -252,6 +254,7 @@ impl Service {
         Ok(match query {
             Query::List(query) => Answer::List(self.list(ctx, query)),
             Query::Rows(query) => Answer::Rows(self.inner.rows(query)?),
+            Query::Copy(query) => Answer::Copy(Box::new(self.inner.copy(query)?)),
             Query::Show { key } => Answer::Show(self.show(ctx, key).map(Box::new)),
             Query::Status => Answer::Status(Box::new(self.status())),
             Query::Verbs { kind, key } => Answer::Verbs(self.verbs(ctx, *kind, key.as_ref())),

@@ -34,7 +34,7 @@ const PASSPHRASE_CHARS_MIN: usize = 12;
 /// Edits of one file.
 const EDITS_MAX: usize = 100_000;
 
-/// What is in a file.
+/// What is in a file of edits.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Contents {
     /// The project's address: edits name rows of it.
@@ -72,7 +72,7 @@ pub(super) fn export(
     write(&contents, path, passphrase, (inner.settings.kdf, inner.settings.clock.now()))
 }
 
-fn check(passphrase: &SecretString) -> Result<(), ServiceError> {
+pub(super) fn check(passphrase: &SecretString) -> Result<(), ServiceError> {
     if passphrase.expose_secret().chars().count() >= PASSPHRASE_CHARS_MIN {
         return Ok(());
     }
@@ -81,8 +81,8 @@ fn check(passphrase: &SecretString) -> Result<(), ServiceError> {
     Err(refuse(ErrorKind::Usage, message))
 }
 
-/// Takes the edits together; those that had no ids for sending get them, so that whoever sends them, they go by one name.
-pub(super) fn pack(store: &mut Store, chosen: &[u64], project: String) -> Result<Contents, ServiceError> {
+/// Gives ids for sending to the edits that have none, all of them where none is named; how many those were.
+pub(super) fn freeze(store: &mut Store, chosen: &[u64]) -> Result<usize, ServiceError> {
     let frozen: Vec<Entry> = {
         let replica = store.books.read();
         let waiting = replica.outbox().filter(|pending| pending.fate == Fate::Waiting);
@@ -93,6 +93,12 @@ pub(super) fn pack(store: &mut Store, chosen: &[u64], project: String) -> Result
     if !frozen.is_empty() {
         store.books.note(&frozen).map_err(|error| explain::not_saved(&error))?;
     }
+    Ok(frozen.len())
+}
+
+/// Takes the edits together; those that had no ids for sending get them, so that whoever sends them, they go by one name.
+pub(super) fn pack(store: &mut Store, chosen: &[u64], project: String) -> Result<Contents, ServiceError> {
+    freeze(store, chosen)?;
     let replica = store.books.read();
     let author = replica.actor().map(|actor| actor.user).or_else(|| replica.who().map(|who| who.user));
     let author = author.ok_or_else(explain::nobody)?;

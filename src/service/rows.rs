@@ -14,7 +14,7 @@ use crate::store::replica::Replica;
 /// Rows of one page: some 600 kB of texts, far from what a message may take.
 pub(super) const PAGE_ROWS_MAX: usize = 2000;
 /// And their bytes, for old data with long texts.
-pub(super) const PAGE_BYTES_MAX: usize = 2 << 20;
+pub(super) const PAGE_BYTES_MAX: usize = 1 << 20;
 
 /// Which rows, and after which key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +72,11 @@ pub(super) fn bytes_of(fields: &Fields) -> usize {
     fields.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, String::len) + 8).sum()
 }
 
+/// An order by keys: there is no column to sort by.
+pub(super) fn by_keys(kind: Kind, filter: String) -> ListQuery {
+    ListQuery { kind, filter, sort: String::new(), descending: false, offset: 0, limit: 0 }
+}
+
 impl Inner {
     pub(super) fn rows(&self, query: &RowsQuery) -> Result<RowsPage, ServiceError> {
         self.open_desk()?;
@@ -80,18 +85,10 @@ impl Inner {
     }
 
     fn page(&self, replica: &Replica, query: &RowsQuery, project: String) -> RowsPage {
-        // Without a column to sort by, an order is that of the keys.
-        let list = ListQuery {
-            kind: query.kind,
-            filter: query.filter.clone(),
-            sort: String::new(),
-            descending: false,
-            offset: 0,
-            limit: 0,
-        };
         let mut page = RowsPage { rows: Vec::new(), next: None, moment: moment(replica, project) };
         let mut last = None;
-        let found = self.lists.after(replica, &list, query.after.as_ref());
+        let found =
+            self.lists.after(replica, &by_keys(query.kind, query.filter.clone()), query.after.as_ref());
         let found = found.iter().filter_map(|place| replica.view().record_at(query.kind, *place));
         let found = found.map(|record: Record| (record.key(), record.fields()));
         let more = fill(

@@ -22,7 +22,7 @@ use super::filesystem::refuse_foreign;
 use super::holder::Holder;
 use super::tries::Tries;
 use crate::domain::Stamp;
-use crate::vault::{Purpose, Sealer, Wrap, random, text};
+use crate::vault::{Purpose, Sealer, Wrap, WrapBy, random, text};
 
 /// The format of `account.toml`.
 const VERSION: u32 = 1;
@@ -244,14 +244,12 @@ impl AccountFolder {
 
     /// Replaces `account.toml` as a whole, durably.
     pub fn write(&self, file: &AccountFile) -> Result<(), StoreError> {
-        let text = toml::to_string(file)
-            .map_err(|error| StoreError::corrupt(format!("account.toml could not be made: {error}")))?;
-        disk::replace(&self.account_path(), text.as_bytes())
+        disk::replace(&self.account_path(), file.text()?.as_bytes())
     }
 }
 
 /// The data folder: made with its missing parents; ours, a folder, and on this machine.
-fn prepare_root(root: &Path) -> Result<(), StoreError> {
+pub(super) fn prepare_root(root: &Path) -> Result<(), StoreError> {
     let made = DirBuilder::new().recursive(true).mode(DIR_MODE).create(root);
     made.map_err(StoreError::io("making the folder", root))?;
     let found = fs::metadata(root).map_err(StoreError::io("looking at", root))?;
@@ -309,6 +307,22 @@ impl AccountFile {
             return Err(StoreError::Schema { what: "account.toml".to_owned(), found, known: VERSION });
         }
         table.try_into().map_err(|_| bad())
+    }
+
+    /// As it is for another installation: a device of its own, no session, and none of the ways to the key that belong to
+    /// this one.
+    #[must_use]
+    pub fn elsewhere(mut self) -> Self {
+        (self.session, self.tries, self.dismissed) = (None, Tries::default(), None);
+        self.device = Uuid::new_v4();
+        self.wraps.retain(|wrap| wrap.by != WrapBy::Server);
+        self
+    }
+
+    /// The file's text.
+    pub fn text(&self) -> Result<String, StoreError> {
+        toml::to_string(self)
+            .map_err(|error| StoreError::corrupt(format!("account.toml could not be made: {error}")))
     }
 
     /// Whether this is the account of that address at that project.

@@ -5,7 +5,7 @@
 //! * `replica`: both in memory, as one view; all reading goes through it;
 //! * `books`: the three in step; `local`: on disk, for one account; `desk`: the thread that owns them;
 //! * `minded`: the cache at work, never waited for without end; `recovery`: opening one that is damaged; `reserve`: room
-//!   for when the disk is full; `held`: edits of a journal that was put back from an older copy; `look`: looking at all of
+//!   for when the disk is full; `restore`: an account made anew of a copy; `held`: edits of a journal that was put back from an older copy; `look`: looking at all of
 //!   it without touching it;
 //! * `folder`: where it lies, who may read it, and that one process has it; `holder`: which one; `aside`: a folder that
 //!   does not open; `filesystem`: that it is a disk of this machine; `wraps`: the ways to its key; `erase`: letting go of
@@ -35,6 +35,7 @@ mod pages;
 mod recovery;
 pub mod replica;
 mod reserve;
+mod restore;
 pub mod row;
 mod tries;
 mod wraps;
@@ -53,4 +54,5 @@ pub use minded::Minded;
 pub use recovery::PATIENCE;
 pub use replica::Replica;
 pub use reserve::RESERVE_BYTES;
+pub use restore::{Restored, restore};
 pub use tries::Tries;

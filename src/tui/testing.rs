@@ -358,7 +358,7 @@ impl Fake {
     pub fn answer(&self, query: &Query) -> Answer {
         match query {
             Query::List(query) => Answer::List(self.list(query)),
-            Query::Rows(_) => unreachable!("no screen asks for rows as files have them"),
+            Query::Rows(_) | Query::Copy(_) => unreachable!("no screen asks for rows as files have them"),
             Query::Show { key } => Answer::Show(self.show(key).map(Box::new)),
             Query::Status => Answer::Status(Box::new(self.status.clone())),
             Query::Verbs { kind, key } => {
@@ -527,6 +527,7 @@ impl Bench {
                         | Action::Redo
                         | Action::Settle { .. }
                         | Action::SettleHeld { .. }
+                        | Action::Freeze
                         | Action::Bulk { .. },
                     ) => Ok(Done::Undone { summary: "done".to_owned() }),
                     (None, Action::SetTraffic { traffic }) => Ok(Done::Traffic { traffic }),

@@ -55,12 +55,12 @@ impl Door<'_> {
         (kind, filter): (Kind, &str),
         mut take: impl FnMut(RowsPage) -> Result<(), ServiceError>,
     ) -> Result<(), ServiceError> {
-        let mut after = None;
+        let mut query = RowsQuery { kind, filter: filter.to_owned(), after: None };
         loop {
-            let page = self.rows(RowsQuery { kind, filter: filter.to_owned(), after })?;
-            after = page.next.clone();
+            let page = self.rows(query.clone())?;
+            query.after.clone_from(&page.next);
             take(page)?;
-            if after.is_none() {
+            if query.after.is_none() {
                 return Ok(());
             }
         }

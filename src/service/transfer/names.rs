@@ -122,9 +122,8 @@ impl Names {
         name: &'static str,
         value: &Value,
     ) -> Result<Value, Unclear> {
-        let of = match kind.field(name).map(|field| field.ty) {
-            Some(FieldType::Ref(of)) => of,
-            _ => return Ok(value.clone()),
+        let Some(FieldType::Ref(of)) = kind.field(name).map(|field| field.ty) else {
+            return Ok(value.clone());
         };
         let Some(text) = value.as_deref().map(str::trim) else { return Ok(None) };
         if let Some(key) = Key::parse(of, text) {

@@ -221,7 +221,9 @@ impl Planner<'_> {
         if let Intent::Create { fields, .. } | Intent::Update { set: fields, .. } = &wish
             && let Err(refusals) = intent::accept(row.kind, fields)
         {
-            refusals.into_iter().for_each(|refusal| self.refused(nth, row, refusal));
+            for refusal in refusals {
+                self.refused(nth, row, refusal);
+            }
             return false;
         }
         let planned = intent::plan(self.world, &wish);

@@ -40,15 +40,16 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, ServiceError> {
             .hint("Save it as UTF-8, in a spreadsheet as \"CSV UTF-8\"."));
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        let line = lines(&bytes[..error.valid_up_to()]) + 1;
+        let line = lines(bytes, 0, error.valid_up_to()) + 1;
         usage(format!("Line {line} is not UTF-8. Nothing was changed."))
             .hint("Save the file as UTF-8, in a spreadsheet as \"CSV UTF-8\".")
     })?;
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
-fn lines(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|byte| **byte == b'\n').count()
+/// How many lines end between two places.
+fn lines(bytes: &[u8], from: usize, to: usize) -> usize {
+    bytes.get(from..to).unwrap_or_default().split(|byte| *byte == b'\n').count() - 1
 }
 
 /// Reads a file. `kind`: of which its rows are, where they do not say so themselves.
@@ -149,7 +150,7 @@ fn json(text: &str, kind: Option<Kind>) -> Result<Table, ServiceError> {
     for raw in rows {
         // Where the row stands in the text it was borrowed from.
         let begins = (raw.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
-        line += lines(text.as_bytes().get(at..begins).unwrap_or_default());
+        line += lines(text.as_bytes(), at, begins);
         at = begins;
         object(&mut table, raw.get(), line, kind);
     }

@@ -78,7 +78,7 @@ impl<W: Write> Writer<W> {
     pub(super) fn end(self) -> io::Result<(W, Footer)> {
         let said = serde_json::to_string(&self.footer)?;
         let mut out = match self.form {
-            Form::Csv(table) => table.into_inner().map_err(|error| error.into_error())?,
+            Form::Csv(table) => table.into_inner().map_err(csv::IntoInnerError::into_error)?,
             Form::Json { mut out, .. } => {
                 writeln!(out, "\n],{}", said.trim_start_matches('{'))?;
                 out
