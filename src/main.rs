@@ -7,6 +7,7 @@ mod program;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use flyos::cli::{Access, Work};
 
 /// Offline-first terminal console for the people who run drones.
 #[derive(Debug, Parser)]
@@ -16,12 +17,8 @@ struct Args {
     command: Option<Command>,
     #[command(flatten)]
     screen: program::Screen,
-    /// The project to sign in to, by its name in the configuration file
-    #[arg(long, global = true)]
-    project: Option<String>,
-    /// The address to sign in with
-    #[arg(long, global = true)]
-    email: Option<String>,
+    #[command(flatten)]
+    access: Access,
 }
 
 #[derive(Debug, Subcommand)]
@@ -33,11 +30,7 @@ enum Command {
         rows: usize,
     },
     /// Tell how the open console stands: who is signed in, the line, what waits, what needs you
-    Status {
-        /// As JSON, one line for each open console
-        #[arg(long)]
-        json: bool,
-    },
+    Status,
     /// Erase what this machine has of an account (of all of them without --email), its keys first
     Wipe {
         /// Without asking; unsent edits go with it
@@ -46,19 +39,15 @@ enum Command {
     },
     /// Look whether everything on this machine is as it must be: files, room, accounts, projects. Changes nothing
     Doctor {
-        /// As JSON
-        #[arg(long)]
-        json: bool,
         /// Ask for a password, and look at each sealed entry and row of the accounts that it opens
-        #[arg(long, conflicts_with = "password_file")]
+        #[arg(long, conflicts_with_all = ["password_file", "password_stdin"])]
         password: bool,
-        /// Read that password from the first line of a file
-        #[arg(long, value_name = "FILE")]
-        password_file: Option<std::path::PathBuf>,
         /// Do not ask the projects whether they answer
         #[arg(long)]
         offline: bool,
     },
+    #[command(flatten)]
+    Work(Work),
     /// Run the training server alone, for several consoles or any Supabase client
     Sandbox(program::SandboxArgs),
 }
@@ -70,20 +59,18 @@ fn main() -> ExitCode {
         ));
     }
     let args = Args::parse();
+    let (json, access) = (args.access.json, args.access);
     let result = match args.command {
-        None => program::console(&args.screen, args.project, args.email),
+        None => program::console(&args.screen, access),
         Some(Command::Demo { rows }) => program::demo(&args.screen, rows),
-        Some(Command::Status { json }) => program::status(json),
-        Some(Command::Wipe { yes }) => {
-            program::wipe(&flyos::cli::Wipe { project: args.project, email: args.email, yes })
-        }
-        Some(Command::Doctor { json, password, password_file, offline }) => {
-            program::doctor(json, password, password_file.as_deref(), offline)
-        }
+        Some(Command::Status) => program::status(json),
+        Some(Command::Wipe { yes }) => program::wipe(access, yes),
+        Some(Command::Doctor { password, offline }) => program::doctor(&access, password, offline),
+        Some(Command::Work(work)) => program::work(&work, access),
         Some(Command::Sandbox(sandbox)) => program::sandbox(&sandbox),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => program::explain(&error),
+        Err(error) => program::explain(&error, json),
     }
 }

@@ -52,10 +52,21 @@ pub fn warn(words: &str) {
 }
 
 /// The console against a real project.
-pub fn console(screen: &Screen, project: Option<String>, email: Option<String>) -> anyhow::Result<()> {
+pub fn console(screen: &Screen, access: cli::Access) -> anyhow::Result<()> {
+    let for_commands = access.has_password() || access.json || access.wait.is_some();
+    anyhow::ensure!(
+        !for_commands,
+        ServiceError::new(
+            ErrorKind::Usage,
+            "The console asks for the password on its screen and answers there."
+        )
+        .hint(
+            "--password-file, --password-stdin, --wait and --json are for commands: flyos help lists them."
+        )
+    );
     needs_terminal()?;
     store::private_umask();
-    let folders = Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))?;
+    let folders = folders()?;
     log_to(&folders.state);
     let (config, problem) = match Config::read(&folders) {
         Ok(config) => (config, None),
@@ -63,7 +74,7 @@ pub fn console(screen: &Screen, project: Option<String>, email: Option<String>) 
     };
     let config = config.with_environment(Environment::read());
     let service = Service::open(settings(folders, config, problem, None))?;
-    run_console(service, screen, (project, email), || {})
+    run_console(service, screen, (access.project, access.email), || {})
 }
 
 /// The training server and a console, in this process and a folder that goes at the end.
@@ -176,24 +187,37 @@ fn run_console(
     }
 }
 
+/// A command that goes through the door.
+pub fn work(work: &cli::Work, access: cli::Access) -> anyhow::Result<()> {
+    store::private_umask();
+    let folders = folders()?;
+    log_to(&folders.state);
+    let config = Config::read(&folders)?.with_environment(Environment::read());
+    let place = cli::Place { settings: settings(folders, config, None, None), access };
+    Ok(work.run(place, &mut std::io::stdout())?)
+}
+
+fn folders() -> Result<Folders, ServiceError> {
+    Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))
+}
+
 /// How the consoles that are open stand.
 pub fn status(json: bool) -> anyhow::Result<()> {
-    let folders = Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))?;
-    Ok(cli::status(&folders, json, &mut std::io::stdout())?)
+    Ok(cli::status(&folders()?, json, &mut std::io::stdout())?)
 }
 
 /// Erases what this machine has of an account, or of all.
-pub fn wipe(asked: &cli::Wipe) -> anyhow::Result<()> {
+pub fn wipe(access: cli::Access, yes: bool) -> anyhow::Result<()> {
     store::private_umask();
-    let folders = Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))?;
-    Ok(cli::wipe(&folders, asked, &mut std::io::stdout())?)
+    let asked = cli::Wipe { project: access.project, email: access.email, yes };
+    Ok(cli::wipe(&folders()?, &asked, &mut std::io::stdout())?)
 }
 
 /// Whether everything on this machine is as it must be.
-pub fn doctor(json: bool, ask: bool, file: Option<&Path>, offline: bool) -> anyhow::Result<()> {
+pub fn doctor(access: &cli::Access, ask: bool, offline: bool) -> anyhow::Result<()> {
     store::private_umask();
-    let folders = Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))?;
-    let password = if ask || file.is_some() { Some(cli::password(file)?) } else { None };
+    let folders = folders()?;
+    let password = if ask || access.has_password() { Some(access.password()?) } else { None };
     let what = doctor::Examination {
         folders,
         environment: Environment::read(),
@@ -201,7 +225,7 @@ pub fn doctor(json: bool, ask: bool, file: Option<&Path>, offline: bool) -> anyh
         online: !offline,
         now: Clock::system().now(),
     };
-    Ok(cli::doctor(&what, &cli::Terminal::here(), json, &mut std::io::stdout())?)
+    Ok(cli::doctor(&what, &cli::Terminal::here(), access.json, &mut std::io::stdout())?)
 }
 
 fn needs_terminal() -> Result<(), ServiceError> {
@@ -311,13 +335,18 @@ fn log_file(state: &Path) -> std::io::Result<File> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }
 
-/// Tells an error on standard error and gives the exit code of its kind.
-pub fn explain(error: &anyhow::Error) -> ExitCode {
-    let mut err = std::io::stderr().lock();
-    drop(writeln!(err, "flyos: {error:#}"));
-    let Some(told) = error.downcast_ref::<ServiceError>() else { return ExitCode::FAILURE };
-    for hint in &told.hints {
-        drop(writeln!(err, "hint: {hint}"));
+/// Tells an error on standard error, or as JSON in the place of the answer, and gives the exit code of its kind.
+pub fn explain(error: &anyhow::Error, json: bool) -> ExitCode {
+    let own = ServiceError::new(ErrorKind::Fault, format!("{error:#}"));
+    let told = error.downcast_ref::<ServiceError>().unwrap_or(&own);
+    if json {
+        drop(writeln!(std::io::stdout().lock(), "{}", cli::error_json(told)));
+    } else {
+        let mut err = std::io::stderr().lock();
+        drop(writeln!(err, "flyos: {error:#}"));
+        for hint in &told.hints {
+            drop(writeln!(err, "hint: {hint}"));
+        }
     }
     ExitCode::from(told.kind.exit_code())
 }

@@ -1,8 +1,9 @@
-//! A password for a command: typed at the terminal and not shown, or from the first line of a file. Never an argument,
+//! A password for a command: typed at the terminal and not shown, or from the first line of a file or of the input. Never an argument,
 //! which others could read.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -14,14 +15,43 @@ use crate::service::{ErrorKind, ServiceError};
 /// More than any password, in bytes.
 const BYTES_MAX: usize = 1024;
 
-/// The password in the first line of `file`, or what somebody types.
-pub fn password(file: Option<&Path>) -> Result<SecretString, ServiceError> {
-    let text = match file {
-        Some(path) => File::open(path).and_then(|file| first_line(&file)).map_err(|error| {
-            let told = format!("The password could not be read from {}: {error}.", path.display());
-            ServiceError::new(ErrorKind::Usage, told)
-        })?,
-        None => typed("Password: ").map_err(|error| {
+/// Where a password comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Source<'a> {
+    File(&'a Path),
+    /// The standard input.
+    Input,
+    /// Somebody types it.
+    Terminal,
+}
+
+/// The password in the first line of a file or of the input, or what somebody types.
+pub fn password(source: Source<'_>) -> Result<SecretString, ServiceError> {
+    secret(source, "Password: ")
+}
+
+/// The same, asked for in other words.
+pub(super) fn secret(source: Source<'_>, words: &str) -> Result<SecretString, ServiceError> {
+    let unread = |from: &str, error: io::Error| {
+        ServiceError::new(ErrorKind::Usage, format!("The password could not be read from {from}: {error}."))
+    };
+    let text = match source {
+        Source::File(path) => File::open(path)
+            .and_then(|file| first_line(&file))
+            .map_err(|error| unread(&path.display().to_string(), error))?,
+        Source::Input => {
+            let input = io::stdin().as_fd().try_clone_to_owned().map(File::from);
+            input.and_then(|input| first_line(&input)).map_err(|error| unread("the input", error))?
+        }
+        Source::Terminal if !is_attended() => {
+            return Err(ServiceError::new(
+                ErrorKind::Usage,
+                "There is no terminal to ask for the password on.",
+            )
+            .hint("Give it in a file of your own (--password-file FILE) or by the input (--password-stdin).")
+            .hint("Or keep the account unlocked for a while, from a terminal: flyos unlock --for 8h."));
+        }
+        Source::Terminal => typed(words).map_err(|error| {
             ServiceError::new(ErrorKind::Usage, format!("No password could be asked for: {error}."))
                 .hint("Give it in a file of your own: --password-file FILE.")
         })?,
@@ -30,6 +60,11 @@ pub fn password(file: Option<&Path>) -> Result<SecretString, ServiceError> {
         return Err(ServiceError::new(ErrorKind::Usage, "No password was given."));
     }
     Ok(text)
+}
+
+/// Is anybody there who could answer?
+pub(super) fn is_attended() -> bool {
+    io::stdin().is_terminal() || io::stderr().is_terminal()
 }
 
 /// Asks at the terminal, also where input and output lead elsewhere. Empty: only Enter was pressed.

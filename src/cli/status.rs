@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::domain::Stamp;
 use crate::service::beside::{self, Console};
-use crate::service::{ErrorKind, Folders, Holder, ServiceError, Status, Whois, status as words};
+use crate::service::{ErrorKind, Folders, ServiceError, Status, Whois, status as words};
 
 /// Prints how each open console stands; an error where there is none, or one that does not answer.
 pub fn status(folders: &Folders, json: bool, out: &mut impl Write) -> Result<(), ServiceError> {
@@ -31,19 +31,15 @@ pub fn status(folders: &Folders, json: bool, out: &mut impl Write) -> Result<(),
         printed.map_err(|error| not_printed(&error))?;
     }
     out.flush().map_err(|error| not_printed(&error))?;
-    found.silent.first().map_or(Ok(()), |holder| Err(silent(holder, now)))
+    found.silent.first().map_or(Ok(()), |holder| Err(beside::silent(holder, now)))
 }
 
 fn as_text(console: &Console, status: &Status, now: Stamp) -> String {
     let whois = &console.whois;
-    let who = status.account.as_ref().map_or_else(
-        || if whois.locked { "the console is locked" } else { "nobody" }.to_owned(),
-        |account| {
-            let role = account.role.map_or("role not known yet", |role| role.as_str());
-            let region = account.region.as_ref().map(|region| format!(", {region}")).unwrap_or_default();
-            format!("{} ({role}{region}), project {}", account.email, account.project)
-        },
-    );
+    let who = status
+        .account
+        .as_ref()
+        .map_or_else(|| if whois.locked { "the console is locked" } else { "nobody" }.to_owned(), words::who);
     let since = words::at_text(whois.holder.since, now, &TimeZone::system());
     format!(
         "Signed in   {who}\nState       {}\nWaiting     {}\nNeeds you   {}\nOpen        since {since} ({}), {}\nConsole     {} (process {})\n",
@@ -75,17 +71,6 @@ fn as_json(console: &Console, status: &Status, now: Stamp) -> serde_json::Value 
         "last_key": whois.last_key,
         "console": whois.holder,
     })
-}
-
-fn silent(holder: &Holder, now: Stamp) -> ServiceError {
-    let message = format!(
-        "The console on {} (process {}), opened {}, has an account open and does not answer.",
-        holder.place(),
-        holder.pid,
-        words::ago(holder.since, now)
-    );
-    ServiceError::new(ErrorKind::Locked, message)
-        .hint("It hangs or is suspended. To go on with its account, start flyos, sign in, and take over.")
 }
 
 fn not_printed(error: &io::Error) -> ServiceError {

@@ -84,6 +84,8 @@ pub enum Action {
     SetTraffic { traffic: Traffic },
     /// Ends the session; what this machine has is kept.
     SignOut,
+    /// The same, waiting until the server was told; or ends the account's sessions elsewhere, for which a line is needed.
+    EndSessions { sessions: Sessions },
     /// Ends the session and erases what this machine has of the account, its keys first. Unsent edits are lost.
     Erase,
     /// Locks the console, as when it is left alone.
@@ -94,6 +96,16 @@ pub enum Action {
     AddProject { name: String, url: String, key: String },
     /// In training: takes the line away or gives it back.
     TrainingLine { up: bool },
+}
+
+/// Which sessions of the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sessions {
+    Here,
+    /// All but this one.
+    Others,
+    All,
 }
 
 /// How freely the line is used.
@@ -134,6 +146,11 @@ pub enum Done {
         traffic: Traffic,
     },
     SignedOut,
+    /// `told`: the server knows.
+    SessionsEnded {
+        sessions: Sessions,
+        told: bool,
+    },
     Erased,
     Locked,
     Unlocked,

@@ -1,13 +1,16 @@
 //! For commands: the consoles that are open on this machine, asked from beside.
 //!
-//! A command has no session of its own and needs no password: it asks the console that has one, over its socket,
-//! and what it hands in there is done as if typed there. Without an open console there is nobody to ask.
+//! Beside a console a command needs no session of its own and no password: it asks the console that has one, over its
+//! socket, and what it hands in there is done as if typed there. A command that has an account open itself answers, too,
+//! and says that it is one: it is about to be done.
 
 use std::path::Path;
 use std::time::Duration;
 
 use super::control::{self, Reply, Request};
+use super::status::ago;
 use super::{Action, Answer, Done, ErrorKind, Folders, Query, ServiceError, Status, Whois, explain};
+use crate::domain::Stamp;
 use crate::session::socket::LineError;
 use crate::store::{AccountFolder, Holder};
 
@@ -28,23 +31,57 @@ pub struct Consoles {
     pub silent: Vec<Holder>,
 }
 
+/// What there is in an account's folder.
+enum Seen {
+    Open(Console),
+    Nobody,
+    /// Somebody has it, and does not answer.
+    Silent,
+}
+
+fn look(folder: AccountFolder) -> Result<Seen, ServiceError> {
+    match ask(folder.path(), &Request::Whois) {
+        Ok(Reply::Whois(whois)) => {
+            let whois = Whois { holder: whois.holder.plain(), ..whois };
+            Ok(Seen::Open(Console { folder, whois }))
+        }
+        Ok(Reply::Refused(error)) => Err(error),
+        Ok(_) => Err(explain::not_understood(&LineError::Garbage)),
+        Err(LineError::Nobody) => Ok(Seen::Nobody),
+        Err(error @ LineError::Version { .. }) => Err(explain::not_understood(&error)),
+        Err(_) => Ok(Seen::Silent),
+    }
+}
+
 /// Looks for all of them.
 pub fn consoles(folders: &Folders) -> Result<Consoles, ServiceError> {
     let mut found = Consoles::default();
     for folder in AccountFolder::all(&folders.data).map_err(|error| explain::store(&error))? {
-        match ask(folder.path(), &Request::Whois) {
-            Ok(Reply::Whois(whois)) => {
-                let whois = Whois { holder: whois.holder.plain(), ..whois };
-                found.open.push(Console { folder, whois });
-            }
-            Ok(Reply::Refused(error)) => return Err(error),
-            Ok(_) => return Err(explain::not_understood(&LineError::Garbage)),
-            Err(LineError::Nobody) => {}
-            Err(error @ LineError::Version { .. }) => return Err(explain::not_understood(&error)),
-            Err(_) => found.silent.extend(folder.holder()),
+        let holder = folder.holder();
+        match look(folder)? {
+            Seen::Open(console) => found.open.push(console),
+            Seen::Silent => found.silent.extend(holder),
+            Seen::Nobody => {}
         }
     }
     Ok(found)
+}
+
+/// The one that has the account of that address at that project open; an error where it does not answer.
+pub fn console_of(
+    folders: &Folders,
+    url: &str,
+    email: &str,
+    now: Stamp,
+) -> Result<Option<Console>, ServiceError> {
+    let found = AccountFolder::find(&folders.data, url, email).map_err(|error| explain::store(&error))?;
+    let Some(folder) = found else { return Ok(None) };
+    let holder = folder.holder();
+    match (look(folder)?, holder) {
+        (Seen::Open(console), _) => Ok(Some(console)),
+        (Seen::Silent, Some(holder)) => Err(silent(&holder, now)),
+        _ => Ok(None),
+    }
 }
 
 /// Who has that folder open, if they tell.
@@ -56,6 +93,11 @@ pub(super) fn ask_whois(folder: &AccountFolder) -> Option<Whois> {
 }
 
 impl Console {
+    /// The project, where it tells.
+    pub fn project(&self) -> Option<String> {
+        self.status().ok()?.account.map(|account| account.project)
+    }
+
     pub fn status(&self) -> Result<Status, ServiceError> {
         match self.query(Query::Status)? {
             Answer::Status(status) => Ok(*status),
@@ -99,6 +141,18 @@ fn ask(folder: &Path, request: &Request) -> Result<Reply, LineError> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LineError::Io)?;
     runtime.block_on(control::call(folder, request, patience))
+}
+
+/// The console that has an account open does not answer.
+pub fn silent(holder: &Holder, now: Stamp) -> ServiceError {
+    let message = format!(
+        "The console on {} (process {}), opened {}, has an account open and does not answer.",
+        holder.place(),
+        holder.pid,
+        ago(holder.since, now)
+    );
+    ServiceError::new(ErrorKind::Locked, message)
+        .hint("It hangs or is suspended. To go on with its account, start flyos, sign in, and take over.")
 }
 
 /// Nobody to ask.

@@ -70,6 +70,9 @@ pub struct Whois {
     /// It was left alone and is locked.
     #[serde(default)]
     pub locked: bool,
+    /// It is a command, which is about to be done, and no console.
+    #[serde(default)]
+    pub command: bool,
 }
 
 /// What a second console knows of the first.
@@ -191,8 +194,8 @@ async fn answer(inner: &Arc<Inner>, mut line: Line, holder: Holder) {
         Request::Whois => {
             let last_key = Stamp(inner.last_key.load(Ordering::Relaxed));
             let unsent = inner.status().waiting;
-            let locked = inner.is_locked();
-            reply(&mut line, &Reply::Whois(Whois { holder, last_key, unsent, locked })).await;
+            let (locked, command) = (inner.is_locked(), inner.by_command.load(Ordering::Relaxed));
+            reply(&mut line, &Reply::Whois(Whois { holder, last_key, unsent, locked, command })).await;
         }
         Request::Yield { to } => {
             let to = to.plain();

@@ -37,6 +37,7 @@ impl Inner {
         done: impl FnOnce(Result<Done, ServiceError>) + Send + 'static,
     ) {
         this.next_attempt();
+        this.forget_kept();
         let Some(mut session) = write(&this.session, Option::take) else {
             return done(Err(explain::signed_out()));
         };

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
+    /// The program itself, or the system under it.
+    Fault,
     /// The input is wrong.
     Usage,
     /// The role does not allow it.
@@ -36,6 +38,7 @@ impl ErrorKind {
     /// The exit code of a command that ends with it.
     pub const fn exit_code(self) -> u8 {
         match self {
+            Self::Fault => 1,
             Self::Usage => 2,
             Self::Denied => 3,
             Self::Refused => 4,

@@ -22,6 +22,7 @@ mod error;
 mod explain;
 mod held;
 mod initial;
+pub mod kept;
 mod lease;
 pub mod line;
 mod list;
@@ -33,6 +34,7 @@ mod projects;
 mod rows;
 mod secrets;
 mod session;
+mod sessions;
 mod setup;
 mod sign_in;
 mod standing;
@@ -111,6 +113,7 @@ impl Service {
     /// Starts signing in; `Event::SignedIn`, `Event::SignInFailed` or `Event::InUse` tells the end.
     pub fn sign_in(&self, ctx: &OpCtx, project: &str, email: &str, password: secrecy::SecretString) {
         tracing::info!(op = %ctx.op, project, "signing in");
+        self.inner.speaks_for(ctx.front);
         let (project, email) = (project.to_owned(), email.trim().to_owned());
         Inner::sign_in(&self.inner, Credentials { project, email, password, old: Old::Ask });
     }
@@ -230,6 +233,7 @@ impl Service {
                 Inner::sign_out(&self.inner);
                 done(Ok(Done::SignedOut));
             }
+            Action::EndSessions { sessions } => Inner::end_sessions(&self.inner, sessions, done),
             Action::Erase => Inner::erase(&self.inner, erase::BY_OWNER, done),
             Action::Lock => {
                 Inner::lock(&self.inner);

@@ -1,6 +1,6 @@
 //! Behind the door: the background runtime, the open session, and how the line stands.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -69,6 +69,8 @@ pub(super) struct Inner {
     pub(super) redeemed: Mutex<Option<Redeemed>>,
     /// When a key was pressed last, in microseconds since 1970.
     pub(super) last_key: AtomicI64,
+    /// A command has the account open, and no screen: it is about to be done.
+    pub(super) by_command: AtomicBool,
     pub(super) lock: Lock,
     /// Recovery words that were shown and do not count yet.
     pub(super) words: Mutex<Option<NewWords>>,
@@ -130,6 +132,7 @@ impl Inner {
             asked: Mutex::new(None),
             redeemed: Mutex::new(None),
             last_key: AtomicI64::new(0),
+            by_command: AtomicBool::new(false),
             lock: Lock::default(),
             words: Mutex::new(None),
             runtime: handle,
@@ -224,6 +227,7 @@ impl Inner {
         this.touched_now();
         let control = Self::listen(this, open.folder.path(), Holder::here());
         write(&this.session, |session| *session = Some(Session { project, email, open, asks, control }));
+        this.note_start();
         this.runtime.spawn(runner::run(Arc::new(context), inbox));
         Self::watch_idle(this);
         Self::look_at_disk(this);
@@ -238,6 +242,7 @@ impl Inner {
     pub(super) fn sign_out(this: &Arc<Self>) {
         this.next_attempt();
         this.forget_words();
+        this.forget_kept();
         if this.leave_locked() {
             // The server is not told: the session's token is sealed, and its key is gone.
             return this.emit(Event::SignedOut { why: None });
@@ -300,7 +305,7 @@ impl Inner {
         drop(self.runtime.spawn_blocking(work));
     }
 
-    fn ask_runner(&self, ask: Ask) {
+    pub(super) fn ask_runner(&self, ask: Ask) {
         read(&self.session, |session| {
             if let Some(session) = session {
                 session.ask(ask);
@@ -337,20 +342,6 @@ impl Inner {
             return Err(explain::signed_out());
         }
         write(&self.state, |state| state.traffic = traffic);
-        self.emit(Event::Status);
-        Ok(())
-    }
-
-    pub(super) fn set_line(&self, up: bool) -> Result<(), ServiceError> {
-        let Some(training) = &self.settings.training else {
-            return Err(ServiceError::new(
-                ErrorKind::Usage,
-                "Only the training server's line can be switched.",
-            ));
-        };
-        (training.set_line)(up);
-        write(&self.state, |state| state.training_line = Some(up));
-        self.ask_runner(Ask::SyncNow);
         self.emit(Event::Status);
         Ok(())
     }

@@ -6,11 +6,14 @@ use uuid::Uuid;
 
 use super::lease::Lease;
 use super::session::Inner;
-use super::{Account, DiskState, Event, Link, Status, Traffic, cells, initial, read, write};
+use super::{
+    Account, DiskState, ErrorKind, Event, Link, ServiceError, Status, Traffic, cells, initial, read, write,
+};
 use crate::domain::{Role, Stamp};
 use crate::remote::wire::Progress;
 use crate::sync::engine::{Line, Stop};
 use crate::sync::history::History;
+use crate::sync::runner::Ask;
 
 /// What the status is made of, beside the counts.
 pub(super) struct State {
@@ -34,6 +37,8 @@ pub(super) struct State {
     standing: Option<(Role, Option<Uuid>)>,
     /// How many edits were unsent when that was noted beside the account.
     pub(super) unsent_noted: Option<usize>,
+    /// As of when the rows were with which the session began.
+    pub(super) as_of_at_start: Option<Stamp>,
 }
 
 impl State {
@@ -53,6 +58,7 @@ impl State {
             attempt: 0,
             standing: None,
             unsent_noted: None,
+            as_of_at_start: None,
         }
     }
 
@@ -163,6 +169,20 @@ impl Inner {
         let role_told = (role != old_role).then(|| format!("Your role is now {role}."));
         let told: Vec<String> = role_told.into_iter().chain((id != old_id).then_some(region)).collect();
         self.emit(Event::Told(format!("{} What you see follows.", told.join(" "))));
+    }
+
+    pub(super) fn set_line(&self, up: bool) -> Result<(), ServiceError> {
+        let Some(training) = &self.settings.training else {
+            return Err(ServiceError::new(
+                ErrorKind::Usage,
+                "Only the training server's line can be switched.",
+            ));
+        };
+        (training.set_line)(up);
+        write(&self.state, |state| state.training_line = Some(up));
+        self.ask_runner(Ask::SyncNow);
+        self.emit(Event::Status);
+        Ok(())
     }
 
     fn account(&self) -> Option<Account> {

@@ -1,6 +1,6 @@
 //! The state line, from one table of words.
 
-use super::{DiskState, Link, Status, Traffic};
+use super::{Account, DiskState, Link, Status, Traffic};
 use crate::domain::Stamp;
 use crate::domain::stamp::{DAY_MICROS, MINUTE_MICROS};
 
@@ -70,6 +70,13 @@ pub fn line(status: &Status, now: Stamp, zone: &jiff::tz::TimeZone) -> String {
         None => line,
     };
     disk(&status.disk).into_iter().chain([line]).collect::<Vec<_>>().join(" · ")
+}
+
+/// Who is signed in: `east@flyos.mil (REGIONAL_HQ, Eastern Region), project field`.
+pub fn who(account: &Account) -> String {
+    let role = account.role.map_or("role not known yet", |role| role.as_str());
+    let region = account.region.as_ref().map(|region| format!(", {region}")).unwrap_or_default();
+    format!("{} ({role}{region}), project {}", account.email, account.project)
 }
 
 /// What is wrong with this machine's own files.

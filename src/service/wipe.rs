@@ -76,6 +76,7 @@ impl Kept {
 
     /// Erases it, its keys first.
     pub fn erase(self) -> Result<(), ServiceError> {
+        session::kept::forget(&self.folder);
         let erased = self.folder.lock().and_then(|lock| self.folder.erase(lock));
         erased.map_err(|error| explain::not_erased(&error))
     }

@@ -15,6 +15,7 @@
 
 pub mod clock;
 pub mod keeper;
+pub mod kept;
 pub mod own;
 pub mod socket;
 pub mod takeover;

@@ -304,7 +304,12 @@ impl App {
             }
             Done::Traffic { .. } => vec![Effect::Ask(Why::Status, Query::Status)],
             // The session's end is told by its own event, and so are its lock and new words.
-            Done::SignedOut | Done::Erased | Done::Locked | Done::Unlocked | Done::WordsMade => Vec::new(),
+            Done::SignedOut
+            | Done::SessionsEnded { .. }
+            | Done::Erased
+            | Done::Locked
+            | Done::Unlocked
+            | Done::WordsMade => Vec::new(),
             Done::WordsKept | Done::WordsRemoved => {
                 let kept = done == Done::WordsKept;
                 self.toast = Some(if kept { texts::WORDS_KEPT } else { texts::WORDS_REMOVED }.to_owned());

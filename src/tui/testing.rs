@@ -516,6 +516,9 @@ impl Bench {
                         Ok(Done::SyncAsked)
                     }
                     (None, Action::SignOut) => Ok(Done::SignedOut),
+                    (None, Action::EndSessions { sessions }) => {
+                        Ok(Done::SessionsEnded { sessions, told: true })
+                    }
                     (None, Action::Erase) => Ok(Done::Erased),
                     (None, Action::Lock) => Ok(Done::Locked),
                     (None, Action::RemoveWords) => Ok(Done::WordsRemoved),

@@ -4,11 +4,12 @@
 //! for each purpose (`Sealer`). The data key itself lies beside the data only wrapped (`Wrap`): by the
 //! password through a function that is slow on purpose, and by recovery words (`words`) or a key of the server's
 //! where there are any. There is no stored hash of the password: a wrong password shows by the wrap not opening.
-//! `parcel` seals under a passphrase of its own what is to be opened elsewhere.
+//! `keyring` has the kernel keep that key for a while, on wish. `parcel` seals under a passphrase of its own what is to be opened elsewhere.
 //!
 //! This room knows bytes and purposes. It must not know of files, rows, or who is signed in.
 
 pub mod key;
+pub mod keyring;
 pub mod parcel;
 pub mod process;
 pub mod sealer;

@@ -93,7 +93,7 @@ fn an_account_that_is_open_elsewhere() {
         host: Some("ground-1".to_owned()),
     };
     let last_key = Stamp(NOW.0 - 25 * 60_000_000);
-    let whois = Ok(Whois { holder: holder.clone(), last_key, unsent: 2, locked: false });
+    let whois = Ok(Whois { holder: holder.clone(), last_key, unsent: 2, locked: false, command: false });
     let other = InUse { holder, whois };
     sign_in(&crate::tui::testing::setup(), "in_use", |bench| {
         bench.keys("\"secret\" Enter");

@@ -1,0 +1,69 @@
+//! Where answers go: data to the output, as JSON or in words; the rest to the error output.
+
+use std::io::{self, Write};
+
+use serde_json::{Map, Value, json};
+
+use crate::service::{ErrorKind, ServiceError};
+
+/// The output, and in which form it is wanted.
+pub struct Out<W> {
+    json: bool,
+    to: W,
+}
+
+impl<W: Write> Out<W> {
+    pub fn new(json: bool, to: W) -> Self {
+        Self { json, to }
+    }
+
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// What an action came to: in words, or with these fields.
+    pub fn told(&mut self, words: &str, fields: Value) -> Result<(), ServiceError> {
+        if !self.json {
+            return self.text(&format!("{words}\n"));
+        }
+        let mut told = object(json!({ "success": true, "message": words }));
+        told.extend(object(fields));
+        self.value(&Value::Object(told))
+    }
+
+    /// One line of JSON.
+    pub fn value(&mut self, value: &Value) -> Result<(), ServiceError> {
+        self.text(&format!("{value}\n"))
+    }
+
+    pub fn text(&mut self, text: &str) -> Result<(), ServiceError> {
+        let written = self.to.write_all(text.as_bytes()).and_then(|()| self.to.flush());
+        written.or_else(|error| match error.kind() {
+            // Whoever reads has seen enough (`| head`).
+            io::ErrorKind::BrokenPipe => Ok(()),
+            _ => Err(ServiceError::new(
+                ErrorKind::Storage,
+                format!("The answer could not be printed: {error}."),
+            )),
+        })
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// An error as scripts read it.
+pub fn error_json(error: &ServiceError) -> Value {
+    json!({
+        "success": false,
+        "message": error.message,
+        "error": error.kind,
+        "field": error.field,
+        "hints": error.hints,
+        "exitCode": error.kind.exit_code(),
+    })
+}

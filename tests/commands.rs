@@ -1,0 +1,10 @@
+//! Commands without a screen: the real program against the training server, alone and beside an open console.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on stops")]
+
+#[path = "common/mod.rs"]
+mod common;
+#[path = "commands/door.rs"]
+mod door;
+#[path = "commands/kit.rs"]
+mod kit;

@@ -1,0 +1,144 @@
+//! Commands as scripts run them: the real program, its exit code and both outputs, in a home of its own beside a
+//! training server; and a console open at the same home.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use super::common::{Console, FLYOS, PASSWORD, Server, Start};
+
+pub const MAIN: &str = "main@flyos.mil";
+pub const EAST: &str = "east@flyos.mil";
+pub const OPERATOR: &str = "operator1@flyos.mil";
+
+/// A home, and a training server to go with it.
+pub struct Field {
+    pub home: tempfile::TempDir,
+    data: tempfile::TempDir,
+    server: Option<Server>,
+    address: String,
+    url: String,
+    key: String,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Field {
+    pub fn new() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let server = Server::start(data.path());
+        let (address, url, key) = (server.address(), server.url.clone(), server.publishable_key.clone());
+        Self { home: tempfile::tempdir().unwrap(), data, server: Some(server), address, url, key }
+    }
+
+    /// Takes the line away.
+    pub fn stop_server(&mut self) {
+        self.server.take().unwrap().stop();
+    }
+
+    /// Gives it back, with what the server had.
+    pub fn start_server(&mut self) {
+        self.server = Some(Server::start_at(&self.address, self.data.path(), &[]));
+    }
+
+    fn env(&self) -> [(&str, &str); 6] {
+        [
+            ("FLYOS_HOME", self.home.path().to_str().unwrap()),
+            ("SUPABASE_URL", &self.url),
+            ("SUPABASE_PUBLISHABLE_KEY", &self.key),
+            ("TZ", "UTC"),
+            ("LANG", "C.UTF-8"),
+            ("PATH", "/usr/bin:/bin"),
+        ]
+    }
+
+    /// A command, with this text as its input.
+    pub fn fed(&self, args: &[&str], input: &str) -> Ended {
+        let mut child = Command::new(FLYOS)
+            .args(args)
+            .env_clear()
+            .envs(self.env())
+            .current_dir(self.home.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // One that asks for nothing may have ended already.
+        drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+        Ended::of(&child.wait_with_output().unwrap())
+    }
+
+    /// A command that is given nothing.
+    pub fn bare(&self, args: &[&str]) -> Ended {
+        self.fed(args, "")
+    }
+
+    /// A command of that person, who gives the password by the input.
+    pub fn by(&self, email: &str, args: &[&str]) -> Ended {
+        let args = [args, &["--email", email, "--password-stdin"]].concat();
+        self.fed(&args, &format!("{PASSWORD}\n"))
+    }
+
+    /// The same, which goes well and answers in JSON.
+    #[track_caller]
+    pub fn json(&self, email: &str, args: &[&str]) -> Value {
+        self.by(email, &[args, &["--json"]].concat()).well()
+    }
+
+    /// A console at the same home, in sync.
+    pub fn console(&self, email: &str) -> Console {
+        let mut console = Console::start(&Start { args: &[], env: &self.env()[..3], size: (100, 30) });
+        console.sign_in(email, PASSWORD);
+        console.expect("ONLINE · up to date");
+        console
+    }
+}
+
+impl Ended {
+    fn of(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        Self { code: output.status.code().unwrap(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+
+    /// It went well; its answer as JSON.
+    #[track_caller]
+    pub fn well(&self) -> Value {
+        assert_eq!(self.code, 0, "{self:?}");
+        let answer: Value = serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("{self:?}"));
+        assert_eq!(answer["success"], true, "{self:?}");
+        answer
+    }
+
+    /// It ended with that code, and its answer in JSON says so.
+    #[track_caller]
+    pub fn badly(&self, code: i32) -> Value {
+        assert_eq!(self.code, code, "{self:?}");
+        let answer: Value = serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("{self:?}"));
+        assert_eq!((&answer["success"], &answer["exitCode"]), (&false.into(), &code.into()), "{self:?}");
+        assert!(answer["message"].as_str().is_some_and(|message| message.ends_with('.')), "{self:?}");
+        answer
+    }
+
+    /// It ended with that code and said that on the error output.
+    #[track_caller]
+    pub fn says(&self, code: i32, words: &str) {
+        assert_eq!(self.code, code, "{self:?}");
+        assert!(self.err.contains(words), "{words:?} is not in {self:?}");
+    }
+}
+
+/// A password in a file.
+pub fn password_file(folder: &Path, text: &str) -> String {
+    let path = folder.join("password");
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
