@@ -6,5 +6,7 @@
 mod common;
 #[path = "commands/door.rs"]
 mod door;
+#[path = "commands/files.rs"]
+mod files;
 #[path = "commands/kit.rs"]
 mod kit;
