@@ -270,7 +270,8 @@ impl Report {
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         let parts = if parts.is_empty() { "none".to_owned() } else { parts.join(", ") };
-        let mut lines = vec![format!("Rows: {}: {parts}.", self.rows)];
+        let rows = if self.rows == 1 { "row" } else { "rows" };
+        let mut lines = vec![format!("{} {rows} in the file: {parts}.", self.rows)];
         if self.by_name > 0 {
             lines.push(format!("Taken for rows here with another id, by their names: {}.", self.by_name));
         }
