@@ -48,6 +48,10 @@ enum Command {
     },
     #[command(flatten)]
     Work(Work),
+    /// Figures for Prometheus: what waits, the last sync, errors, bytes, how long exchanges took
+    Metrics(flyos::cli::Metrics),
+    /// One file for whoever helps, with personal data masked
+    SupportBundle(flyos::cli::SupportBundle),
     /// Run the training server alone, for several consoles or any Supabase client
     Sandbox(program::SandboxArgs),
 }
@@ -67,6 +71,8 @@ fn main() -> ExitCode {
         Some(Command::Wipe { yes }) => program::wipe(access, yes),
         Some(Command::Doctor { password, offline }) => program::doctor(&access, password, offline),
         Some(Command::Work(work)) => program::work(&work, access),
+        Some(Command::Metrics(asked)) => program::metrics(&asked),
+        Some(Command::SupportBundle(asked)) => program::support_bundle(&asked),
         Some(Command::Sandbox(sandbox)) => program::sandbox(&sandbox),
     };
     match result {

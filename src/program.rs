@@ -1,10 +1,8 @@
 //! The ways to run the program, put together from the rooms: the console, the demo, the training server.
 
-use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,14 +13,12 @@ use clap::Args;
 use flyos::sandbox::{self, Faults, Sandbox, SentMail};
 use flyos::service::{
     Clock, Config, Environment, ErrorKind, Folders, ProjectConfig, Service, ServiceError, Settings, Training,
-    TrainingHint, doctor,
+    TrainingHint, doctor, log,
 };
 use flyos::sync::engine::Rhythm;
 use flyos::vault::KdfParams;
 use flyos::{cli, store, tui};
-
-/// A log that grew beyond this starts anew, in bytes.
-const LOG_BYTES_MAX: u64 = 4 << 20;
+use secrecy::SecretString;
 
 /// How the screen is drawn.
 #[derive(Debug, Args)]
@@ -67,7 +63,7 @@ pub fn console(screen: &Screen, access: cli::Access) -> anyhow::Result<()> {
     needs_terminal()?;
     store::private_umask();
     let folders = folders()?;
-    log_to(&folders.state);
+    log::to(&folders.state);
     let (config, problem) = match Config::read(&folders) {
         Ok(config) => (config, None),
         Err(error) => (Config::default(), Some(error.message)),
@@ -87,7 +83,7 @@ pub fn demo(screen: &Screen, rows: usize) -> anyhow::Result<()> {
         .context("a folder for the demo cannot be made")?;
     let server = Server::start(sandbox::Options { rows, ..sandbox::Options::default() })?;
     let folders = Folders::under(home.path());
-    log_to(&folders.state);
+    log::to(&folders.state);
     let project =
         ProjectConfig { url: server.url.clone(), key: server.publishable_key.clone(), accounts: Vec::new() };
     let config = Config {
@@ -191,7 +187,7 @@ fn run_console(
 pub fn work(work: &cli::Work, access: cli::Access) -> anyhow::Result<()> {
     store::private_umask();
     let folders = folders()?;
-    log_to(&folders.state);
+    log::to(&folders.state);
     let config = Config::read(&folders)?.with_environment(Environment::read());
     let place = cli::Place { settings: settings(folders, config, None, None), access };
     Ok(work.run(place, &mut std::io::stdout())?)
@@ -213,19 +209,29 @@ pub fn wipe(access: cli::Access, yes: bool) -> anyhow::Result<()> {
     Ok(cli::wipe(&folders()?, &asked, &mut std::io::stdout())?)
 }
 
+/// Figures for whoever watches the machines.
+pub fn metrics(asked: &cli::Metrics) -> anyhow::Result<()> {
+    let folders = folders()?;
+    Ok(cli::metrics(&folders, asked, &mut std::io::stdout())?)
+}
+
+/// One file for whoever helps.
+pub fn support_bundle(asked: &cli::SupportBundle) -> anyhow::Result<()> {
+    let what = examination(None, true)?;
+    Ok(cli::support_bundle(&what, &cli::Terminal::here(), asked, &mut std::io::stdout())?)
+}
+
 /// Whether everything on this machine is as it must be.
 pub fn doctor(access: &cli::Access, ask: bool, offline: bool) -> anyhow::Result<()> {
-    store::private_umask();
-    let folders = folders()?;
     let password = if ask || access.has_password() { Some(access.password()?) } else { None };
-    let what = doctor::Examination {
-        folders,
-        environment: Environment::read(),
-        password,
-        online: !offline,
-        now: Clock::system().now(),
-    };
+    let what = examination(password, !offline)?;
     Ok(cli::doctor(&what, &cli::Terminal::here(), access.json, &mut std::io::stdout())?)
+}
+
+fn examination(password: Option<SecretString>, online: bool) -> anyhow::Result<doctor::Examination> {
+    store::private_umask();
+    let (folders, now) = (folders()?, Clock::system().now());
+    Ok(doctor::Examination { folders, environment: Environment::read(), password, online, now })
 }
 
 fn needs_terminal() -> Result<(), ServiceError> {
@@ -313,26 +319,6 @@ impl Drop for Server {
             drop(thread.join());
         }
     }
-}
-
-/// Logs as JSON lines into `flyos.log`; a folder that cannot be written is no reason not to start.
-fn log_to(state: &Path) {
-    let Ok(file) = log_file(state) else { return };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("FLYOS_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("flyos=info,warn"));
-    let log = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(Mutex::new(file)).finish();
-    drop(tracing::subscriber::set_global_default(log));
-}
-
-fn log_file(state: &Path) -> std::io::Result<File> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state)?;
-    let path = state.join("flyos.log");
-    let grown = std::fs::metadata(&path).is_ok_and(|meta| meta.len() > LOG_BYTES_MAX);
-    if grown {
-        std::fs::rename(&path, state.join("flyos.log.1"))?;
-    }
-    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }
 
 /// Tells an error on standard error, or as JSON in the place of the answer, and gives the exit code of its kind.

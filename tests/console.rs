@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod common;
+#[path = "console/health.rs"]
+mod health;
 #[path = "console/own.rs"]
 mod own;
 #[path = "console/sealed.rs"]

@@ -39,7 +39,7 @@ impl Terminal {
         }
     }
 
-    fn judge(&self, report: &mut Report) {
+    pub(super) fn judge(&self, report: &mut Report) {
         let about = "terminal";
         let Some((columns, rows)) = self.size else {
             return report.note(about, "The output is no terminal: it is not looked at.");

@@ -1,7 +1,7 @@
 //! Commands without a screen, for people in a hurry and for scripts; one file a command. Each goes through one door
 //! (`door`): the console that is open, or an account that the command opens itself. `access` has what every command
-//! takes, `out` how every answer looks, `prompt` asks for a password, `files` has what those share that read and write files. `doctor` and `wipe` ask nobody: they work on what
-//! lies on this machine.
+//! takes, `out` how every answer looks, `prompt` asks for a password, `files` has what those share that read and write
+//! files. `doctor`, `support-bundle` and `wipe` ask nobody: they work on what lies on this machine.
 
 mod access;
 mod alone;
@@ -11,11 +11,13 @@ mod door;
 mod export;
 mod files;
 mod import;
+mod metrics;
 mod out;
 mod prompt;
 mod restore;
 mod sign_in;
 mod status;
+mod support_bundle;
 mod sync;
 mod unlock;
 mod wipe;
@@ -27,8 +29,10 @@ use clap::Subcommand;
 pub use access::Access;
 pub use doctor::{Terminal, doctor};
 pub use door::{Door, Place};
+pub use metrics::{Metrics, metrics};
 pub use out::{Out, error_json};
 pub use status::status;
+pub use support_bundle::{SupportBundle, support_bundle};
 pub use wipe::{Wipe, wipe};
 
 use crate::domain::Stamp;

@@ -14,6 +14,7 @@ pub use super::backup::copy::{CopiedEdit, CopiedRow, CopyFrom, CopyHead, CopyPag
 pub use super::control::{InUse, Whois};
 pub use super::held::DiskState;
 pub use super::line::RunView;
+pub use super::metrics::SessionMetrics;
 pub use super::outbox::*;
 pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
 pub use super::rows::{Moment, RowsPage, RowsQuery};
@@ -21,7 +22,7 @@ pub use super::secrets::Confidence;
 pub use super::setup::*;
 pub use super::state::*;
 use crate::domain::{Fields, Intent, Key, Kind, Stamp, Value};
-pub use crate::store::Holder;
+pub use crate::store::{Gap, Holder};
 
 /// Which front speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +59,8 @@ pub enum Action {
     /// Several edits at once. `together`: one group, applied by the server all or not at all (up to 1000 changes, and
     /// nothing is saved where one is refused); else each stands for itself, and those refused are told.
     Bulk { intents: Vec<Intent>, reason: Option<String>, together: bool },
+    /// What each of several edits would come to, were they made now; changes nothing. Told by `Done::Rehearsed`.
+    Rehearse { intents: Vec<Intent> },
     /// Takes back what was done last in this session: as if it had not been where it was not sent yet, else by its
     /// opposite as a new edit.
     Undo,
@@ -72,6 +75,8 @@ pub enum Action {
     /// Gives the edits that wait their ids for sending, so that whoever sends them, from here or from a copy, they go by
     /// one name and are applied once.
     Freeze,
+    /// The person has seen which entries of the journal are lost: they are not told again.
+    AcknowledgeLost,
     /// Asks for a pull and a push now.
     SyncNow,
     /// Compares the rows here with the server's; where they differ, all are loaded anew. `Event::Told` says how it ended.
@@ -134,6 +139,10 @@ pub enum Done {
         saved: usize,
         refused: Vec<(String, String)>,
     },
+    /// What each of several edits would come to, in their order.
+    Rehearsed {
+        rows: Vec<Foreseen>,
+    },
     /// Undone or done again; `summary` says what, and how.
     Undone {
         summary: String,
@@ -188,6 +197,12 @@ pub enum Query {
     Rows(RowsQuery),
     /// A page of everything that a backup keeps.
     Copy(CopyQuery),
+    /// The keys of the rows in the list's window; `between`: of those from one row to another in its order, both
+    /// included, as many as the window takes.
+    Keys {
+        list: ListQuery,
+        between: Option<(Key, Key)>,
+    },
     Show {
         key: Key,
     },
@@ -211,8 +226,12 @@ pub enum Query {
     Outbox,
     /// What the line was used for in this session.
     Runs,
+    /// Figures of this session, for watching.
+    Metrics,
     /// Edits that need a decision, with what can be decided.
     Cards,
+    /// Entries of the journal that are lost and that nobody has seen yet.
+    Lost,
     /// Which ways there are to what this machine has, beside the password.
     Ways,
     /// Edits of the outbox as JSON lines, in the clear, to be kept or done by hand; all of them where none is named.
@@ -227,6 +246,7 @@ pub enum Answer {
     List(ListPage),
     Rows(RowsPage),
     Copy(Box<CopyPage>),
+    Keys(Vec<Key>),
     Show(Option<Box<Detail>>),
     Status(Box<Status>),
     Verbs(Vec<VerbState>),
@@ -234,7 +254,9 @@ pub enum Answer {
     Consequences(Vec<String>),
     Outbox(Vec<OutboxLine>),
     Runs(Vec<RunView>),
+    Metrics(Box<SessionMetrics>),
     Cards(Vec<Card>),
+    Lost(Vec<Gap>),
     Export(String),
     Ways(Ways),
 }
@@ -284,6 +306,16 @@ pub enum Mark {
     New,
     Changed,
     Deleted,
+}
+
+/// What one of several edits would come to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Foreseen {
+    /// The row's name.
+    pub label: String,
+    /// What changes, what follows from it included; empty where all is so already.
+    pub what: String,
+    pub why_not: Option<String>,
 }
 
 /// One row with what belongs to it.

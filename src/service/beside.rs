@@ -98,6 +98,10 @@ impl Console {
         self.status().ok()?.account.map(|account| account.project)
     }
 
+    pub(super) fn is_of(&self, folder: &AccountFolder) -> bool {
+        self.folder.account() == folder.account()
+    }
+
     pub fn status(&self) -> Result<Status, ServiceError> {
         match self.query(Query::Status)? {
             Answer::Status(status) => Ok(*status),

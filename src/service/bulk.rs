@@ -2,19 +2,21 @@
 //!
 //! Each is judged on what the ones before it leave, and all are saved in one write: a crash keeps the first few of those
 //! that stand for themselves, and of a group all or nothing, since a group is one entry.
+//! `rehearse` tells before what would come of each, judged in the same way.
 
 use uuid::Uuid;
 
 use super::undo::Made;
-use super::{Done, ErrorKind, OpCtx, ServiceError, accept_reason, explain, words};
+use super::{Done, ErrorKind, Foreseen, OpCtx, ServiceError, accept_reason, explain, words};
 use crate::domain::rules::{self, Step};
-use crate::domain::{Intent, Refusal, intent};
+use crate::domain::{Actor, Intent, Refusal, intent};
 use crate::remote::wire::GROUP_OPS_MAX;
 use crate::store::entry::Edit;
+use crate::store::replica::Replica;
 use crate::store::{Entry, Store};
 
 /// Edits of one bulk action: more are an import.
-const BULK_MAX: usize = 10_000;
+pub const BULK_MAX: usize = 10_000;
 
 /// What became of each, in order: its steps, or why not.
 type Judged = Vec<Result<Vec<Step>, Refusal>>;
@@ -27,22 +29,9 @@ pub(super) fn save(
     together: bool,
 ) -> Result<(Done, Vec<Made>), ServiceError> {
     let reason = accept_reason(reason)?;
-    if intents.len() > BULK_MAX {
-        let message = format!("At most {BULK_MAX} edits are made at once. Nothing was changed.");
-        return Err(ServiceError::new(ErrorKind::Usage, message));
-    }
     let mut replica = store.books.write();
     let actor = replica.actor().ok_or_else(explain::nobody)?;
-    let (_, judged) = replica.rehearse(|view| {
-        let (mut all, mut judged) = (Vec::new(), Judged::new());
-        for wish in intents {
-            let result =
-                intent::plan(view, wish).and_then(|changes| rules::carry_out(view, Some(&actor), &changes));
-            all.extend(result.iter().flatten().cloned());
-            judged.push(result);
-        }
-        (all, judged)
-    });
+    let judged = judge(&mut replica, &actor, intents)?;
     let label = |wish: &Intent| words::label(&replica, &wish.key());
     let refused: Vec<(String, String)> = intents
         .iter()
@@ -86,4 +75,42 @@ pub(super) fn save(
     let made = |(edit, (summary, steps))| Made { edit, steps, reason: reason.clone(), summary };
     let saved = intents.len() - refused.len();
     Ok((Done::Bulk { saved, refused }, (first..).zip(groups).map(made).collect()))
+}
+
+/// What each would come to. Nothing is changed.
+pub(super) fn rehearse(store: &Store, intents: &[Intent]) -> Result<Done, ServiceError> {
+    let mut replica = store.books.write();
+    let actor = replica.actor().ok_or_else(explain::nobody)?;
+    let judged = judge(&mut replica, &actor, intents)?;
+    let foreseen = |(wish, result): (&Intent, Result<Vec<Step>, Refusal>)| {
+        let label = words::label(&replica, &wish.key());
+        let (what, why_not) = match result {
+            Ok(steps) => {
+                let each = steps.iter().map(|step| words::change(replica.view(), &step.change));
+                (each.collect::<Vec<_>>().join("; "), None)
+            }
+            Err(refusal) => (String::new(), Some(refusal.message)),
+        };
+        Foreseen { label, what, why_not }
+    };
+    Ok(Done::Rehearsed { rows: intents.iter().zip(judged).map(foreseen).collect() })
+}
+
+/// Each judged on what the ones before it leave; the view is as it was afterwards.
+fn judge(replica: &mut Replica, actor: &Actor, intents: &[Intent]) -> Result<Judged, ServiceError> {
+    if intents.len() > BULK_MAX {
+        let message = format!("At most {BULK_MAX} edits are made at once. Nothing was changed.");
+        return Err(ServiceError::new(ErrorKind::Usage, message));
+    }
+    let (_, judged) = replica.rehearse(|view| {
+        let (mut all, mut judged) = (Vec::new(), Judged::new());
+        for wish in intents {
+            let result =
+                intent::plan(view, wish).and_then(|changes| rules::carry_out(view, Some(actor), &changes));
+            all.extend(result.iter().flatten().cloned());
+            judged.push(result);
+        }
+        (all, judged)
+    });
+    Ok(judged)
 }

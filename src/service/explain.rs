@@ -152,7 +152,7 @@ pub(super) fn found(found: &Found) -> Option<ServiceError> {
             format!("The journal of this account was damaged: {lost} of its entries cannot be read.");
         return Some(
             ServiceError::new(ErrorKind::Storage, message)
-                .hint("Edits among them that were not sent yet are lost: look through what you did last.")
+                .hint("Edits among them that were not sent yet are lost: look through what you did last. The key ! tells which, and puts it away.")
                 .hint(
                     "All other edits are safe. The damaged file is kept in the account's quarantine folder.",
                 ),

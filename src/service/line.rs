@@ -89,6 +89,7 @@ mod tests {
             edits,
             bytes: Bytes { up: 1000, down: 500 },
             error: error.map(str::to_owned),
+            sort: error.map(|_| "no_line"),
             times,
         };
         for (run, words) in [

@@ -58,6 +58,19 @@ impl Order {
             Item::Ghost(number) => self.ghosts.get(number as usize).cloned(),
         }
     }
+
+    fn key(&self, world: &World, kind: Kind, item: Item) -> Option<Key> {
+        match item {
+            Item::Row(place) => world.key_at(kind, place),
+            Item::Ghost(number) => self.ghosts.get(number as usize).map(Record::key),
+        }
+    }
+
+    fn place(&self, world: &World, key: &Key) -> Option<usize> {
+        let ghost = || self.ghosts.iter().position(|ghost| ghost.key() == *key).map(number).map(Item::Ghost);
+        let item = world.place_of(key).map(Item::Row).or_else(ghost)?;
+        self.items.iter().position(|other| *other == item)
+    }
 }
 
 impl Lists {
@@ -78,10 +91,25 @@ impl Lists {
 
     /// Where a row stands in the order.
     pub(super) fn place(&self, replica: &Replica, query: &ListQuery, key: &Key) -> Option<usize> {
+        self.order(replica, query).place(replica.view(), key)
+    }
+
+    /// The keys of the window, or of the rows from one to another; rows that are not in the list end nothing.
+    pub(super) fn keys(
+        &self,
+        replica: &Replica,
+        query: &ListQuery,
+        between: Option<&(Key, Key)>,
+    ) -> Vec<Key> {
         let order = self.order(replica, query);
-        let ghost = || order.ghosts.iter().position(|ghost| ghost.key() == *key).map(number).map(Item::Ghost);
-        let item = replica.view().place_of(key).map(Item::Row).or_else(ghost)?;
-        order.items.iter().position(|other| *other == item)
+        let (mut from, mut count) = (query.offset, query.limit);
+        if let Some((one, other)) = between {
+            let places = [one, other].map(|key| order.place(replica.view(), key));
+            let [Some(one), Some(other)] = places else { return Vec::new() };
+            (from, count) = (one.min(other), (one.abs_diff(other) + 1).min(query.limit));
+        }
+        let items = order.items.iter().skip(from).take(count);
+        items.filter_map(|item| order.key(replica.view(), query.kind, *item)).collect()
     }
 
     /// The places of the rows of the view that come after a key, those that one page of rows takes and one more; for an

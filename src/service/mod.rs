@@ -27,6 +27,8 @@ mod lease;
 pub mod line;
 mod list;
 mod lock;
+pub mod log;
+pub mod metrics;
 pub mod outbox;
 pub mod own;
 mod parcel;
@@ -40,6 +42,7 @@ mod sign_in;
 mod standing;
 mod state;
 pub mod status;
+pub mod support;
 mod takeover;
 pub mod transfer;
 mod undo;
@@ -49,6 +52,7 @@ mod words;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub use api::*;
+pub use bulk::BULK_MAX;
 pub use config::{Config, Environment, Folders, ProjectConfig};
 pub use error::{ErrorKind, ServiceError};
 pub use session::{Settings, Training};
@@ -115,7 +119,7 @@ impl Service {
         tracing::info!(op = %ctx.op, project, "signing in");
         self.inner.speaks_for(ctx.front);
         let (project, email) = (project.to_owned(), email.trim().to_owned());
-        Inner::sign_in(&self.inner, Credentials { project, email, password, old: Old::Ask });
+        Inner::sign_in(&self.inner, Credentials { project, email, password, session: None, old: Old::Ask });
     }
 
     /// Starts a wish about the own sign-in; `Event::Own` with `ctx.op` tells the end.
@@ -196,6 +200,9 @@ impl Service {
                     Ok(done)
                 });
             }
+            Action::Rehearse { intents } => {
+                self.at_desk(done, move |store, _| bulk::rehearse(store, &intents));
+            }
             Action::Undo => {
                 let ctx = ctx.clone();
                 self.at_desk(done, move |store, past| undo::undo(store, past, &ctx));
@@ -225,6 +232,10 @@ impl Service {
                 });
             }
             Action::Freeze => self.at_desk(done, |store, _| backup::copy::freeze(store)),
+            Action::AcknowledgeLost => {
+                let now = ctx.now;
+                self.at_desk(done, move |store, _| held::acknowledge(store, now));
+            }
             Action::SyncNow => done(self.inner.ask(Ask::SyncNow).map(|()| Done::SyncAsked)),
             Action::Verify => done(self.inner.ask(Ask::Verify).map(|()| Done::SyncAsked)),
             Action::Reload => done(self.inner.ask(Ask::Reload).map(|()| Done::SyncAsked)),
@@ -259,6 +270,7 @@ impl Service {
             Query::List(query) => Answer::List(self.list(ctx, query)),
             Query::Rows(query) => Answer::Rows(self.inner.rows(query)?),
             Query::Copy(query) => Answer::Copy(Box::new(self.inner.copy(query)?)),
+            Query::Keys { list, between } => Answer::Keys(self.keys(ctx, list, between.as_ref())),
             Query::Show { key } => Answer::Show(self.show(ctx, key).map(Box::new)),
             Query::Status => Answer::Status(Box::new(self.status())),
             Query::Verbs { kind, key } => Answer::Verbs(self.verbs(ctx, *kind, key.as_ref())),
@@ -268,6 +280,8 @@ impl Service {
             Query::Consequences { intent } => Answer::Consequences(self.consequences(ctx, intent)),
             Query::Outbox => Answer::Outbox(self.outbox(ctx)),
             Query::Runs => Answer::Runs(self.runs()),
+            Query::Metrics => Answer::Metrics(Box::new(self.inner.metrics())),
+            Query::Lost => Answer::Lost(read(&self.inner.state, |state| state.lost.clone())),
             Query::Cards => Answer::Cards(self.cards(ctx)),
             Query::Ways => Answer::Ways(self.inner.ways()?),
             Query::Export { edits } => Answer::Export(self.export(ctx, edits)),
@@ -282,6 +296,11 @@ impl Service {
     /// The place of a row among those that match the query, whatever its window; `None`: it is not among them.
     pub fn place(&self, _ctx: &OpCtx, query: &ListQuery, key: &Key) -> Option<usize> {
         self.inner.look(|replica| self.inner.lists.place(replica, query, key)).flatten()
+    }
+
+    /// The keys of the rows of a list; see `Query::Keys`.
+    pub fn keys(&self, _ctx: &OpCtx, query: &ListQuery, between: Option<&(Key, Key)>) -> Vec<Key> {
+        self.inner.look(|replica| self.inner.lists.keys(replica, query, between)).unwrap_or_default()
     }
 
     pub fn show(&self, _ctx: &OpCtx, key: &Key) -> Option<Detail> {

@@ -228,27 +228,27 @@ impl Inner {
     async fn redeem(this: &Arc<Self>, redeem: Redeem) -> Result<OwnDone, ServiceError> {
         judge_new(&redeem.new)?;
         let client = this.client_of(&redeem.project)?;
-        let reply = this.redeemed(&client, &redeem).await?;
-        let mut token = SecretString::from(reply.access_token.clone());
+        let mut reply = this.redeemed(&client, &redeem).await?;
+        let token = |reply: &TokenReply| SecretString::from(reply.access_token.clone());
         if let Some(code) = &redeem.second {
             let factor = reply.user.second_factor().ok_or_else(RemoteError::no_second_factor);
             let given = async {
                 let factor = factor?;
-                let challenge = client.challenge(&token, &factor.id).await?.value;
-                client.answer(&token, &factor.id, &challenge.id, code).await
+                let challenge = client.challenge(&token(&reply), &factor.id).await?.value;
+                client.answer(&token(&reply), &factor.id, &challenge.id, code).await
             };
-            let given = given.await.map_err(|error| in_field(about(&error), field::SECOND))?;
-            token = SecretString::from(given.value.access_token.clone());
-            this.keep_redeemed(&redeem, given.value);
+            reply = given.await.map_err(|error| in_field(about(&error), field::SECOND))?.value;
+            this.keep_redeemed(&redeem, reply.clone());
         }
-        client.set_password(&token, &redeem.new, None, None).await.map_err(|error| match error.cause {
-            Cause::SecondFactor => in_field(about(&error), field::SECOND),
-            _ => about(&error),
+        client.set_password(&token(&reply), &redeem.new, None, None).await.map_err(|error| {
+            match error.cause {
+                Cause::SecondFactor => in_field(about(&error), field::SECOND),
+                _ => about(&error),
+            }
         })?;
-        // The ordinary way in makes a session of its own.
-        drop(client.logout(&token, SignOutScope::Local).await);
+        // This session goes on: a second factor that was given for it is not asked for once more.
         let (project, email, password) = (redeem.project, redeem.email, redeem.new);
-        Self::sign_in(this, Credentials { project, email, password, old: Old::Ask });
+        Self::sign_in(this, Credentials { project, email, password, session: Some(reply), old: Old::Ask });
         Ok(OwnDone::PasswordSet)
     }
 

@@ -221,7 +221,9 @@ impl Inner {
         );
         *this.past.lock().unwrap_or_else(PoisonError::into_inner) = Past::default();
         write(&this.state, State::begin);
-        write(&this.state, |state| state.disk.lost = open.found.lost());
+        write(&this.state, |state| {
+            (state.disk.lost, state.lost) = (open.found.lost(), open.found.unseen.clone());
+        });
         this.lists.forget();
         let email = open.email.clone();
         this.touched_now();

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use super::session::Inner;
 use super::takeover::{self, Pending};
 use super::{Config, ErrorKind, Event, ServiceError, explain, read, write};
+use crate::remote::wire::TokenReply;
 use crate::remote::{Client, Project, ProjectProblem};
 use crate::session::{self, Old, Open, SignInError};
 use crate::store::{AccountFolder, Holder};
@@ -17,6 +18,8 @@ pub(super) struct Credentials {
     pub(super) project: String,
     pub(super) email: String,
     pub(super) password: SecretString,
+    /// A session that the server has begun with it already.
+    pub(super) session: Option<TokenReply>,
     /// What is to be done where this machine has the account under an older password.
     pub(super) old: Old,
 }
@@ -77,7 +80,7 @@ impl Inner {
     }
 
     async fn try_sign_in(&self, credentials: &Credentials) -> Result<Box<Open>, Failure> {
-        let Credentials { project, email, password, old } = credentials;
+        let Credentials { project, email, password, session, old } = credentials;
         if email.is_empty() {
             return Err(explain::no_address().into());
         }
@@ -89,6 +92,7 @@ impl Inner {
             url: &url,
             email,
             password,
+            session: session.clone(),
             old,
             kdf: self.settings.kdf,
             now: self.settings.clock.now(),

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::domain::{Role, Stamp};
 use crate::remote::wire::Progress;
+use crate::store::Gap;
 use crate::sync::engine::{Line, Stop};
 use crate::sync::history::History;
 use crate::sync::runner::Ask;
@@ -24,6 +25,8 @@ pub(super) struct State {
     pub(super) progress: Option<Progress>,
     pub(super) not_saved: Option<String>,
     pub(super) disk: DiskState,
+    /// What of the journal is lost and was not seen yet.
+    pub(super) lost: Vec<Gap>,
     pub(super) training_line: Option<bool>,
     pub(super) traffic: Traffic,
     pub(super) lease: Lease,
@@ -50,6 +53,7 @@ impl State {
             progress: None,
             not_saved: None,
             disk: DiskState::default(),
+            lost: Vec::new(),
             training_line: training.then_some(true),
             traffic: Traffic::Normal,
             lease: Lease::default(),
@@ -66,6 +70,7 @@ impl State {
     pub(super) fn begin(&mut self) {
         (self.line, self.line_since, self.next_try) = (Line::Unknown, None, None);
         (self.progress, self.not_saved, self.disk) = (None, None, DiskState::default());
+        self.lost.clear();
         self.traffic = Traffic::Normal;
         self.history = History::default();
         self.lease = Lease::default();

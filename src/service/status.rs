@@ -1,6 +1,6 @@
 //! The state line, from one table of words.
 
-use super::{Account, DiskState, Link, Status, Traffic};
+use super::{Account, DiskState, Gap, Link, Status, Traffic};
 use crate::domain::Stamp;
 use crate::domain::stamp::{DAY_MICROS, MINUTE_MICROS};
 
@@ -84,10 +84,31 @@ fn disk(disk: &DiskState) -> Vec<String> {
     let of = |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
     let parts = [
         disk.full.then(|| "DISK FULL: make room".to_owned()),
-        (disk.lost > 0).then(|| format!("LOST: {}", of(disk.lost, "entry", "entries"))),
+        (disk.lost > 0).then(|| format!("LOST: {} (!)", of(disk.lost, "entry", "entries"))),
         (disk.held > 0).then(|| format!("HELD BACK: {} (!)", of(disk.held as u64, "edit", "edits"))),
     ];
     parts.into_iter().flatten().collect()
+}
+
+/// Lost entries in words: their numbers, and when they were made, where that is known.
+pub fn lost(gap: &Gap, now: Stamp, zone: &jiff::tz::TimeZone) -> String {
+    let numbers = match (gap.first, gap.last) {
+        (first, last) if first == last => format!("Entry {first}"),
+        (first, last) => format!("Entries {first} to {last}"),
+    };
+    let clock = |at: Stamp| at_text(at, now, zone);
+    let made = match (gap.after, gap.before) {
+        (Some(after), Some(before)) => format!(", made between {} and {}", clock(after), clock(before)),
+        (Some(after), None) => format!(", made after {}", clock(after)),
+        (None, Some(before)) => format!(", made before {}", clock(before)),
+        (None, None) => String::new(),
+    };
+    let arrived = match gap.arrived {
+        0 => String::new(),
+        arrived if arrived == gap.count() => "; the server has what was in it".to_owned(),
+        arrived => format!("; {arrived} of them the server has"),
+    };
+    format!("{numbers}{made}{arrived}.")
 }
 
 /// Does the line need a person (and is shown reversed)?
@@ -269,7 +290,7 @@ mod tests {
                     disk: DiskState { full: true, lost: 1, held: 2 },
                     ..status(Link::Online, (2, 0, 0))
                 },
-                "DISK FULL: make room · LOST: 1 entry · HELD BACK: 2 edits (!) · ONLINE · 2 waiting",
+                "DISK FULL: make room · LOST: 1 entry (!) · HELD BACK: 2 edits (!) · ONLINE · 2 waiting",
             ),
         ];
         for (status, words) in table {

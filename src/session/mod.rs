@@ -29,6 +29,7 @@ use uuid::Uuid;
 
 pub use clock::Clock;
 pub use keeper::Keeper;
+use own::Typed;
 
 use crate::domain::Stamp;
 use crate::remote::wire::TokenReply;
@@ -97,6 +98,8 @@ pub struct Request<'a> {
     pub url: &'a str,
     pub email: &'a str,
     pub password: &'a SecretString,
+    /// A session that the server has begun with it already, as after a mailed code.
+    pub session: Option<TokenReply>,
     /// What is to be done where this machine has the account under an older password.
     pub old: &'a Old,
     pub kdf: KdfParams,
@@ -117,7 +120,11 @@ pub enum Old {
 }
 
 /// Signs in. Blocking work (key derivation, opening files) runs on a thread of its own.
-pub async fn sign_in(request: Request<'_>) -> Result<Open, SignInError> {
+pub async fn sign_in(mut request: Request<'_>) -> Result<Open, SignInError> {
+    if let Some(reply) = request.session.take() {
+        let typed = Typed::new(request.password);
+        return online(request, &typed, reply, false).await;
+    }
     let (data, url, email) = (request.data.to_owned(), request.url.to_owned(), request.email.to_owned());
     let known = blocking(move || AccountFolder::find(&data, &url, &email)).await??;
     match known {
@@ -139,21 +146,22 @@ fn is_words(typed: &SecretString) -> bool {
 }
 
 async fn unlock(request: Request<'_>, folder: AccountFolder) -> Result<Open, SignInError> {
-    let (password, now) = (request.password.clone(), request.now);
+    let (typed, now) = (Typed::new(request.password), request.now);
     let (at, words) = (folder.clone(), is_words(request.password));
     if !words && blocking(move || own::is_unsure(&at)).await? {
         // A change of the password whose end nobody heard: with a line, the server says which one holds.
         match request.client.sign_in(request.email, request.password).await {
-            Ok(reply) => return online(request, reply.value).await,
+            Ok(reply) => return online(request, &typed, reply.value, true).await,
             Err(error) => tracing::info!(cause = ?error.cause, "which password holds is not known yet"),
         }
     }
-    let opened = blocking(move || open_known(folder, &password, now)).await?;
+    let known = typed.clone();
+    let opened = blocking(move || open_known(folder, &known, now)).await?;
     match opened {
         Err(SignInError::WrongPassword) if !words => {
             // Wrong here: either mistyped, or changed on the server meanwhile. Only the server can tell.
             match request.client.sign_in(request.email, request.password).await {
-                Ok(reply) => online(request, reply.value).await,
+                Ok(reply) => online(request, &typed, reply.value, true).await,
                 Err(error) if error.is_offline() => Err(SignInError::WrongPassword),
                 Err(error) => Err(error.into()),
             }
@@ -196,8 +204,8 @@ impl Known {
     }
 }
 
-fn open_known(folder: AccountFolder, password: &SecretString, now: Stamp) -> Result<Known, SignInError> {
-    let (account, key, _) = prove(&folder, password, now)?;
+fn open_known(folder: AccountFolder, password: &Typed, now: Stamp) -> Result<Known, SignInError> {
+    let (account, key, _) = prove_typed(&folder, password, now)?;
     let lock = lock(&folder)?;
     open_store(folder, lock, key, &account)
 }
@@ -208,7 +216,7 @@ pub fn open_alone(
     password: &SecretString,
     now: Stamp,
 ) -> Result<Arc<Desk>, SignInError> {
-    open_known(folder, password, now).map(|known| known.desk)
+    open_known(folder, &Typed::new(password), now).map(|known| known.desk)
 }
 
 /// Opens an account whose lock is held already, for its owner: after the console was locked.
@@ -224,13 +232,21 @@ pub fn reopen(
 
 /// The key of an account of which there is nothing but its file: by the password, or the recovery words.
 pub fn key_of(account: &AccountFile, typed: &SecretString) -> Result<DataKey, SignInError> {
-    ways::open(account, typed).map(|(key, _)| key)
+    ways::open(account, &Typed::new(typed)).map(|(key, _)| key)
 }
 
 /// Whether it is the account's owner; wrong passwords are counted. Without the lock, which another console may have.
 pub fn prove(
     folder: &AccountFolder,
     password: &SecretString,
+    now: Stamp,
+) -> Result<(AccountFile, DataKey, WrapBy), SignInError> {
+    prove_typed(folder, &Typed::new(password), now)
+}
+
+fn prove_typed(
+    folder: &AccountFolder,
+    password: &Typed,
     now: Stamp,
 ) -> Result<(AccountFile, DataKey, WrapBy), SignInError> {
     let account = folder.account_file()?;
@@ -262,7 +278,7 @@ fn lock(folder: &AccountFolder) -> Result<AccountLock, SignInError> {
     })
 }
 
-fn unwrap(account: &AccountFile, password: &SecretString) -> Result<DataKey, SignInError> {
+fn unwrap(account: &AccountFile, password: &Typed) -> Result<DataKey, SignInError> {
     own::opened_by(account, password).map(|(_, key)| key)
 }
 
@@ -286,18 +302,24 @@ fn open_store(
 
 async fn first_time(request: Request<'_>) -> Result<Open, SignInError> {
     let reply = request.client.sign_in(request.email, request.password).await?.value;
-    online(request, reply).await
+    let typed = Typed::new(request.password);
+    online(request, &typed, reply, true).await
 }
 
-/// The server has taken the password.
-async fn online(request: Request<'_>, reply: TokenReply) -> Result<Open, SignInError> {
+/// The server has taken the password. `own`: nobody else will use this session where it comes to nothing here.
+async fn online(
+    request: Request<'_>,
+    typed: &Typed,
+    reply: TokenReply,
+    own: bool,
+) -> Result<Open, SignInError> {
     let reply = request.client.checked(reply).await?;
     let mut making = Making {
         data: request.data.to_owned(),
         url: request.url.to_owned(),
         email: request.email.to_owned(),
         user: reply.user.id,
-        password: request.password.clone(),
+        password: typed.clone(),
         old: request.old.clone(),
         by_server: None,
         kdf: request.kdf,
@@ -320,9 +342,11 @@ async fn online(request: Request<'_>, reply: TokenReply) -> Result<Open, SignInE
     match made {
         Ok(made) => Ok(made.signed_in(request.client, request.email, &reply).await),
         Err(error) => {
-            // Nobody will use this session.
-            let (client, token) = (request.client, SecretString::from(reply.access_token));
-            tokio::spawn(async move { client.logout(&token, SignOutScope::Local).await.map(drop) });
+            // One that was given is used again once the person has said what to do with what is here.
+            if own || !matches!(error, SignInError::PasswordChanged { .. }) {
+                let (client, token) = (request.client, SecretString::from(reply.access_token));
+                tokio::spawn(async move { client.logout(&token, SignOutScope::Local).await.map(drop) });
+            }
             Err(error)
         }
     }
@@ -343,7 +367,7 @@ struct Making {
     url: String,
     email: String,
     user: Uuid,
-    password: SecretString,
+    password: Typed,
     old: Old,
     /// The account's key, where the server's key for this device opened it.
     by_server: Option<DataKey>,

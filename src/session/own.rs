@@ -4,7 +4,7 @@
 //! old wrap goes, or the new one where the server refused. Whatever breaks off in between, the folder opens with one
 //! of the two. Where it is not known what the server did, both stay until it says at a sign-in which one holds.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use secrecy::SecretString;
 use tokio::sync::oneshot;
@@ -15,14 +15,36 @@ use crate::remote::{Cause, RemoteError};
 use crate::store::{AccountFile, AccountFolder, Desk, StoreError};
 use crate::vault::{self, DataKey, KdfParams, VaultError, Wrap, WrapBy};
 
+/// What somebody typed, and what it came to on each wrap it was tried on. A try costs a slow derivation, so none is made
+/// twice, however often a sign-in looks at the same wraps.
+#[derive(Clone, Debug)]
+pub(super) struct Typed {
+    pub secret: SecretString,
+    tried: Arc<Mutex<Vec<(Wrap, Result<DataKey, VaultError>)>>>,
+}
+
+impl Typed {
+    pub fn new(secret: &SecretString) -> Self {
+        Self { secret: secret.clone(), tried: Arc::default() }
+    }
+
+    /// The key in that wrap, if this opens it.
+    fn open(&self, wrap: &Wrap) -> Result<DataKey, VaultError> {
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, came_to)) = tried.iter().find(|(other, _)| other == wrap) {
+            return came_to.clone();
+        }
+        let came_to = vault::unwrap(&self.secret, wrap);
+        tried.push((wrap.clone(), came_to.clone()));
+        came_to
+    }
+}
+
 /// Which wrap that password opens, and the key in it.
-pub(super) fn opened_by(
-    account: &AccountFile,
-    password: &SecretString,
-) -> Result<(usize, DataKey), SignInError> {
+pub(super) fn opened_by(account: &AccountFile, password: &Typed) -> Result<(usize, DataKey), SignInError> {
     let opened =
         account.wraps.iter().enumerate().filter(|(_, wrap)| is_password(wrap)).find_map(|(at, wrap)| {
-            match vault::unwrap(password, wrap) {
+            match password.open(wrap) {
                 Ok(key) => Some(Ok((at, key))),
                 Err(VaultError::WrongPassword) => None,
                 Err(error) => Some(Err(SignInError::Vault(error))),
@@ -44,7 +66,7 @@ pub(super) fn is_unsure(folder: &AccountFolder) -> bool {
 /// Leaves one wrap by password: by this one.
 pub(super) fn wrap_only_by(
     account: &mut AccountFile,
-    password: &SecretString,
+    password: &Typed,
     key: &DataKey,
     kdf: KdfParams,
 ) -> Result<(), SignInError> {
@@ -55,7 +77,7 @@ pub(super) fn wrap_only_by(
         Err(SignInError::WrongPassword) => None,
         Err(error) => return Err(error),
     };
-    let own = own.map_or_else(|| vault::wrap(password, key, kdf).map_err(SignInError::Vault), Ok)?;
+    let own = own.map_or_else(|| vault::wrap(&password.secret, key, kdf).map_err(SignInError::Vault), Ok)?;
     account.put_wrap(own);
     Ok(())
 }
@@ -144,5 +166,32 @@ fn may_be_done(error: &RemoteError) -> bool {
     match error.status {
         Some(status) => status >= 500,
         None => !matches!(error.cause, Cause::Dns | Cause::ConnectionRefused | Cause::Tls | Cause::Setup),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_tried_once_on_each_wrap() {
+        let key = DataKey::from_bytes([7; 32]);
+        let password = |text: &str| SecretString::from(text);
+        let wrap = |text: &str| vault::wrap(&password(text), &key, KdfParams::cheap()).expect("wrapped");
+        let mut account =
+            AccountFile::new("https://p.example", "ann@p.example", uuid::Uuid::nil()).expect("made");
+        account.wraps.push(wrap("the old one"));
+        let new = Typed::new(&password("the new one"));
+        let tries = |typed: &Typed| typed.tried.lock().map(|tried| tried.len()).unwrap_or_default();
+        for _ in 0..3 {
+            assert!(matches!(opened_by(&account, &new), Err(SignInError::WrongPassword)));
+            assert_eq!(tries(&new), 1);
+        }
+        wrap_only_by(&mut account, &new, &key, KdfParams::cheap()).expect("wrapped anew");
+        assert_eq!((tries(&new), account.wraps.len()), (1, 1), "known by then that it opens nothing here");
+        assert!(opened_by(&account, &new).is_ok_and(|(at, found)| at == 0 && found.id() == key.id()));
+        // A copy knows as much: it goes to the thread that does the slow work.
+        assert!(opened_by(&account, &new.clone()).is_ok());
+        assert_eq!(tries(&new), 2);
     }
 }

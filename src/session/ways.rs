@@ -11,6 +11,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::SignInError;
+use super::own::{Typed, opened_by};
 use crate::domain::Stamp;
 use crate::remote::wire::device::{DeviceKey, DeviceKeyReply, DeviceKeyRequest};
 use crate::remote::{Client, RemoteError};
@@ -29,11 +30,11 @@ pub enum ServerKey {
 }
 
 /// Opens the key with what somebody typed: the password, or the recovery words.
-pub(super) fn open(account: &AccountFile, typed: &SecretString) -> Result<(DataKey, WrapBy), SignInError> {
-    if !words::is_meant(typed.expose_secret()) {
-        return super::own::opened_by(account, typed).map(|(_, key)| (key, WrapBy::Password));
+pub(super) fn open(account: &AccountFile, typed: &Typed) -> Result<(DataKey, WrapBy), SignInError> {
+    if !words::is_meant(typed.secret.expose_secret()) {
+        return opened_by(account, typed).map(|(_, key)| (key, WrapBy::Password));
     }
-    let words = words::read(typed.expose_secret()).map_err(SignInError::Words)?;
+    let words = words::read(typed.secret.expose_secret()).map_err(SignInError::Words)?;
     let wrap = account.wrap(WrapBy::Recovery).ok_or(SignInError::WrongPassword)?;
     match wrap.open(&words) {
         Ok(key) => Ok((key, WrapBy::Recovery)),

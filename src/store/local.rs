@@ -14,10 +14,12 @@ use super::books::{Books, Log};
 use super::entry::Entry;
 use super::held::Held;
 use super::journal::Journal;
+use super::lost::{Gap, Lost};
 use super::minded::Minded;
 use super::recovery::{self, Loaded, PATIENCE};
 use super::reserve::Reserve;
 use super::{AccountFile, AccountFolder, AccountLock, StoreError};
+use crate::domain::Stamp;
 use crate::vault::Sealer;
 
 /// What was found on opening, for the log and for the person.
@@ -27,6 +29,8 @@ pub struct Found {
     pub damage: Vec<super::Damage>,
     /// Numbers of entries that are lost.
     pub missing: Vec<RangeInclusive<u64>>,
+    /// Those of them that nobody has seen yet.
+    pub unseen: Vec<Gap>,
     /// The cache could not be used and is loaded anew.
     pub cache_rebuilt: Option<String>,
     /// The cache could be used without its snapshot; it may be older than it was.
@@ -38,9 +42,9 @@ pub struct Found {
 }
 
 impl Found {
-    /// How many entries are lost.
+    /// How many entries are lost that nobody has seen yet.
     pub fn lost(&self) -> u64 {
-        self.missing.iter().map(|numbers| numbers.end() - numbers.start() + 1).sum()
+        self.unseen.iter().map(Gap::count).sum()
     }
 }
 
@@ -72,6 +76,7 @@ pub struct Store {
     sealer: Sealer,
     folder: AccountFolder,
     held: Held,
+    lost: Lost,
     // Dropped last: until then nobody else may open the account.
     lock: AccountLock,
 }
@@ -107,20 +112,22 @@ impl Store {
         };
         let Loaded { cache, meta, mut replica, rebuilt, mended } = loaded?;
         (found.cache_rebuilt, found.cache_mended) = (rebuilt, mended);
-        let (last, seen) = (journal.next_seq() - 1, meta.applied_seq);
+        let (newest, seen) = (journal.next_seq() - 1, meta.applied_seq);
         replica.replay(meta, &opened.entries);
-        if seen > last {
+        if seen > newest {
             if replica.outbox().any(|pending| pending.fate.is_unsent()) {
-                held.hold(last)?;
+                held.hold(newest)?;
             }
             // Its numbers must not be given again: the cache has seen them.
             journal.skip_past(seen);
-            found.missing.push(last + 1..=seen);
-            found.ends_early = Some((last, seen));
+            found.missing.push(newest + 1..=seen);
+            found.ends_early = Some((newest, seen));
         }
+        let lost = Lost::read(folder.path(), &found.missing, &opened.entries);
+        found.unseen = lost.unseen().to_vec();
         let cache = Minded::start(cache, &cache_dir, patience)?;
         let books = Books::new(Durable { journal, reserve }, cache, replica);
-        let store = Self { books, sealer: sealer.clone(), folder, held, lock };
+        let store = Self { books, sealer: sealer.clone(), folder, held, lost, lock };
         found.held = store.held_edits().len();
         Ok((store, found))
     }
@@ -152,6 +159,16 @@ impl Store {
         }
         self.held.release()?;
         Ok(edits.len())
+    }
+
+    /// Entries that are lost and that nobody has seen yet.
+    pub fn lost(&self) -> &[Gap] {
+        self.lost.unseen()
+    }
+
+    /// A person has seen which ones.
+    pub fn acknowledge_lost(&mut self, now: Stamp) -> Result<(), StoreError> {
+        self.lost.acknowledge(now)
     }
 
     /// The disk is full, and edits are saved into what was kept back for that.

@@ -12,7 +12,7 @@ use super::cache::Meta;
 use super::error::{READING, StoreError};
 use super::journal::Examined;
 use super::replica::Replica;
-use super::{AccountFolder, filesystem, frame, recovery};
+use super::{AccountFolder, Gap, SeenGap, filesystem, frame, recovery};
 use crate::vault::Sealer;
 
 /// A larger cache is not copied.
@@ -43,7 +43,7 @@ pub fn wrong_with(path: &Path, is_folder: bool) -> Option<String> {
 pub fn wrong_in(folder: &AccountFolder) -> Vec<(PathBuf, String)> {
     let folders =
         [folder.path().to_owned(), folder.journal_dir(), folder.cache_dir(), folder.quarantine_dir()];
-    let files = ["account.toml", "lock", "reserve", "held-back"].map(|name| folder.path().join(name));
+    let files = ["account.toml", "lock", "reserve", "held-back", "lost"].map(|name| folder.path().join(name));
     let there = |path: &PathBuf| fs::symlink_metadata(path).is_ok();
     let wrong = |(path, is_folder): (PathBuf, bool)| wrong_with(&path, is_folder).map(|what| (path, what));
     let folders = folders.into_iter().filter(there).map(|path| (path, true));
@@ -122,4 +122,11 @@ fn copy_tree(from: &Path, to: &Path) -> Result<(), StoreError> {
 /// The last edit that is held back, as the mark says.
 pub fn held_back(folder: &AccountFolder) -> Result<Option<u64>, StoreError> {
     Ok(super::held::Held::read(folder.path())?.up_to())
+}
+
+/// The lost entries that somebody has seen, and those among the missing that nobody has.
+pub fn lost(folder: &AccountFolder, examined: &Examined) -> (Vec<SeenGap>, Vec<Gap>) {
+    let seen = super::lost::seen(folder.path());
+    let unseen = super::lost::to_tell(&examined.missing, &examined.entries, &seen);
+    (seen, unseen)
 }

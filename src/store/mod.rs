@@ -5,7 +5,8 @@
 //! * `replica`: both in memory, as one view; all reading goes through it;
 //! * `books`: the three in step; `local`: on disk, for one account; `desk`: the thread that owns them;
 //! * `minded`: the cache at work, never waited for without end; `recovery`: opening one that is damaged; `reserve`: room
-//!   for when the disk is full; `restore`: an account made anew of a copy; `held`: edits of a journal that was put back from an older copy; `look`: looking at all of
+//!   for when the disk is full; `restore`: an account made anew of a copy; `held`: edits of a journal that was put back
+//!   from an older copy; `lost`: entries that are gone for good; `look`: looking at all of
 //!   it without touching it;
 //! * `folder`: where it lies, who may read it, and that one process has it; `holder`: which one; `aside`: a folder that
 //!   does not open; `filesystem`: that it is a disk of this machine; `wraps`: the ways to its key; `erase`: letting go of
@@ -30,6 +31,7 @@ pub mod holder;
 pub mod journal;
 pub mod local;
 pub mod look;
+mod lost;
 mod minded;
 mod pages;
 mod recovery;
@@ -50,6 +52,7 @@ pub use folder::{AccountFile, AccountFolder, AccountLock, private_umask};
 pub use holder::Holder;
 pub use journal::{Damage, Journal, Opened};
 pub use local::{Durable, Found, Store};
+pub use lost::{Gap, SeenGap};
 pub use minded::Minded;
 pub use recovery::PATIENCE;
 pub use replica::Replica;

@@ -100,6 +100,7 @@ impl<'a> Running<'a> {
             edits,
             bytes: self.bytes,
             error: trouble.map(ToString::to_string),
+            sort: trouble.map(Trouble::sort),
             times: 1,
         };
         (self.context.tell)(Told::Run(run));

@@ -1,7 +1,7 @@
 //! What the line was used for: one entry a run, with times, counts, bytes and errors, for people who want to know how
 //! they stand or what a line costs them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::domain::Stamp;
 
@@ -11,7 +11,7 @@ const RUNS_MAX: usize = 200;
 const HEAD_BYTES: (u64, u64) = (1100, 500);
 
 /// What a run was for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum What {
     Pull,
     Push,
@@ -29,6 +29,8 @@ pub struct Run {
     pub edits: usize,
     pub bytes: Bytes,
     pub error: Option<String>,
+    /// Of which sort the error is: `Trouble::sort`.
+    pub sort: Option<&'static str>,
     pub times: u32,
 }
 
@@ -55,16 +57,48 @@ impl Bytes {
     }
 }
 
+/// Up to how many milliseconds a run counts in which place of `Tally::took`; longer ones count in a last one.
+pub const TOOK_MS: [u64; 8] = [50, 100, 250, 500, 1_000, 2_500, 10_000, 60_000];
+
+/// What all runs for one purpose came to since the session began.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub done: u64,
+    /// Those that failed, by the sort of their error.
+    pub failed: BTreeMap<&'static str, u64>,
+    /// How many took how long, by `TOOK_MS`; failed ones too.
+    pub took: [u64; TOOK_MS.len() + 1],
+    pub took_ms: u64,
+    pub rows: u64,
+    pub edits: u64,
+    pub bytes: Bytes,
+}
+
+impl Tally {
+    fn add(&mut self, run: &Run) {
+        match run.sort {
+            Some(sort) => *self.failed.entry(sort).or_default() += 1,
+            None => self.done += 1,
+        }
+        let place = TOOK_MS.iter().position(|most| run.took_ms <= *most).unwrap_or(TOOK_MS.len());
+        self.took[place] += 1;
+        self.took_ms += run.took_ms;
+        self.rows += run.rows as u64;
+        self.edits += run.edits as u64;
+        self.bytes = self.bytes.plus(run.bytes);
+    }
+}
+
 /// The runs of one session, newest last.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     runs: VecDeque<Run>,
-    all: Bytes,
+    tallies: BTreeMap<What, Tally>,
 }
 
 impl History {
     pub fn add(&mut self, run: Run) {
-        self.all = self.all.plus(run.bytes);
+        self.tallies.entry(run.what).or_default().add(&run);
         let alike =
             |last: &Run| (last.what, last.rows, last.edits) == (run.what, 0, 0) && last.error == run.error;
         let dull = run.rows == 0 && run.edits == 0;
@@ -85,7 +119,11 @@ impl History {
 
     /// All bytes of the session.
     pub fn bytes(&self) -> Bytes {
-        self.all
+        self.tallies.values().fold(Bytes::default(), |all, tally| all.plus(tally.bytes))
+    }
+
+    pub fn tallies(&self) -> impl Iterator<Item = (What, &Tally)> {
+        self.tallies.iter().map(|(what, tally)| (*what, tally))
     }
 }
 
@@ -103,6 +141,7 @@ mod tests {
             edits: 0,
             bytes: Bytes { up: 10, down: 20 },
             error: error.map(str::to_owned),
+            sort: error.map(|_| "no_line"),
             times: 1,
         };
         let mut history = History::default();
@@ -118,6 +157,11 @@ mod tests {
         }
         assert_eq!(history.runs().map(|run| run.times).collect::<Vec<_>>(), [2, 1, 1, 2]);
         assert_eq!(history.bytes().total(), 180);
+        let pulls = history.tallies().find(|(what, _)| *what == What::Pull).map(|(_, tally)| tally.clone());
+        let failed = BTreeMap::from([("no_line", 2)]);
+        let took = [5, 0, 0, 0, 0, 0, 0, 0, 0];
+        let bytes = Bytes { up: 50, down: 100 };
+        assert_eq!(pulls, Some(Tally { done: 3, failed, took, took_ms: 10, rows: 3, edits: 0, bytes }));
         (0..1000).for_each(|_| history.add(run(What::Pull, 1, None)));
         assert_eq!(history.runs().count(), RUNS_MAX);
     }

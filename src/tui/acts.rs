@@ -90,7 +90,7 @@ impl App {
             Act::SyncNow => return vec![self.submit(Action::SyncNow)],
             Act::SignOut => self.ask_to_sign_out(),
             Act::Account => self.open_account(),
-            Act::Decide => return self.ask_cards(),
+            Act::Decide => return self.ask_decisions(),
             Act::Undo => return vec![self.submit(Action::Undo)],
             Act::Redo => return vec![self.submit(Action::Redo)],
             Act::Traffic => self.open_traffic(),
@@ -127,11 +127,18 @@ impl App {
                 self.list_mut().filtering = true;
                 return Vec::new();
             }
-            Act::Leave => return self.clear_filter(),
             Act::Sort => {
                 self.open_sort();
                 return Vec::new();
             }
+            Act::Mark | Act::MarkRange | Act::MarkAll | Act::MarkInvert | Act::MarkClear => {
+                return self.mark_act(act);
+            }
+            Act::Leave if self.list().marks.range.is_some() => {
+                self.list_mut().marks.range = None;
+                return Vec::new();
+            }
+            Act::Leave => return self.clear_filter(),
             Act::SortReverse => {
                 let list = self.list_mut();
                 list.descending = !list.descending;
@@ -263,7 +270,8 @@ impl App {
             Act::Accept if !self.detail.focused && self.list().key.is_none() => {
                 Some(texts::NOTHING_SELECTED.to_owned())
             }
-            Act::Decide if self.status.needs_you == 0 => Some(texts::NOTHING_TO_DECIDE.to_owned()),
+            Act::Decide if !self.needs_person() => Some(texts::NOTHING_TO_DECIDE.to_owned()),
+            Act::MarkClear if self.list().marks.is_empty() => Some(texts::NOTHING_MARKED.to_owned()),
             _ => None,
         }
     }
@@ -276,6 +284,9 @@ impl App {
         }
         if verb == Verb::Create {
             return self.start_create();
+        }
+        if let Some(keys) = self.marked() {
+            return self.start_marked(verb, keys);
         }
         let Some(key) = self.subject() else { return Vec::new() };
         let label = self.subject_label();
@@ -318,6 +329,9 @@ impl App {
     }
 
     pub(super) fn popup_act(&mut self, act: Act) -> Effects {
+        if matches!(self.popups.last(), Some(Popup::Bulk(_))) {
+            return self.bulk_act(act);
+        }
         let page = match self.popups.last() {
             Some(Popup::Help(_)) => PAGE,
             _ => isize::try_from(self.shape().rows.height / 2).unwrap_or(PAGE).max(1),
@@ -357,6 +371,10 @@ impl App {
         let Some(Popup::Form(form)) = self.popups.last_mut() else { return Vec::new() };
         if save || form.on_save() {
             let Some((intent, reason)) = form.accept() else { return Vec::new() };
+            if !form.many.is_empty() {
+                let (keys, set) = (form.many.clone(), form.touched());
+                return self.several_accepted(&keys, &set, reason);
+            }
             if let Some(edit) = form.mends {
                 let fields = form.set();
                 return self.settle(edit, Decision::Set { fields });
@@ -404,6 +422,10 @@ impl App {
                 }
                 return self.form_follows();
             }
+            picker::Goal::Marked(verb) => {
+                let verb = *verb;
+                return self.marked_chosen(verb, choice.value, &choice.label);
+            }
             picker::Goal::Sort => {
                 self.popups.pop();
                 self.list_mut().set_sort(choice.value.as_deref().unwrap_or_default());
@@ -431,6 +453,7 @@ impl App {
                 return Vec::new();
             }
             picker::Goal::Held => return self.held_settled(choice.value.as_deref()),
+            picker::Goal::Lost => return self.lost_seen(choice.value.as_deref()),
             picker::Goal::Traffic => return self.traffic_chosen(choice.value.as_deref()),
             picker::Goal::Status(key, on) => {
                 seen.insert("status".to_owned(), on.clone());

@@ -141,6 +141,7 @@ impl App {
                 self.toast = Some(texts::saved(edits, &summary));
             }
             (Why::List(kind), Answer::List(page)) => return self.take_page(kind, page),
+            (Why::Keys(kind, marking), Answer::Keys(keys)) => return self.take_keys(kind, marking, keys),
             (Why::Detail(about), Answer::Show(shown)) if Some(&about) == self.detail.key.as_ref() => {
                 let fresh = self.detail.shown.is_none();
                 self.detail.take(shown.map(|shown| *shown));
@@ -155,6 +156,7 @@ impl App {
             (Why::Pick(picker, on), Answer::Choices(choices)) => self.open_picker(*picker, choices, &on),
             (Why::Delete(key, label), Answer::Consequences(lines)) => self.confirm_delete(key, &label, lines),
             (Why::Runs, Answer::Runs(runs)) => self.show_runs(&runs),
+            (Why::Lost, Answer::Lost(gaps)) => self.open_lost(&gaps),
             (Why::Words, Answer::Ways(ways)) => self.take_ways(ways),
             (Why::Erase, Answer::Outbox(lines)) => self.ask_to_erase(&lines),
             (Why::Cards(about), Answer::Cards(cards)) => self.take_cards(about.as_ref(), cards),
@@ -193,7 +195,7 @@ impl App {
     }
 
     fn open_picker(&mut self, mut picker: Picker, mut choices: Vec<Choice>, on: &crate::domain::Value) {
-        if matches!(picker.goal, picker::Goal::Assign(_)) {
+        if matches!(picker.goal, picker::Goal::Assign(_) | picker::Goal::Marked(_)) {
             choices.retain(|choice| choice.value.is_some());
         }
         picker.choices = choices;
@@ -232,6 +234,9 @@ impl App {
 
     /// A submission came to its end: the popup that waits for it hears it, else everybody does.
     pub(super) fn done(&mut self, submission: u64, result: Result<Done, ServiceError>) -> Effects {
+        if self.is_of_bulk(submission) {
+            return self.bulk_heard(result);
+        }
         let waits = self.popups.iter().position(|popup| popup.saving() == Some(submission));
         let adds = self.sign_in.add.as_mut().filter(|add| add.saving == Some(submission));
         let unlocks = self.locked.as_mut().filter(|locked| locked.saving == Some(submission));
@@ -310,6 +315,8 @@ impl App {
             | Done::Locked
             | Done::Unlocked
             | Done::WordsMade => Vec::new(),
+            // A rehearsal that somebody left is of no use any more.
+            Done::Rehearsed { .. } => Vec::new(),
             Done::WordsKept | Done::WordsRemoved => {
                 let kept = done == Done::WordsKept;
                 self.toast = Some(if kept { texts::WORDS_KEPT } else { texts::WORDS_REMOVED }.to_owned());

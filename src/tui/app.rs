@@ -49,6 +49,8 @@ pub enum Why {
     /// For telling that so many edits were saved, and what they say.
     Saved(usize, String),
     List(Kind),
+    /// To mark them.
+    Keys(Kind, super::marks::Marking),
     /// Of that row.
     Detail(Key),
     /// What may be done with that row; without one, with its kind.
@@ -65,6 +67,8 @@ pub enum Why {
     FormFollows,
     /// To decide on them, those of that row first.
     Cards(Option<Key>),
+    /// To show what of the journal is lost.
+    Lost,
     /// To show what the line was used for.
     Runs,
     /// To make recovery words.
@@ -229,6 +233,10 @@ impl App {
 
     /// Why that verb is not open to me here; `None`: it is.
     pub fn why_not(&self, verb: Verb) -> Option<String> {
+        // What may not be done to some of them, the preview tells.
+        if verb != Verb::Create && self.marked().is_some() {
+            return None;
+        }
         if verb != Verb::Create && self.subject().is_none() {
             return Some(texts::NOTHING_SELECTED.to_owned());
         }
@@ -290,6 +298,8 @@ impl App {
             }
             if popup.field().is_some_and(|field| field.press(press)) {
                 popup.typed();
+            } else if let Popup::Bulk(bulk) = popup {
+                bulk.press(press);
             } else if let Popup::Form(form) = popup
                 && form.press(press)
             {
@@ -381,13 +391,16 @@ impl App {
     /// Leaving asks only where something typed would be lost.
     pub(super) fn ask_to_quit(&mut self) -> Effects {
         let form_open = self.popups.iter().any(|popup| matches!(popup, Popup::Form(_)));
+        let making =
+            self.popups.iter().any(|popup| matches!(popup, Popup::Bulk(bulk) if bulk.saving.is_some()));
         let asked = self.popups.iter().any(
             |popup| matches!(popup, Popup::Confirm(confirm) if confirm.goal == super::popups::confirm::Goal::Quit),
         );
-        if !form_open || asked {
+        if !(form_open || making) || asked {
             return vec![Effect::Quit];
         }
-        let mut lines = vec!["A form is open; what is typed in it is not saved.".to_owned()];
+        let open = if making { texts::BULK_OPEN } else { texts::FORM_OPEN };
+        let mut lines = vec![open.to_owned()];
         lines.extend(texts::waiting(self.status.waiting));
         let (title, goal) = ("Leave the console?".to_owned(), super::popups::confirm::Goal::Quit);
         let confirm = super::popups::Confirm::new(title, lines, ["Stay", "Leave"], goal);

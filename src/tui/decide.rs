@@ -9,7 +9,7 @@ use super::popups::{Confirm, Form, Picker, Popup, confirm};
 use super::screens::detail;
 use super::texts;
 use crate::domain::{Fields, Key, Kind};
-use crate::service::{Action, Card, CardField, Choice, Decision, Query, RunView, Traffic, line, status};
+use crate::service::{Action, Card, CardField, Choice, Decision, Gap, Query, RunView, Traffic, line, status};
 
 /// The modes of the line: as stored in a choice, as called, and what it does.
 const TRAFFIC: [(Traffic, &str, &str); 3] = [
@@ -18,12 +18,26 @@ const TRAFFIC: [(Traffic, &str, &str); 3] = [
     (Traffic::Held, "held", "nothing goes out but on F5"),
 ];
 
+/// Gaps that are told one by one; a window has room for some.
+const GAPS_MAX: usize = 3;
+
 fn choice(value: &str, label: impl Into<String>, note: impl Into<String>) -> Choice {
     Choice { value: Some(value.to_owned()), label: label.into(), note: note.into(), why_not: None }
 }
 
 impl App {
-    pub(super) fn ask_cards(&self) -> Effects {
+    /// Does anything wait for a decision, or to be seen?
+    pub(super) fn needs_person(&self) -> bool {
+        let status = &self.status;
+        status.needs_you > 0 || status.disk.held > 0 || status.disk.lost > 0
+    }
+
+    /// What needs a person: what is lost comes first, since one word settles it.
+    pub(super) fn ask_decisions(&self) -> Effects {
+        if self.status.disk.lost > 0 { vec![Effect::Ask(Why::Lost, Query::Lost)] } else { self.ask_cards() }
+    }
+
+    fn ask_cards(&self) -> Effects {
         vec![Effect::Ask(Why::Cards(self.subject()), Query::Cards)]
     }
 
@@ -189,6 +203,29 @@ impl App {
             Some(texts::LET_GO) => vec![self.submit(Action::SettleHeld { send: false })],
             _ => Vec::new(),
         }
+    }
+
+    /// What of the journal is gone for good.
+    pub(super) fn open_lost(&mut self, gaps: &[Gap]) {
+        let choices = texts::LOST_CHOICES.map(|(value, label, note)| choice(value, label, note)).into();
+        let mut about = vec![texts::LOST.to_owned()];
+        about.extend(gaps.iter().take(GAPS_MAX).map(|gap| status::lost(gap, self.now, &self.zone)));
+        if gaps.len() > GAPS_MAX {
+            about.push(texts::more_lost(gaps.len() - GAPS_MAX));
+        }
+        about.push(texts::LOST_THEN.to_owned());
+        let picker = Picker::new(texts::lost(self.status.disk.lost), choices, Goal::Lost).about(about);
+        self.popups.push(Popup::Picker(picker));
+    }
+
+    /// They were seen; or they are told again, and what else needs a person comes next.
+    pub(super) fn lost_seen(&mut self, value: Option<&str>) -> Effects {
+        self.popups.pop();
+        if value == Some(texts::SEEN) {
+            return vec![self.submit(Action::AcknowledgeLost)];
+        }
+        let others = self.status.needs_you > 0 || self.status.disk.held > 0;
+        if others { self.ask_cards() } else { Vec::new() }
     }
 
     /// What the line was used for in this session.

@@ -101,6 +101,13 @@ impl App {
             .filter(|binding| binding.rank > 0 && self.is_offered(context, binding.act))
             .collect();
         bindings.sort_by_key(|binding| binding.rank);
+        let marks = self.list().marks.len();
+        let mut area = area;
+        if context == Context::List && marks > 0 {
+            let text = format!(" {} ", texts::marked(marks));
+            pen.put_right(area, &text, pen.theme.strong());
+            area.width = area.width.saturating_sub(columns(&text));
+        }
         let mut rest = after(area, 1);
         for binding in bindings {
             let closed = super::acts::verb_of(binding.act).is_some_and(|verb| self.why_not(verb).is_some());

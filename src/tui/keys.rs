@@ -2,9 +2,11 @@
 //! list: all of it is read from here, and a test holds that no press means two things in one place and that
 //! nothing needs a letter key.
 
+mod rows;
 mod table;
 
-pub use table::TABLE;
+use rows::ROWS;
+use table::TABLE;
 
 use super::press::Press;
 
@@ -24,11 +26,12 @@ pub enum Context {
     Help,
     Message,
     Words,
+    Bulk,
     Locked,
 }
 
 impl Context {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::SignIn,
         Self::AddProject,
         Self::List,
@@ -42,6 +45,7 @@ impl Context {
         Self::Help,
         Self::Message,
         Self::Words,
+        Self::Bulk,
         Self::Locked,
     ];
 
@@ -60,6 +64,7 @@ impl Context {
             Self::Help => "Help",
             Self::Message => "Messages",
             Self::Words => "Recovery words",
+            Self::Bulk => "Several rows at once",
             Self::Locked => "The locked console",
         }
     }
@@ -114,6 +119,11 @@ pub enum Act {
     Filter,
     Sort,
     SortReverse,
+    Mark,
+    MarkRange,
+    MarkAll,
+    MarkInvert,
+    MarkClear,
     Create,
     Edit,
     Delete,
@@ -156,6 +166,11 @@ pub const MENU: &[Act] = &[
     Act::Filter,
     Act::Sort,
     Act::SortReverse,
+    Act::Mark,
+    Act::MarkRange,
+    Act::MarkAll,
+    Act::MarkInvert,
+    Act::MarkClear,
     Act::Back,
     Act::Users,
     Act::Regions,
@@ -188,7 +203,12 @@ pub fn act(context: Context, press: Press) -> Option<Act> {
 
 /// The table's lines for one place.
 pub fn bindings(context: Context) -> impl Iterator<Item = &'static Binding> {
-    TABLE.iter().filter(move |binding| binding.contexts.contains(&context))
+    all().filter(move |binding| binding.contexts.contains(&context))
+}
+
+/// The whole table.
+pub fn all() -> impl Iterator<Item = &'static Binding> {
+    TABLE.iter().chain(ROWS)
 }
 
 pub fn binding(context: Context, act: Act) -> Option<&'static Binding> {
@@ -247,7 +267,7 @@ mod tests {
 
     #[test]
     fn every_line_is_told_in_help_and_has_a_place() {
-        for binding in TABLE {
+        for binding in all() {
             assert!(binding.help.ends_with('.'), "{:?}", binding.act);
             assert!(!binding.title.is_empty() && !binding.keys.is_empty() && !binding.contexts.is_empty());
         }
@@ -256,8 +276,7 @@ mod tests {
     #[test]
     fn destroying_is_not_beside_the_frequent() {
         let delete = binding(Context::List, Act::Delete).expect("in the table");
-        let near: Vec<Press> = TABLE
-            .iter()
+        let near: Vec<Press> = all()
             .filter(|other| other.act != Act::Delete)
             .flat_map(|other| other.keys.iter().copied())
             .filter(|press| matches!(press.code, Code::Char('d')))

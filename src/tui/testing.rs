@@ -19,8 +19,8 @@ use super::theme::Theme;
 use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, merge::Clash};
 use crate::service::{
     Account, Action, Answer, Card, CardField, Choice, Decision, Detail, DetailLine, Done, EditState,
-    ErrorKind, Event, Link, ListPage, ListQuery, Mark, OutboxLine, Own, OwnDone, ProjectView, Query, Related,
-    RowView, RunView, ServiceError, Setup, Status, TrainingHint, Verb, VerbState, Wanted,
+    ErrorKind, Event, Foreseen, Gap, Link, ListPage, ListQuery, Mark, OutboxLine, Own, OwnDone, ProjectView,
+    Query, Related, RowView, RunView, ServiceError, Setup, Status, TrainingHint, Verb, VerbState, Wanted,
 };
 
 /// Sat 21 Nov 2026, 13:30 UTC.
@@ -43,6 +43,9 @@ pub struct Fake {
     /// Edits that need a decision.
     pub cards: Vec<Card>,
     pub runs: Vec<RunView>,
+    pub lost: Vec<Gap>,
+    /// What the next bulk action refuses, by name.
+    pub refused: Vec<(String, String)>,
     pub actions: Vec<Action>,
     /// Wishes about the own sign-in, and what they come to; without an answer they are under way.
     pub owns: Vec<Own>,
@@ -210,6 +213,8 @@ impl Default for Fake {
             verbs_asked: std::cell::RefCell::default(),
             cards: Vec::new(),
             runs: Vec::new(),
+            lost: Vec::new(),
+            refused: Vec::new(),
             actions: Vec::new(),
             owns: Vec::new(),
             own_answers: std::collections::VecDeque::new(),
@@ -302,6 +307,24 @@ impl Fake {
         Some(Detail { row, lines, related, alerts, edits, fields, locked: self.locked(key.kind) })
     }
 
+    /// Rows that are OFFLINE cannot be changed; those in MAINTENANCE are so already.
+    fn foreseen(&self, intents: &[Intent]) -> Vec<Foreseen> {
+        let foreseen = |intent: &Intent| {
+            let key = intent.key();
+            let row = self.rows.get(&key.kind).and_then(|rows| rows.iter().find(|row| row.key == key));
+            let status = row.and_then(|row| row.cells.get("status")).map(String::as_str);
+            let refused = status == Some("OFFLINE");
+            let what =
+                if status == Some("MAINTENANCE") || refused { "" } else { "status MAINTENANCE (was ACTIVE)" };
+            Foreseen {
+                label: row.map_or(key.pk, |row| row.label.clone()),
+                what: what.to_owned(),
+                why_not: refused.then(|| "It is OFFLINE.".to_owned()),
+            }
+        };
+        intents.iter().map(foreseen).collect()
+    }
+
     fn locked(&self, kind: Kind) -> BTreeMap<String, String> {
         let fields = kind.fields().iter().filter(|field| field.name != "status" && self.role != Role::MainHq);
         fields
@@ -359,6 +382,17 @@ impl Fake {
         match query {
             Query::List(query) => Answer::List(self.list(query)),
             Query::Rows(_) | Query::Copy(_) => unreachable!("no screen asks for rows as files have them"),
+            Query::Keys { list, between } => {
+                let keys: Vec<Key> = self.matching(list).into_iter().map(|row| row.key).collect();
+                let place = |key: &Key| keys.iter().position(|other| other == key).unwrap_or(0);
+                let (from, to) =
+                    between.as_ref().map_or((0, keys.len().saturating_sub(1)), |(one, other)| {
+                        (place(one).min(place(other)), place(one).max(place(other)))
+                    });
+                Answer::Keys(
+                    keys.get(from..=to).unwrap_or_default().iter().take(list.limit).cloned().collect(),
+                )
+            }
             Query::Show { key } => Answer::Show(self.show(key).map(Box::new)),
             Query::Status => Answer::Status(Box::new(self.status.clone())),
             Query::Verbs { kind, key } => {
@@ -380,7 +414,9 @@ impl Fake {
             }),
             Query::Outbox => Answer::Outbox(self.outbox.clone()),
             Query::Runs => Answer::Runs(self.runs.clone()),
+            Query::Metrics => Answer::Metrics(Box::default()),
             Query::Cards => Answer::Cards(self.cards.clone()),
+            Query::Lost => Answer::Lost(self.lost.clone()),
             Query::Ways => Answer::Ways(crate::service::Ways { words: false, server: true }),
             Query::Export { .. } => Answer::Export(String::new()),
         }
@@ -512,6 +548,13 @@ impl Bench {
                     (None, Action::Edit { intent, .. }) => {
                         Ok(Done::Saved { edits: 1, summary: format!("{} changed", intent.key().pk) })
                     }
+                    (None, Action::Rehearse { intents }) => {
+                        Ok(Done::Rehearsed { rows: self.fake.foreseen(&intents) })
+                    }
+                    (None, Action::Bulk { intents, .. }) => {
+                        let some = self.fake.refused.clone();
+                        Ok(Done::Bulk { saved: intents.len() - some.len(), refused: some })
+                    }
                     (None, Action::Verify | Action::Reload | Action::Retry { .. } | Action::SyncNow) => {
                         Ok(Done::SyncAsked)
                     }
@@ -531,7 +574,7 @@ impl Bench {
                         | Action::Settle { .. }
                         | Action::SettleHeld { .. }
                         | Action::Freeze
-                        | Action::Bulk { .. },
+                        | Action::AcknowledgeLost,
                     ) => Ok(Done::Undone { summary: "done".to_owned() }),
                     (None, Action::SetTraffic { traffic }) => Ok(Done::Traffic { traffic }),
                     (None, Action::TrainingLine { up }) => Ok(Done::Line { up }),

@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod budget;
+mod marks;
 mod own;
 mod pictures;
 mod sealed;

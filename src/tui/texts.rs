@@ -163,6 +163,34 @@ pub fn not_for(kind: Kind) -> String {
     format!("There is no such action for a {kind}.")
 }
 
+/// So many of a kind.
+pub fn rows(count: usize, kind: Kind) -> String {
+    if count == 1 { format!("1 {kind}") } else { format!("{count} {kind}s") }
+}
+
+pub const RANGE_BEGUN: &str = "A range begins here: move, then v or Space marks it. Esc leaves it.";
+pub const MARK_DRONES: &str =
+    "With several rows marked, assigning is done in the list of drones. c takes the marks away.";
+pub const NOTHING_TOUCHED: &str = "No field was set, so there is nothing to change.";
+pub const AS_IT_IS: &str = "(as it is)";
+pub const LOOKING: &str = "Looking at what each row would come to …";
+pub const NOTHING_YET: &str = "Nothing is changed yet.";
+pub const EACH: &str = "each for itself: what can be done is done";
+pub const TOGETHER: &str = "one group: all or nothing";
+pub const FORM_OPEN: &str = "A form is open; what is typed in it is not saved.";
+pub const NOTHING_MARKED: &str = "No row is marked.";
+pub const BULK_OPEN: &str =
+    "Several changes are being made: those that are saved stay, the others are not made.";
+
+/// No more rows can be marked.
+pub fn marks_full(most: usize) -> String {
+    format!("At most {most} rows are marked at once; the others are not.")
+}
+
+pub fn marked(count: usize) -> String {
+    format!("{count} marked")
+}
+
 pub fn delete_title(kind: Kind, label: &str) -> String {
     format!("Delete {kind} {label}?")
 }
@@ -199,6 +227,20 @@ pub const HELD_CHOICES: [(&str, &str, &str); 3] = [
 
 pub fn held(edits: usize) -> String {
     if edits == 1 { "1 edit is held back".to_owned() } else { format!("{edits} edits are held back") }
+}
+
+pub const LOST: &str = "The journal was damaged. These cannot be read any more:";
+pub const LOST_THEN: &str = "Unsent edits among them are gone: look through what you did last.";
+pub const SEEN: &str = "seen";
+pub const LOST_CHOICES: [(&str, &str, &str); 2] =
+    [("", "Tell me again", "at the next start"), (SEEN, "I have seen it", "it is not told again")];
+
+pub fn lost(entries: u64) -> String {
+    if entries == 1 { "1 entry is lost".to_owned() } else { format!("{entries} entries are lost") }
+}
+
+pub fn more_lost(gaps: usize) -> String {
+    format!("And {gaps} more such gaps; flyos doctor tells all of them.")
 }
 
 pub const RUNS: &str = "What the line was used for";

@@ -129,3 +129,35 @@ fn edits_held_back_are_sent_when_somebody_says_so() {
     assert_eq!(status_of(&server, "drone-002"), "MAINTENANCE");
     assert_eq!(status_of(&server, "drone-001"), "OFFLINE");
 }
+
+#[test]
+fn what_is_lost_is_loud_until_somebody_has_seen_it_and_calm_from_then_on() {
+    let (server, home) = (Server::start(), home());
+    let person = Person::in_sync(home.path(), &server, MAIN);
+    server.line(false);
+    for drone in ["drone-001", "drone-002", "drone-003"] {
+        change(&person, drone);
+    }
+    drop(person);
+    let segment = account_dir(home.path()).join("journal/00000001.log");
+    let mut bytes = fs::read(&segment).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&segment, bytes).unwrap();
+    let person = Person::at(home.path(), &server);
+    let told = found(&person);
+    assert!(told.contains("1 of its entries cannot be read"), "{told}");
+    assert_eq!(person.service.status().disk.lost, 1);
+    let ctx = person.service.ctx(Front::Test);
+    let lost = |person: &Person| match person.service.ask(&ctx, &flyos::service::Query::Lost).unwrap() {
+        flyos::service::Answer::Lost(gaps) => gaps,
+        other => unreachable!("{other:?}"),
+    };
+    assert!(matches!(lost(&person).as_slice(), [gap] if gap.count() == 1 && gap.after.is_some()));
+    person.service.run(&ctx, Action::AcknowledgeLost).unwrap();
+    assert_eq!((person.service.status().disk.lost, lost(&person)), (0, Vec::new()));
+    drop(person);
+    let person = Person::at(home.path(), &server);
+    assert_eq!(person.sign_in(MAIN, PASSWORD), Ok(true));
+    assert_eq!(person.service.status().disk.lost, 0, "also after a restart");
+}

@@ -393,6 +393,13 @@ fn a_forgotten_password_needs_the_second_factor_too() {
     redeem.second = Some(secret(&totp::code(&shared)));
     assert!(matches!(person.own(Own::Redeem(redeem)), Ok(OwnDone::PasswordSet)));
     signed_in(&person);
+    // That code was all: it is not asked for once more, now or at the next renewal.
+    person.up_to_date();
+    person.wait("online", |service| service.status().link == Link::Online);
+    drop(person);
+    let person = Person::at(there.path(), &server);
+    person.sign_in(WHO, NEW).unwrap();
+    person.wait("online", |service| service.status().link == Link::Online);
 }
 
 #[test]

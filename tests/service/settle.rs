@@ -266,6 +266,14 @@ fn several_edits_are_one_group_or_each_for_itself() {
     let wrong = || Intent::Delete { key: drone("drone-999") };
     let bulk =
         |intents, together| run(&two.other, Action::Bulk { intents, reason: Some("storm".into()), together });
+    // What each would come to is told before, judged one after the other, and changes nothing.
+    let intents = vec![status("drone-001", "STANDBY"), wrong(), status("drone-001", "STANDBY")];
+    let Ok(Done::Rehearsed { rows }) = run(&two.other, Action::Rehearse { intents }) else {
+        panic!("rehearsed")
+    };
+    let foreseen: Vec<_> = rows.iter().map(|row| (row.what.as_str(), row.why_not.is_some())).collect();
+    assert_eq!(foreseen, [("status STANDBY (was ACTIVE)", false), ("", true), ("", false)]);
+    assert_eq!((rows[0].label.as_str(), two.other.service.status().waiting), ("drone-001", 0));
     let refused = bulk(vec![status("drone-001", "STANDBY"), wrong()], true).unwrap_err();
     assert!(refused.message.contains("1 of 2") && refused.hints[0].contains("drone-999"), "{refused:?}");
     assert_eq!(two.other.service.status().waiting, 0, "of a group all or nothing");

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use flyos::domain::Stamp;
 use flyos::store::replica::Pulled;
 use flyos::store::{AccountFolder, Entry, Found, Meta, RESERVE_BYTES, Store, StoreError, look};
 use flyos::vault::{DataKey, Sealer};
@@ -246,6 +247,35 @@ fn edits_that_are_held_back_can_be_let_go_of() {
     store.close();
     let (store, _) = open(place.path());
     assert!(waiting(&store).is_empty() && store.held_back().is_none());
+}
+
+#[test]
+fn lost_entries_are_told_until_somebody_has_seen_them() {
+    let place = Place::new();
+    let (mut store, _) = open(place.path());
+    save(&mut store, 1..=3);
+    store.close();
+    let path = folder(place.path()).journal_dir().join("00000001.log");
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    for _ in 0..2 {
+        let (store, found) = open(place.path());
+        assert_eq!((found.missing.clone(), found.lost(), store.lost().len()), (vec![2..=2], 1, 1));
+        assert!(found.unseen[0].after.is_some() && found.unseen[0].before.is_some());
+        store.close();
+    }
+    let (mut store, _) = open(place.path());
+    store.acknowledge_lost(Stamp(9)).unwrap();
+    assert!(store.lost().is_empty());
+    store.close();
+    let (store, found) = open(place.path());
+    assert_eq!((found.missing, found.unseen.len(), store.lost().len()), (vec![2..=2], 0, 0), "calm");
+    drop(store);
+    let folder = folder(place.path());
+    let (seen, unseen) = look::lost(&folder, &look::journal(&folder, None).unwrap());
+    assert_eq!((seen.len(), seen[0].seen, unseen.len()), (1, Stamp(9), 0), "it is still known");
 }
 
 #[test]

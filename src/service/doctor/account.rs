@@ -7,9 +7,9 @@ use secrecy::SecretString;
 use super::machine::MAKE_OWN;
 use super::{Examination, Report};
 use crate::domain::Stamp;
-use crate::service::beside;
+use crate::service::{beside, status};
 use crate::store::journal::Examined;
-use crate::store::{AccountFile, AccountFolder, Replica, StoreError, look};
+use crate::store::{AccountFile, AccountFolder, Replica, SeenGap, StoreError, look};
 use crate::vault::{self, Sealer, VaultError};
 
 /// How long reading a copy of the cache may get nowhere.
@@ -66,7 +66,7 @@ fn one(report: &mut Report, what: &Examination, folder: &AccountFolder) -> Optio
             return Some(sealer.is_some());
         }
     };
-    journal(report, &format!("{about}, journal"), &examined, sealer.is_some(), is_open);
+    journal(report, &format!("{about}, journal"), (folder, &examined), (sealer.is_some(), is_open), what.now);
     match &sealer {
         Some(sealer) if !is_open => unsealed(report, &about, folder, sealer, &examined),
         Some(_) => {}
@@ -161,7 +161,13 @@ fn beside(report: &mut Report, about: &str, folder: &AccountFolder) {
     }
 }
 
-fn journal(report: &mut Report, about: &str, found: &Examined, unsealed: bool, is_open: bool) {
+fn journal(
+    report: &mut Report,
+    about: &str,
+    (folder, found): (&AccountFolder, &Examined),
+    (unsealed, is_open): (bool, bool),
+    now: Stamp,
+) {
     let how = if unsealed { "opened one by one" } else { "by their sums; with the password each is opened" };
     let text = format!(
         "{} in {} ({} KiB), {how}.",
@@ -188,32 +194,31 @@ fn journal(report: &mut Report, about: &str, found: &Examined, unsealed: bool, i
             "Its last write never ended: nobody was told that it was saved. It is cut at the next sign-in.",
         );
     }
-    let lost: u64 = found.missing.iter().map(|gap| gap.end() - gap.start() + 1).sum();
-    if lost > 0 {
-        let gaps: Vec<String> = found.missing.iter().map(numbers).collect();
-        report.attention(
-            about,
-            format!(
-                "{} cannot be read: {}.",
-                count(usize::try_from(lost).unwrap_or(usize::MAX), "entry"),
-                gaps.join(", ")
-            ),
-            "Edits among them that were not sent are lost: look through what was done last, and do it again.",
-        );
-    }
-    if damaged.is_empty() && lost == 0 {
+    let lost = lost(report, about, (folder, found), now);
+    if damaged.is_empty() && !lost {
         report.sound(about, text);
     } else {
         report.note(about, text);
     }
 }
 
-fn numbers(gap: &std::ops::RangeInclusive<u64>) -> String {
-    if gap.start() == gap.end() {
-        gap.start().to_string()
-    } else {
-        format!("{} to {}", gap.start(), gap.end())
+/// Entries that are gone for good; whether there are any that nobody has seen.
+fn lost(report: &mut Report, about: &str, (folder, found): (&AccountFolder, &Examined), now: Stamp) -> bool {
+    let zone = jiff::tz::TimeZone::system();
+    let (seen, unseen) = look::lost(folder, found);
+    for gap in &unseen {
+        report.attention(
+            about,
+            format!("Lost: {}", status::lost(gap, now, &zone)),
+            "Edits among them that were not sent are lost: look through what was done last, and do it again. Sign in \
+             and press ! to say that it was seen.",
+        );
     }
+    for SeenGap { gap, seen } in &seen {
+        let seen = status::at_text(*seen, now, &zone);
+        report.note(about, format!("Lost once, and seen {seen}: {}", status::lost(gap, now, &zone)));
+    }
+    !unseen.is_empty()
 }
 
 /// With the key: every row, and what the edits come to on top of them.

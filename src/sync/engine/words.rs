@@ -38,6 +38,16 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// Its sort, for counting: a word for machines.
+    pub const fn sort(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "no_line",
+            Self::Fault { .. } => "server",
+            Self::Disk { .. } => "disk",
+            Self::Stop(_) => "stopped",
+        }
+    }
+
     /// A fault that passes, of which nobody said when.
     pub fn fault(why: &str) -> Self {
         Self::Fault { why: why.to_owned(), retry_after_ms: None }

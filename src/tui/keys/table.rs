@@ -10,18 +10,31 @@ use Context as C;
 
 const EVERYWHERE: &[Context] = &C::ALL;
 pub(super) const BROWSING: &[Context] = &[C::List, C::Detail];
+/// Where characters are typed, so that help has no letter.
+const FIELDS: &[Context] = &[
+    C::SignIn,
+    C::AddProject,
+    C::Form,
+    C::Picker,
+    C::Menu,
+    C::Confirm,
+    C::Filter,
+    C::Ask,
+    C::Bulk,
+    C::Locked,
+];
 const MOVING: &[Context] = &[C::List, C::Detail];
 const CHOOSING: &[Context] = &[C::Picker, C::Menu, C::Help];
 
-const fn key(code: Code) -> Press {
+pub(super) const fn key(code: Code) -> Press {
     Press::key(code)
 }
 
-const fn letter(c: char) -> Press {
+pub(super) const fn letter(c: char) -> Press {
     Press::char(c)
 }
 
-const fn bind(
+pub(super) const fn bind(
     act: Act,
     keys: &'static [Press],
     contexts: &'static [Context],
@@ -92,14 +105,7 @@ pub const TABLE: &[Binding] = &[
         "Lists all that can be done, with its key, and why not where not.",
     ),
     bind(Act::Help, &[letter('?'), Press::f(1)], BROWSING, 7, "help", "Shows the keys."),
-    bind(
-        Act::Help,
-        &[Press::f(1)],
-        &[C::SignIn, C::AddProject, C::Form, C::Picker, C::Menu, C::Confirm, C::Filter, C::Ask, C::Locked],
-        20,
-        "help",
-        "Shows the keys.",
-    ),
+    bind(Act::Help, &[Press::f(1)], FIELDS, 20, "help", "Shows the keys."),
     bind(Act::Users, &[letter('1')], BROWSING, 0, "users", "Goes to the users."),
     bind(Act::Regions, &[letter('2')], BROWSING, 0, "regions", "Goes to the regions."),
     bind(Act::Drones, &[letter('3')], BROWSING, 0, "drones", "Goes to the drones."),
@@ -398,6 +404,7 @@ pub const TABLE: &[Binding] = &[
             C::Message,
             C::Ask,
             C::Words,
+            C::Bulk,
             C::Locked,
         ],
         21,

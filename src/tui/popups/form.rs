@@ -34,6 +34,8 @@ pub struct Form {
     error: Option<ServiceError>,
     /// What would follow from the values as they are.
     pub consequences: Vec<String>,
+    /// The rows it is for, where they are several: then only fields that were touched count.
+    pub many: Vec<Key>,
     /// It is no new edit, but one that was not taken, of this number, to be sent again with other values.
     pub mends: Option<u64>,
 }
@@ -73,6 +75,7 @@ impl Form {
             saving: None,
             error: None,
             consequences: Vec::new(),
+            many: Vec::new(),
             mends: None,
         }
     }
@@ -107,8 +110,21 @@ impl Form {
             saving: None,
             error: None,
             consequences: Vec::new(),
+            many: Vec::new(),
             mends: None,
         }
+    }
+
+    /// A form for several rows, of which only what is touched is changed; what must be unique is not in it.
+    pub fn several(kind: Kind, many: Vec<Key>) -> Self {
+        let columns = kind.fields().iter().filter(|field| !field.server && !field.unique);
+        let as_it_is = Some(texts::AS_IT_IS.to_owned());
+        let mut fields: Vec<_> =
+            columns.map(|field| FormField::column(field, None, as_it_is.clone())).collect();
+        fields.push(FormField::text(REASON, "Why", "a reason that history shows, if you like"));
+        let title = format!("Edit {} {kind}s", many.len());
+        let key = many.first().cloned().unwrap_or_else(|| Key::drone(""));
+        Self { new: false, fields, title, many, at: 0, ..Self::create(kind, key) }
     }
 
     /// A form for what an edit set that was not taken.
@@ -126,6 +142,11 @@ impl Form {
     /// What the columns hold now.
     pub fn set(&self) -> Fields {
         self.values(false)
+    }
+
+    /// What was set here.
+    pub fn touched(&self) -> Fields {
+        self.values(true)
     }
 
     pub fn field(&mut self) -> Option<&mut TextField> {
@@ -149,7 +170,7 @@ impl Form {
 
     /// The key for asking what a field can be: absent for a row that is not there yet.
     pub fn subject(&self) -> Option<Key> {
-        (!self.new).then(|| self.key.clone())
+        (!self.new && self.many.is_empty()).then(|| self.key.clone())
     }
 
     pub fn on_save(&self) -> bool {
@@ -177,6 +198,7 @@ impl Form {
         let next = if at < 0 { 0 } else { (at + by).rem_euclid(count) };
         if let Some(text) = texts.get(next.unsigned_abs()) {
             (*value, *label) = (Some((*text).to_owned()), (*text).to_owned());
+            field.touched = true;
         }
         self.judge();
         true
@@ -186,8 +208,22 @@ impl Form {
     pub fn choose(&mut self, name: &str, choice: &Choice) {
         if let Some(field) = self.fields.iter_mut().find(|field| field.name == name) {
             field.entry = Entry::Choice { value: choice.value.clone(), label: choice.label.clone() };
+            field.touched = true;
         }
         self.judge();
+    }
+
+    /// The field with the focus was typed in.
+    pub fn typed(&mut self) {
+        if let Some(field) = self.fields.get_mut(self.at) {
+            field.touched = field.raw().is_some();
+        }
+        self.judge();
+    }
+
+    /// Is this one of the fields that saving is about?
+    fn counts(&self, field: &FormField) -> bool {
+        if self.many.is_empty() { field.is_changed() } else { field.touched }
     }
 
     /// Judges the field with the focus as it is typed.
@@ -201,7 +237,7 @@ impl Form {
 
     fn values(&self, only_changed: bool) -> Fields {
         let columns = self.fields.iter().filter(|field| field.name != REASON && field.name != "id");
-        let kept = columns.filter(|field| !only_changed || field.is_changed());
+        let kept = columns.filter(|field| !only_changed || self.counts(field));
         kept.map(|field| (field.name.to_owned(), field.accept(self.kind).unwrap_or_else(|_| field.raw())))
             .collect()
     }
@@ -220,7 +256,7 @@ impl Form {
     pub fn seen(&self) -> Fields {
         let unit = |name: &str| self.kind.field(name).and_then(|field| field.unit);
         let changed: Vec<&FormField> =
-            self.fields.iter().filter(|field| !self.new && field.is_changed()).collect();
+            self.fields.iter().filter(|field| !self.new && self.counts(field)).collect();
         let with = |field: &&FormField| {
             let of_unit =
                 unit(field.name).is_some_and(|it| changed.iter().any(|other| unit(other.name) == Some(it)));
@@ -232,10 +268,14 @@ impl Form {
 
     /// The intent and the reason once every field is sound; else the first wrong field has the focus.
     pub fn accept(&mut self) -> Option<(Intent, Option<String>)> {
-        let (kind, new) = (self.kind, self.new);
+        let (kind, new, many) = (self.kind, self.new, !self.many.is_empty());
         for field in &mut self.fields {
             // Old data that breaks a rule does not stand in the way of what is changed.
-            field.error = if new || field.is_changed() { field.accept(kind).err() } else { None };
+            field.error = if new || (field.is_changed() && !many) || field.touched {
+                field.accept(kind).err()
+            } else {
+                None
+            };
         }
         if let Some(at) = self.fields.iter().position(|field| field.error.is_some()) {
             self.at = at;
@@ -336,7 +376,7 @@ impl Form {
         };
         let title_area = Rect { width: area.width.min(TITLE_WIDTH - 3), ..after(area, 2) };
         pen.put(title_area, field.title, style);
-        let changed = if !self.new && field.is_changed() && field.name != REASON { "~" } else { "" };
+        let changed = if !self.new && self.counts(field) && field.name != REASON { "~" } else { "" };
         pen.put(after(area, TITLE_WIDTH), changed, pen.theme.strong());
         let value = after(area, TITLE_WIDTH + 2);
         if field.locked.is_some() {

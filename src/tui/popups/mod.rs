@@ -2,6 +2,7 @@
 //! go to the topmost. Each is cut to the window, whatever its size.
 
 pub mod ask;
+pub mod bulk;
 pub mod confirm;
 pub mod form;
 pub mod help;
@@ -20,6 +21,7 @@ use super::widgets::text_field::TextField;
 use crate::service::ServiceError;
 
 pub use ask::Ask;
+pub use bulk::Bulk;
 pub use confirm::Confirm;
 pub use form::Form;
 pub use help::Help;
@@ -32,6 +34,7 @@ pub use words::Words;
 #[derive(Clone, Debug)]
 pub enum Popup {
     Ask(Ask),
+    Bulk(Box<Bulk>),
     Form(Form),
     Picker(Picker),
     Confirm(Confirm),
@@ -53,6 +56,7 @@ impl Popup {
             Self::Help(_) => Context::Help,
             Self::Message(_) => Context::Message,
             Self::Words(_) => Context::Words,
+            Self::Bulk(_) => Context::Bulk,
         }
     }
 
@@ -66,6 +70,7 @@ impl Popup {
             Self::Menu(menu) => Some(&mut menu.filter),
             Self::Help(help) => Some(&mut help.filter),
             Self::Prompt(prompt) => prompt.field(),
+            Self::Bulk(bulk) => bulk.field(),
             Self::Message(_) | Self::Words(_) => None,
         }
     }
@@ -74,11 +79,11 @@ impl Popup {
     pub fn typed(&mut self) {
         match self {
             Self::Ask(ask) => ask.typed(),
-            Self::Form(form) => form.judge(),
+            Self::Form(form) => form.typed(),
             Self::Picker(picker) => picker.at = 0,
             Self::Menu(menu) => menu.at = 0,
             Self::Help(help) => help.top = 0,
-            Self::Confirm(_) | Self::Message(_) | Self::Prompt(_) | Self::Words(_) => {}
+            Self::Bulk(_) | Self::Confirm(_) | Self::Message(_) | Self::Prompt(_) | Self::Words(_) => {}
         }
     }
 
@@ -90,6 +95,7 @@ impl Popup {
             Self::Picker(picker) => picker.saving,
             Self::Confirm(confirm) => confirm.saving,
             Self::Prompt(prompt) => prompt.saving,
+            Self::Bulk(bulk) => bulk.saving,
             Self::Menu(_) | Self::Help(_) | Self::Message(_) | Self::Words(_) => None,
         }
     }
@@ -108,6 +114,7 @@ impl Popup {
                 confirm.error = Some(error);
             }
             Self::Prompt(prompt) => prompt.failed(error),
+            Self::Bulk(bulk) => bulk.failed(error),
             Self::Menu(_) | Self::Help(_) | Self::Message(_) | Self::Words(_) => {}
         }
     }
@@ -122,6 +129,7 @@ impl Popup {
             Self::Help(help) => help.draw(pen, area),
             Self::Message(message) => message.draw(pen, area),
             Self::Prompt(prompt) => prompt.draw(pen, area),
+            Self::Bulk(bulk) => bulk.draw(pen, area),
             Self::Words(words) => words.draw(pen, area),
         }
     }

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::error_lines;
 use crate::domain::{Fields, Key, Value};
-use crate::service::{Card, Choice, ServiceError};
+use crate::service::{Card, Choice, ServiceError, Verb};
 use crate::tui::texts;
 use crate::tui::widgets::text_field::TextField;
 use crate::tui::widgets::{Pen, after, centred, line, scroll};
@@ -19,6 +19,8 @@ pub enum Goal {
     Assign(Key),
     Unassign(Key),
     Sort,
+    /// For all marked rows.
+    Marked(Verb),
     /// One of the edits that need a decision.
     Cards(Vec<Card>),
     /// What to make of this one.
@@ -28,6 +30,8 @@ pub enum Goal {
     Traffic,
     /// Whether edits that are held back are sent.
     Held,
+    /// Whether lost entries have been seen.
+    Lost,
     /// About the own sign-in.
     Own(OwnGoal),
     /// Only to be looked at.

@@ -5,6 +5,7 @@
 
 use jiff::tz::TimeZone;
 
+use super::marks::Marks;
 use crate::domain::{Key, Kind, Stamp};
 use crate::service::{ListPage, ListQuery, RowView, columns, status};
 use crate::tui::layout::Shape;
@@ -29,6 +30,7 @@ pub struct List {
     /// The selected row, once known.
     pub key: Option<Key>,
     pub page: Option<ListPage>,
+    pub marks: Marks,
     /// The place of `key` has been looked up since the rows changed.
     sought: bool,
 }
@@ -55,6 +57,7 @@ impl List {
             selected: 0,
             key: None,
             page: None,
+            marks: Marks::default(),
             sought: false,
         }
     }
@@ -192,6 +195,7 @@ pub fn draw(pen: &mut Pen, shape: &Shape, list: &List, focused: bool, now: Stamp
         .map(|(at, row)| Row {
             cells: described.iter().map(|column| cell(pen.theme, row, column.name, now, zone)).collect(),
             mark: row_mark(row.mark, row.needs_you),
+            marked: list.marks.has(&row.key) || list.marks.in_range(list.top + at, list.selected),
             selected: list.top + at == list.selected,
         })
         .collect();
@@ -219,6 +223,9 @@ pub fn draw_title(pen: &mut Pen, area: ratatui::layout::Rect, list: &List, name:
     };
     let mut used = pen.put_all(area, &[(" ", pen.theme.plain()), (name, pen.theme.strong())]);
     used += pen.put(after(area, used), &format!("  {count}"), pen.theme.plain());
+    if !list.marks.is_empty() {
+        used += pen.put(after(area, used), &format!("  #{}", list.marks.len()), pen.theme.strong());
+    }
     if !list.filtering && list.filter.is_empty() {
         return;
     }

@@ -4,6 +4,7 @@ pub mod detail;
 pub mod drones;
 pub mod list;
 pub mod lock;
+pub mod marks;
 pub mod regions;
 pub mod sign_in;
 pub mod users;

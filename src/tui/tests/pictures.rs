@@ -3,7 +3,7 @@
 use crate::domain::{Role, Stamp};
 use crate::service::{Card, ErrorKind, Event, Holder, InUse, ServiceError, Setup, Whois};
 use crate::tui::app::Msg;
-use crate::tui::testing::{Bench, Fake, NOW, card, refusal, training_setup};
+use crate::tui::testing::{Bench, Fake, NOW, ago, card, refusal, training_setup};
 use crate::tui::theme::Theme;
 
 const SIZES: [(u16, u16); 2] = [(100, 30), (80, 24)];
@@ -178,6 +178,16 @@ fn confirmations() {
 }
 
 #[test]
+fn marks_and_several_rows() {
+    let marked = "\"_\" \"_\" \"_\" \"_\"";
+    after("marks", marked);
+    after("bulk", &format!("{marked} s Down Down Enter"));
+    after("bulk_delete", &format!("{marked} Del \"delete\""));
+    after("bulk_done", &format!("{marked} s Down Down Enter Enter"));
+    after("form_several", &format!("{marked} e Down Right"));
+}
+
+#[test]
 fn menu_and_help() {
     after("menu", "m");
     after("help", "?");
@@ -250,6 +260,26 @@ fn what_is_wrong_with_the_files_stays_in_sight_and_old_edits_are_asked_about() {
         let mut bench = Bench::signed_in_with(width, height, Theme::default(), fake);
         keep("held", &bench);
         keep("held_put_away", bench.keys("Esc"));
+    }
+}
+
+#[test]
+fn what_is_lost_is_told_until_somebody_has_seen_it() {
+    use crate::service::{Action, DiskState, Gap};
+    for (width, height) in SIZES {
+        let mut fake = Fake::default();
+        fake.status.disk = DiskState { full: false, lost: 4, held: 0 };
+        let (after, before) = (Some(ago(200)), Some(ago(190)));
+        fake.lost = vec![
+            Gap { first: 3, last: 5, after, before, arrived: 1 },
+            Gap { first: 9, last: 9, after: before, before: None, arrived: 0 },
+        ];
+        let mut bench = Bench::signed_in_with(width, height, Theme::default(), fake);
+        keep("lost", bench.keys("!"));
+        bench.keys("Enter");
+        assert!(bench.fake.actions.is_empty(), "the answer that stands changes nothing");
+        bench.keys("! Down Enter");
+        assert_eq!(bench.fake.actions, [Action::AcknowledgeLost]);
     }
 }
 

@@ -4,13 +4,13 @@ use proptest::prelude::*;
 
 use crate::tui::app::Msg;
 use crate::tui::decode::Input;
-use crate::tui::keys::TABLE;
+use crate::tui::keys;
 use crate::tui::press::Press;
 use crate::tui::testing::{Bench, Fake};
 use crate::tui::theme::Theme;
 
 fn presses() -> Vec<Press> {
-    let bound = TABLE.iter().flat_map(|binding| binding.keys.iter().copied());
+    let bound = keys::all().flat_map(|binding| binding.keys.iter().copied());
     bound.chain(['x', 'é', '漢', ' '].map(Press::char)).collect()
 }
 

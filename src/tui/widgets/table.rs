@@ -39,9 +39,11 @@ pub struct Row {
     pub cells: Vec<String>,
     pub mark: &'static str,
     pub selected: bool,
+    /// One of those that a verb is about.
+    pub marked: bool,
 }
 
-/// Columns left of the first cell: a space, the selection's mark, a space.
+/// Columns left of the first cell: the sign of a marked row, that of the selected one, a space.
 const GUTTER: u16 = 3;
 /// Columns right of the last cell: a space and the row's mark.
 const MARKS: u16 = 3;
@@ -94,6 +96,9 @@ pub fn draw_rows(pen: &mut Pen, area: Rect, columns: &[Column], rows: &[Row], fo
     for (row, y) in rows.iter().zip(0..area.height) {
         let area = line(area, y);
         draw_row(pen, area, columns, &layout, row);
+        if row.marked {
+            pen.put(area, "#", pen.theme.strong());
+        }
         if row.selected {
             pen.put(after(area, 1), ">", pen.theme.plain());
         }

@@ -26,6 +26,8 @@ pub struct FormField {
     pub(super) hint: &'static str,
     pub entry: Entry,
     pub(super) before: Value,
+    /// Somebody set it here.
+    pub(super) touched: bool,
     pub(super) error: Option<String>,
     /// Why it is not mine to change.
     pub(super) locked: Option<String>,
@@ -46,6 +48,7 @@ impl FormField {
             hint: field.hint,
             entry,
             before,
+            touched: false,
             error: None,
             locked: None,
         }
@@ -58,6 +61,7 @@ impl FormField {
             hint,
             entry: Entry::Text(TextField::default()),
             before: None,
+            touched: false,
             error: None,
             locked: None,
         }

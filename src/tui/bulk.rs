@@ -1,0 +1,166 @@
+//! Verbs on all marked rows: what is wanted of each, the preview, and making the changes in portions.
+
+use super::app::{App, Effect, Effects, Why};
+use super::keys::Act;
+use super::popups::bulk::Stage;
+use super::popups::{Bulk, Form, Picker, Popup, picker};
+use super::texts;
+use crate::domain::{Fields, Intent, Key, Kind};
+use crate::service::{Action, Done, Query, ServiceError, Verb};
+
+impl App {
+    /// Starts a verb on the marked rows.
+    pub(super) fn start_marked(&mut self, verb: Verb, keys: Vec<Key>) -> Effects {
+        let kind = self.list().kind;
+        let rows = texts::rows(keys.len(), kind);
+        match verb {
+            Verb::Edit => {
+                self.popups.push(Popup::Form(Form::several(kind, keys)));
+                Vec::new()
+            }
+            Verb::Delete => {
+                let wishes = keys.into_iter().map(|key| (key.clone(), Intent::Delete { key })).collect();
+                self.preview(format!("Delete {rows}"), wishes, None)
+            }
+            Verb::SetStatus => self.pick_for_marked(format!("Status of {rows}"), verb, "status"),
+            Verb::Assign | Verb::Unassign if kind == Kind::Drone => {
+                let title = if verb == Verb::Assign { "Assign" } else { "Take" };
+                let whom = if verb == Verb::Assign { "to" } else { "from" };
+                self.pick_for_marked(format!("{title} {rows} {whom}"), verb, "operator_id")
+            }
+            Verb::Assign | Verb::Unassign | Verb::Create => {
+                self.toast = Some(texts::MARK_DRONES.to_owned());
+                Vec::new()
+            }
+        }
+    }
+
+    fn pick_for_marked(&mut self, title: String, verb: Verb, field: &str) -> Effects {
+        let picker = Picker::new(title, Vec::new(), picker::Goal::Marked(verb));
+        let query = Query::Choices { kind: self.list().kind, field: field.to_owned(), key: None };
+        vec![Effect::Ask(Why::Pick(Box::new(picker), None), query)]
+    }
+
+    /// A choice for all marked rows.
+    pub(super) fn marked_chosen(&mut self, verb: Verb, value: crate::domain::Value, label: &str) -> Effects {
+        let keys = self.list().marks.keys();
+        let rows = texts::rows(keys.len(), self.list().kind);
+        let user = value.as_deref().and_then(|text| uuid::Uuid::try_parse(text).ok());
+        let wish = |key: &Key| match (verb, user) {
+            (Verb::SetStatus, _) => {
+                let set = Fields::from([("status".to_owned(), value.clone())]);
+                Some(Intent::Update { key: key.clone(), set })
+            }
+            (Verb::Assign, Some(user)) => Some(Intent::Assign { drone: key.pk.clone(), user }),
+            (Verb::Unassign, Some(user)) => Some(Intent::Unassign { drone: key.pk.clone(), user }),
+            _ => None,
+        };
+        let wishes: Vec<(Key, Intent)> =
+            keys.iter().filter_map(|key| Some((key.clone(), wish(key)?))).collect();
+        if wishes.is_empty() {
+            return Vec::new();
+        }
+        self.popups.pop();
+        let title = match verb {
+            Verb::SetStatus => format!("Status {label}: {rows}"),
+            Verb::Assign => format!("Assign {rows} to {label}"),
+            _ => format!("Take {rows} from {label}"),
+        };
+        self.preview(title, wishes, None)
+    }
+
+    /// The form for several rows was accepted.
+    pub(super) fn several_accepted(&mut self, keys: &[Key], set: &Fields, reason: Option<String>) -> Effects {
+        if set.is_empty() {
+            self.toast = Some(texts::NOTHING_TOUCHED.to_owned());
+            return Vec::new();
+        }
+        let wish = |key: &Key| (key.clone(), Intent::Update { key: key.clone(), set: set.clone() });
+        let kind = keys.first().map_or(Kind::Drone, |key| key.kind);
+        let title = format!("Edit {}", texts::rows(keys.len(), kind));
+        self.preview(title, keys.iter().map(wish).collect(), reason)
+    }
+
+    /// Asks what would come of it, and shows that.
+    fn preview(&mut self, title: String, wishes: Vec<(Key, Intent)>, reason: Option<String>) -> Effects {
+        let mut bulk = Bulk::new(title, wishes, reason);
+        let effect = self.submit(Action::Rehearse { intents: bulk.intents() });
+        bulk.saving = Some(self.submitted);
+        self.popups.push(Popup::Bulk(Box::new(bulk)));
+        vec![effect]
+    }
+
+    pub(super) fn bulk_act(&mut self, act: Act) -> Effects {
+        let page = isize::try_from(self.shape().rows.height / 2).unwrap_or(1).max(1);
+        let Some(Popup::Bulk(bulk)) = self.popups.last_mut() else { return Vec::new() };
+        match (act, bulk.stage) {
+            (Act::Accept | Act::Leave, Stage::Ended) => return self.close_bulk(),
+            (Act::Leave, Stage::Making { .. }) => bulk.stage = Stage::Making { stop: true },
+            (Act::Leave, _) => return self.put_away(),
+            (Act::Accept, _) => {
+                if let Some(intents) = bulk.begin() {
+                    return self.make(intents);
+                }
+            }
+            (Act::FieldNext, _) => bulk.step_field(1),
+            (Act::FieldPrevious, _) => bulk.step_field(-1),
+            (Act::Up, _) => bulk.scroll(-1),
+            (Act::Down, _) => bulk.scroll(1),
+            (Act::PageUp, _) => bulk.scroll(-page),
+            (Act::PageDown, _) => bulk.scroll(page),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn make(&mut self, intents: Vec<Intent>) -> Effects {
+        let Some(Popup::Bulk(bulk)) = self.popups.last() else { return Vec::new() };
+        let (reason, together) = (bulk.reason(), bulk.together);
+        let effect = self.submit(Action::Bulk { intents, reason, together });
+        let submitted = self.submitted;
+        if let Some(Popup::Bulk(bulk)) = self.popups.last_mut() {
+            bulk.saving = Some(submitted);
+        }
+        vec![effect]
+    }
+
+    /// Does that submission belong to the popup?
+    pub(super) fn is_of_bulk(&self, submission: u64) -> bool {
+        let waits = |popup: &Popup| matches!(popup, Popup::Bulk(bulk) if bulk.saving == Some(submission));
+        self.popups.iter().any(waits)
+    }
+
+    /// The rehearsal or a portion came to its end.
+    pub(super) fn bulk_heard(&mut self, result: Result<Done, ServiceError>) -> Effects {
+        let bulk = self.popups.iter_mut().rev().find_map(|popup| match popup {
+            Popup::Bulk(bulk) => Some(bulk),
+            _ => None,
+        });
+        let Some(bulk) = bulk else { return Vec::new() };
+        match result {
+            Ok(Done::Rehearsed { rows }) => bulk.foresee(rows),
+            Ok(Done::Bulk { refused, .. }) => {
+                let next = bulk.came(&refused);
+                let done = bulk.done_with();
+                for key in &done {
+                    self.list_mut().marks.take_away(key);
+                }
+                let mut effects = next.map(|intents| self.make(intents)).unwrap_or_default();
+                effects.extend(self.refresh());
+                return effects;
+            }
+            Ok(_) => {}
+            Err(error) => bulk.failed(error),
+        }
+        Vec::new()
+    }
+
+    /// It is over: the form that it came from, if any, goes with it.
+    fn close_bulk(&mut self) -> Effects {
+        self.popups.pop();
+        if matches!(self.popups.last(), Some(Popup::Form(form)) if !form.many.is_empty()) {
+            self.popups.pop();
+        }
+        self.refresh()
+    }
+}

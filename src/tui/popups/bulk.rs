@@ -1,0 +1,356 @@
+//! Several rows at once: what each would come to, how it is to be done, what came of each.
+//!
+//! It opens with what is foreseen, row by row, those that cannot be done first. Nothing is changed until Enter; what
+//! deletes wants the number of rows typed. Changes that stand each for itself go in portions, so that there is progress
+//! to be seen and a way to stop; a group goes as one, all or nothing.
+
+use ratatui::layout::Rect;
+
+use super::error_lines;
+use crate::domain::{Intent, Key};
+use crate::service::{Foreseen, ServiceError};
+use crate::tui::press::{Code, Press};
+use crate::tui::texts;
+use crate::tui::widgets::text_field::TextField;
+use crate::tui::widgets::{Pen, after, centred, line};
+
+/// Changes that the server takes as one group, at most.
+const GROUP_MAX: usize = 1000;
+/// Edits saved at once where each stands for itself: some tenths of a second, so that stopping is prompt.
+pub const PORTION: usize = 500;
+const WIDTH: u16 = 92;
+const LABEL_WIDTH: u16 = 18;
+const TITLE_WIDTH: u16 = 9;
+
+/// How far it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// What would come of it is asked for.
+    Judging,
+    /// It is shown, and nothing is changed yet.
+    Shown,
+    /// Changes are being made; `stop`: no more after those under way.
+    Making {
+        stop: bool,
+    },
+    Ended,
+}
+
+/// What one row would come to, and came to.
+#[derive(Clone, Debug)]
+struct Row {
+    key: Key,
+    intent: Intent,
+    foreseen: Foreseen,
+    came: Came,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Came {
+    NotYet,
+    Saved,
+    Refused(String),
+}
+
+/// The fields below the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Field {
+    How,
+    Why,
+    Word,
+}
+
+#[derive(Clone, Debug)]
+pub struct Bulk {
+    pub title: String,
+    pub stage: Stage,
+    wishes: Vec<(Key, Intent)>,
+    rows: Vec<Row>,
+    /// All or nothing, instead of each for itself.
+    pub together: bool,
+    why: TextField,
+    /// What is to be typed, and what is.
+    word: Option<(String, TextField)>,
+    at: usize,
+    top: usize,
+    pub saving: Option<u64>,
+    error: Option<ServiceError>,
+}
+
+impl Bulk {
+    /// `wishes`: each marked row with what is wanted of it.
+    pub fn new(title: String, wishes: Vec<(Key, Intent)>, reason: Option<String>) -> Self {
+        let deletes = wishes.iter().any(|(_, intent)| matches!(intent, Intent::Delete { .. }));
+        let word = deletes.then(|| (format!("delete {}", wishes.len()), TextField::default()));
+        Self {
+            title,
+            stage: Stage::Judging,
+            rows: Vec::new(),
+            together: false,
+            why: TextField::new(reason.as_deref().unwrap_or_default()),
+            at: if word.is_some() { 2 } else { 0 },
+            word,
+            top: 0,
+            saving: None,
+            error: None,
+            wishes,
+        }
+    }
+
+    pub fn intents(&self) -> Vec<Intent> {
+        self.wishes.iter().map(|(_, intent)| intent.clone()).collect()
+    }
+
+    /// Takes what each would come to; what cannot be done stands first.
+    pub fn foresee(&mut self, foreseen: Vec<Foreseen>) {
+        let (wishes, came) = (std::mem::take(&mut self.wishes), Came::NotYet);
+        let rows = wishes.into_iter().zip(foreseen);
+        self.rows =
+            rows.map(|((key, intent), foreseen)| Row { key, intent, foreseen, came: came.clone() }).collect();
+        self.rows.sort_by_key(|row| (row.foreseen.why_not.is_none(), row.foreseen.what.is_empty()));
+        (self.stage, self.saving) = (Stage::Shown, None);
+    }
+
+    fn refused(&self) -> usize {
+        self.rows.iter().filter(|row| row.foreseen.why_not.is_some()).count()
+    }
+
+    fn doable(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| row.foreseen.why_not.is_none() && !row.foreseen.what.is_empty())
+    }
+
+    /// Why it cannot go as one group.
+    fn why_no_group(&self) -> Option<String> {
+        match (self.refused(), self.doable().count()) {
+            (0, count) if count > GROUP_MAX => Some(format!("a group has at most {GROUP_MAX} changes")),
+            (0, _) => None,
+            (refused, _) => Some(format!("{refused} cannot be done")),
+        }
+    }
+
+    /// Begins, where there is something to be done and it may be; the next edits to be made.
+    pub fn begin(&mut self) -> Option<Vec<Intent>> {
+        let typed = self.word.as_ref().is_none_or(|(word, field)| field.text().trim() == word);
+        if self.stage != Stage::Shown || !typed || self.doable().next().is_none() {
+            return None;
+        }
+        self.error = None;
+        self.together = self.together && self.why_no_group().is_none();
+        self.stage = Stage::Making { stop: false };
+        self.next()
+    }
+
+    /// The edits to be made next.
+    fn next(&self) -> Option<Vec<Intent>> {
+        let portion = if self.together { usize::MAX } else { PORTION };
+        let open = self.doable().filter(|row| row.came == Came::NotYet).take(portion);
+        let intents: Vec<Intent> = open.map(|row| row.intent.clone()).collect();
+        (!intents.is_empty()).then_some(intents)
+    }
+
+    pub fn reason(&self) -> Option<String> {
+        Some(self.why.text().trim().to_owned()).filter(|text| !text.is_empty())
+    }
+
+    /// Takes what came of the edits under way, refused ones by name; the next ones, if it goes on.
+    pub fn came(&mut self, refused: &[(String, String)]) -> Option<Vec<Intent>> {
+        let portion = if self.together { usize::MAX } else { PORTION };
+        let open = |row: &&mut Row| {
+            row.came == Came::NotYet && row.foreseen.why_not.is_none() && !row.foreseen.what.is_empty()
+        };
+        for row in self.rows.iter_mut().filter(open).take(portion) {
+            let why =
+                refused.iter().find(|(label, _)| *label == row.foreseen.label).map(|(_, why)| why.clone());
+            row.came = why.map_or(Came::Saved, Came::Refused);
+        }
+        self.saving = None;
+        let next = if self.stage == (Stage::Making { stop: true }) { None } else { self.next() };
+        if next.is_none() {
+            self.stage = Stage::Ended;
+            self.top = 0;
+            self.rows.sort_by_key(|row| match row.came {
+                Came::Refused(_) => 0,
+                Came::NotYet => 1,
+                Came::Saved => 2,
+            });
+        }
+        next
+    }
+
+    /// Nothing was changed by the edits under way: it says why, and what was made before stays made.
+    pub fn failed(&mut self, error: ServiceError) {
+        self.saving = None;
+        self.error = Some(error);
+        let begun = self.rows.iter().any(|row| row.came != Came::NotYet);
+        self.stage = if begun { Stage::Ended } else { Stage::Shown };
+    }
+
+    /// The rows whose change is saved, or was not needed.
+    pub fn done_with(&self) -> Vec<Key> {
+        let done = |row: &&Row| {
+            row.came == Came::Saved || (row.foreseen.what.is_empty() && row.foreseen.why_not.is_none())
+        };
+        self.rows.iter().filter(done).map(|row| row.key.clone()).collect()
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        let word = self.word.is_some().then_some(Field::Word);
+        [Field::How, Field::Why].into_iter().chain(word).collect()
+    }
+
+    fn focus(&self) -> Option<Field> {
+        (self.stage == Stage::Shown).then(|| self.fields().get(self.at).copied()).flatten()
+    }
+
+    pub fn field(&mut self) -> Option<&mut TextField> {
+        match self.focus()? {
+            Field::How => None,
+            Field::Why => Some(&mut self.why),
+            Field::Word => self.word.as_mut().map(|(_, field)| field),
+        }
+    }
+
+    pub fn step_field(&mut self, by: isize) {
+        let count = self.fields().len().cast_signed();
+        self.at = (self.at.cast_signed() + by).rem_euclid(count).unsigned_abs();
+    }
+
+    /// Left and Right turn how it is done.
+    pub fn press(&mut self, press: Press) {
+        if self.focus() == Some(Field::How) && matches!(press.code, Code::Left | Code::Right) {
+            self.together = !self.together;
+        }
+    }
+
+    pub fn scroll(&mut self, by: isize) {
+        self.top = self.top.saturating_add_signed(by).min(self.rows.len().saturating_sub(1));
+    }
+
+    // ---- drawing ----
+
+    /// What it comes to so far, in one line.
+    fn sum(&self) -> String {
+        let (count, refused, doable) = (self.rows.len(), self.refused(), self.doable().count());
+        let came = |came: &dyn Fn(&Came) -> bool| self.rows.iter().filter(|row| came(&row.came)).count();
+        let saved = came(&|came| *came == Came::Saved);
+        match self.stage {
+            Stage::Judging => texts::LOOKING.to_owned(),
+            Stage::Shown if doable == 0 => format!("{count} rows: none of them would change."),
+            Stage::Shown => {
+                let same = count - refused - doable;
+                let told = |count: usize, words: &str| match count {
+                    0 => String::new(),
+                    _ => format!(", {count} {words}"),
+                };
+                let (refused, same) = (told(refused, "cannot be done"), told(same, "already so"));
+                format!("{count} rows: {doable} will be changed{refused}{same}.")
+            }
+            Stage::Making { stop } => {
+                let stopping = if stop { " Stopping after those under way." } else { " Esc stops." };
+                format!("Saved {saved} of {doable}.{stopping}")
+            }
+            Stage::Ended => {
+                let refused = came(&|came| matches!(came, Came::Refused(_)));
+                let left = doable - saved - refused;
+                let left = if left == 0 { String::new() } else { format!(", {left} not made") };
+                let refused = if refused == 0 { String::new() } else { format!(", {refused} refused") };
+                format!("Saved {saved} of {doable}{refused}{left}. What is not saved stays marked.")
+            }
+        }
+    }
+
+    pub fn draw(&self, pen: &mut Pen, area: Rect) {
+        let width = WIDTH.min(area.width);
+        let fields = if self.stage == Stage::Shown { self.fields() } else { Vec::new() };
+        let error = self.error.as_ref().map(|error| error_lines(error, width.saturating_sub(4)));
+        let error = error.unwrap_or_default();
+        let tail = u16::try_from(fields.len() + error.len()).unwrap_or(u16::MAX).saturating_add(1);
+        // As high as its rows need; while it is looked at, no higher than its line.
+        let rows = u16::try_from(self.rows.len()).unwrap_or(u16::MAX);
+        let height = rows.saturating_add(tail).saturating_add(6);
+        let inside = pen.frame(centred(area, width, height), &self.title);
+        let problem = self.refused() > 0 && self.stage != Stage::Ended;
+        let style = if problem { pen.theme.warning() } else { pen.theme.strong() };
+        pen.put(line(inside, 0), &self.sum(), style);
+        if self.stage == Stage::Shown {
+            pen.put(line(inside, 1), texts::NOTHING_YET, pen.theme.plain());
+        }
+        let tail = tail.min(inside.height.saturating_sub(1));
+        let room = inside.height.saturating_sub(tail + 3);
+        let first = self.top.min(self.rows.len().saturating_sub(usize::from(room)));
+        for (row, y) in self.rows.iter().skip(first).zip(3..3 + room) {
+            draw_row(pen, line(inside, y), row);
+        }
+        let mut y = inside.height.saturating_sub(tail);
+        for text in &error {
+            pen.put(line(inside, y), text, pen.theme.error());
+            y += 1;
+        }
+        for field in fields {
+            self.draw_field(pen, line(inside, y), field);
+            y += 1;
+        }
+        self.draw_footer(pen, line(inside, inside.height.saturating_sub(1)), first, room);
+    }
+
+    fn draw_field(&self, pen: &mut Pen, area: Rect, field: Field) {
+        let focused = self.focus() == Some(field);
+        let style = if focused { pen.theme.strong() } else { pen.theme.plain() };
+        pen.put(area, if focused { ">" } else { "" }, style);
+        let (title, text) = match field {
+            Field::How => ("How", None),
+            Field::Why => ("Why", Some(&self.why)),
+            Field::Word => ("Type", self.word.as_ref().map(|(_, field)| field)),
+        };
+        pen.put(after(area, 2), title, style);
+        let value = after(area, TITLE_WIDTH);
+        match (text, &self.word) {
+            (Some(text), Some((word, _))) if field == Field::Word => {
+                let used = pen.put(value, &format!("{word} :  "), pen.theme.strong());
+                text.draw(pen, after(value, used), focused);
+            }
+            (Some(text), _) => text.draw(pen, value, focused),
+            (None, _) => {
+                let way = match (self.together, self.why_no_group()) {
+                    (false, _) => texts::EACH.to_owned(),
+                    (true, None) => texts::TOGETHER.to_owned(),
+                    (true, Some(why)) => format!("{}: not possible, {why}", texts::TOGETHER),
+                };
+                let style = if focused { pen.theme.selected() } else { pen.theme.plain() };
+                pen.put(value, &format!("{way} {}", pen.theme.opens()), style);
+            }
+        }
+    }
+
+    fn draw_footer(&self, pen: &mut Pen, area: Rect, first: usize, room: u16) {
+        let text = match self.stage {
+            Stage::Judging => "Esc leave it",
+            Stage::Shown if self.doable().next().is_none() => "Esc close",
+            Stage::Shown => "Enter do it   Tab next field   Up Down rows   Esc change nothing",
+            Stage::Making { .. } => "Esc stop",
+            Stage::Ended => "Up Down rows   Enter close",
+        };
+        pen.put(area, text, pen.theme.faint());
+        let seen = (first + usize::from(room)).min(self.rows.len());
+        if usize::from(room) < self.rows.len() {
+            pen.put_right(area, &format!("{seen} of {}", self.rows.len()), pen.theme.faint());
+        }
+    }
+}
+
+fn draw_row(pen: &mut Pen, area: Rect, row: &Row) {
+    let (sign, text, style) = match (&row.came, &row.foreseen.why_not) {
+        (Came::Refused(why), _) | (Came::NotYet, Some(why)) => {
+            ("!", format!("no: {why}"), pen.theme.warning())
+        }
+        (Came::Saved, _) => ("", format!("saved: {}", row.foreseen.what), pen.theme.plain()),
+        (Came::NotYet, None) if row.foreseen.what.is_empty() => {
+            ("", "is so already".to_owned(), pen.theme.faint())
+        }
+        (Came::NotYet, None) => ("", row.foreseen.what.clone(), pen.theme.plain()),
+    };
+    pen.put(area, sign, pen.theme.error());
+    let label = Rect { width: area.width.saturating_sub(2).min(LABEL_WIDTH), ..after(area, 2) };
+    pen.put(label, &row.foreseen.label, pen.theme.plain());
+    pen.put(after(area, LABEL_WIDTH + 3), &text, style);
+}
