@@ -31,6 +31,8 @@ use crate::vault::parcel::{self, BYTES_MAX, ParcelError};
 
 /// Characters of a passphrase, at the least: it stands alone against who has the file.
 const PASSPHRASE_CHARS_MIN: usize = 12;
+/// Edits that get their ids in one write: a hundred groups of a thousand changes are as much as the journal takes.
+const FROZEN_AT_ONCE: usize = 100;
 /// Edits of one file.
 const EDITS_MAX: usize = 100_000;
 
@@ -90,8 +92,8 @@ pub(super) fn freeze(store: &mut Store, chosen: &[u64]) -> Result<usize, Service
         let waiting = waiting.filter(|pending| wanted(chosen, pending));
         waiting.map(|pending| Entry::Sent { edit: pending.seq, ids: ids(pending) }).collect()
     };
-    if !frozen.is_empty() {
-        store.books.note(&frozen).map_err(|error| explain::not_saved(&error))?;
+    for part in frozen.chunks(FROZEN_AT_ONCE) {
+        store.books.note(part).map_err(|error| explain::not_saved(&error))?;
     }
     Ok(frozen.len())
 }

@@ -15,6 +15,8 @@ use crate::vault::Sealer;
 
 /// Rows that are written at once.
 const BATCH_ROWS: usize = 20_000;
+/// Bytes of entries that are appended at once, about: a quarter of what the journal takes.
+const APPEND_BYTES: usize = 1 << 20;
 
 /// What an account is made of. The numbers of the edits in `entries` are those that a journal which begins with them gives.
 #[derive(Debug)]
@@ -47,6 +49,16 @@ pub fn restore(root: &Path, account: Uuid, made: Restored, sealer: &Sealer) -> R
     disk::sync_dir(&accounts)
 }
 
+/// How many entries are appended at once: what the journal takes in one write is bounded.
+fn part_of(entries: &[Entry]) -> usize {
+    let mut bytes = 0;
+    let fitting = entries.iter().take_while(|entry| {
+        bytes += serde_json::to_vec(entry).map_or(0, |text| text.len());
+        bytes <= APPEND_BYTES
+    });
+    fitting.count().max(1)
+}
+
 fn is_edit(entry: &Entry) -> bool {
     matches!(entry, Entry::Edit(_))
 }
@@ -54,8 +66,11 @@ fn is_edit(entry: &Entry) -> bool {
 fn build(folder: &AccountFolder, made: Restored, sealer: &Sealer) -> Result<(), StoreError> {
     let Restored { file, entries, mut rows, meta } = made;
     let (mut journal, _) = Journal::open(&folder.journal_dir(), &folder.quarantine_dir(), sealer.clone())?;
-    if !entries.is_empty() {
-        journal.append(&entries)?;
+    let mut rest = entries.as_slice();
+    while !rest.is_empty() {
+        let (part, left) = rest.split_at(part_of(rest));
+        journal.append(part)?;
+        rest = left;
     }
     drop(journal);
     let cache = Cache::open(&folder.cache_dir(), sealer.clone())?;
@@ -87,4 +102,32 @@ fn look(folder: &AccountFolder, sealer: &Sealer, (rows, edits): (usize, usize)) 
     Err(StoreError::corrupt(format!(
         "of {rows} rows and {edits} edits {there} and {waiting} could be read back"
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Change, Fields, Stamp};
+    use crate::store::Edit;
+    use crate::vault::DataKey;
+
+    #[test]
+    fn more_edits_than_one_write_takes_are_restored_and_once_only() {
+        let (root, account) = (tempfile::tempdir().unwrap(), Uuid::from_u128(7));
+        let sealer = Sealer::new(&DataKey::random().unwrap(), account.into_bytes());
+        let edit = |n: u32| {
+            let change = Change::insert(Key::drone(&format!("d-{n}")), Fields::new());
+            let (op, by, at) = (Uuid::from_u128(n.into()), Uuid::nil(), Stamp(n.into()));
+            let reason = Some("x".repeat(900_000));
+            Entry::Edit(Edit { op, by, at, reason, changes: vec![change], drops: None })
+        };
+        let made = || Restored {
+            file: AccountFile::new("https://flyos.example", "ann@x.mil", Uuid::nil()).unwrap(),
+            entries: (0..6).map(edit).collect(),
+            rows: Vec::new(),
+            meta: Meta::default(),
+        };
+        restore(root.path(), account, made(), &sealer).unwrap();
+        assert!(matches!(restore(root.path(), account, made(), &sealer), Err(StoreError::Unsafe { .. })));
+    }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use flyos::service::backup::{self, Outcome};
 use flyos::service::transfer::Door;
-use flyos::service::{Answer, Config, Folders, Query, ServiceError};
+use flyos::service::{Answer, Config, CopyQuery, Folders, Query, ServiceError};
 use flyos::vault::KdfParams;
 use secrecy::SecretString;
 
@@ -37,7 +37,8 @@ fn restored(path: &Path, home: &Path) -> Result<Outcome, ServiceError> {
 }
 
 fn ids(person: &Person) -> Vec<String> {
-    let text = match person.service.ask(&person.service.ctx(Front::Test), &Query::Copy(Default::default())) {
+    let text = match person.service.ask(&person.service.ctx(Front::Test), &Query::Copy(CopyQuery::default()))
+    {
         Ok(Answer::Copy(page)) => serde_json::to_value(page.edits).unwrap(),
         other => unreachable!("{other:?}"),
     };

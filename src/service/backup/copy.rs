@@ -134,8 +134,8 @@ impl Inner {
         let places = self.lists.after(replica, &by_keys(kind, String::new()), after);
         let shown = places.iter().filter_map(|place| replica.view().key_at(kind, *place));
         // What an unsent edit deletes is the server's row all the same; there are few.
-        let hidden = replica.ghosts().into_iter().map(|record| record.key());
-        let hidden = hidden.filter(|key| after.is_none() && key.kind == kind);
+        let hidden = if after.is_none() { replica.ghosts() } else { Vec::new() };
+        let hidden = hidden.into_iter().map(|record| record.key()).filter(|key| key.kind == kind);
         let mut last = None;
         let mut page = CopyPage { head: None, edits: Vec::new(), rows: Vec::new(), next: None };
         let more = fill(

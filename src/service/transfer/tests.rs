@@ -83,8 +83,9 @@ fn a_file_that_is_wrong_as_a_whole_is_told_so() {
     let whole =
         String::from_utf8(written(Format::Ndjson, Kind::Drone, &[Fields::new(), Fields::new()])).unwrap();
     let cut: String = whole.lines().take(3).collect::<Vec<_>>().join("\n");
-    let lacking: String =
-        whole.lines().enumerate().filter(|(nth, _)| *nth != 1).map(|(_, line)| format!("{line}\n")).collect();
+    let lacking: Vec<&str> =
+        whole.lines().enumerate().filter(|(nth, _)| *nth != 1).map(|(_, line)| line).collect();
+    let lacking = lacking.join("\n");
     let newer = whole.replace("\"flyos_export\":1", "\"flyos_export\":2");
     let json = String::from_utf8(written(Format::Json, Kind::Drone, &[Fields::new()])).unwrap();
     let bad: &[(&[u8], Format, Option<Kind>, &str)] = &[
