@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::ServiceError;
 pub use super::backup::copy::{CopiedEdit, CopiedRow, CopyFrom, CopyHead, CopyPage, CopyQuery};
 pub use super::control::{InUse, Whois};
+pub use super::detail::{Detail, DetailLine, Related};
 pub use super::held::DiskState;
 pub use super::line::RunView;
 pub use super::metrics::SessionMetrics;
@@ -316,35 +317,6 @@ pub struct Foreseen {
     /// What changes, what follows from it included; empty where all is so already.
     pub what: String,
     pub why_not: Option<String>,
-}
-
-/// One row with what belongs to it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Detail {
-    pub row: RowView,
-    pub lines: Vec<DetailLine>,
-    pub related: Vec<Related>,
-    pub alerts: Vec<String>,
-    /// Unsent, refused and conflicting edits of this row, newest first.
-    pub edits: Vec<OutboxLine>,
-    /// The stored values, to fill a form with.
-    pub fields: Fields,
-    /// The fields I may not change, with the reason.
-    pub locked: BTreeMap<String, String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DetailLine {
-    pub title: String,
-    pub text: String,
-    /// What the server has, where an unsent edit changes it.
-    pub was: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Related {
-    pub title: String,
-    pub items: Vec<(Key, String)>,
 }
 
 /// The verbs of the console's menus.

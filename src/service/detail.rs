@@ -3,9 +3,40 @@
 use std::collections::BTreeMap;
 
 use super::cells::{self, value_text};
-use super::{Choice, Detail, DetailLine, Related, Verb, VerbState, list, words};
-use crate::domain::{Actor, Deed, Drone, FieldType, Key, Kind, Record, User, World, policy, rules};
+use serde::{Deserialize, Serialize};
+
+use super::{Choice, OutboxLine, RowView, Verb, VerbState, list, words};
+use crate::domain::{Actor, Deed, Drone, FieldType, Fields, Key, Kind, Record, User, World, policy, rules};
 use crate::store::replica::Replica;
+
+/// One row with what belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detail {
+    pub row: RowView,
+    pub lines: Vec<DetailLine>,
+    pub related: Vec<Related>,
+    pub alerts: Vec<String>,
+    /// Unsent, refused and conflicting edits of this row, newest first.
+    pub edits: Vec<OutboxLine>,
+    /// The stored values, to fill a form with.
+    pub fields: Fields,
+    /// The fields I may not change, with the reason.
+    pub locked: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DetailLine {
+    pub title: String,
+    pub text: String,
+    /// What the server has, where an unsent edit changes it.
+    pub was: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Related {
+    pub title: String,
+    pub items: Vec<(Key, String)>,
+}
 
 /// Related rows shown, at most: a region may have thousands.
 const RELATED_MAX: usize = 200;

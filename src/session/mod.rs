@@ -230,11 +230,6 @@ pub fn reopen(
     Ok(open_store(folder, lock, key, account)?.unlocked(client, email, typed))
 }
 
-/// The key of an account of which there is nothing but its file: by the password, or the recovery words.
-pub fn key_of(account: &AccountFile, typed: &SecretString) -> Result<DataKey, SignInError> {
-    ways::open(account, &Typed::new(typed)).map(|(key, _)| key)
-}
-
 /// Whether it is the account's owner; wrong passwords are counted. Without the lock, which another console may have.
 pub fn prove(
     folder: &AccountFolder,

@@ -10,7 +10,7 @@ use super::super::{Config, ErrorKind, Folders, ServiceError, explain};
 use super::copy::renumbered;
 use super::{CopiedRow, CopyHead, Line, SEALED_BYTES_MAX, VERSION};
 use crate::domain::{Record, Stamp};
-use crate::session;
+use crate::session::ways;
 use crate::store::{self, AccountFile, AccountFolder, CachedRow, Entry, Restored};
 use crate::vault::Sealer;
 use crate::vault::parcel::{self, ParcelError};
@@ -122,7 +122,7 @@ impl Backup {
         self.refuse_known(folders)?;
         let Self { head, edits, rows, .. } = self;
         let file = AccountFile::parse(head.file.as_bytes()).map_err(|error| explain::store(&error))?;
-        let key = session::key_of(&file, password).map_err(|error| {
+        let key = ways::key_of(&file, password).map_err(|error| {
             let told = explain::prove(&error);
             ServiceError { hints: Vec::new(), ..told }
                 .hint("It is the password that the account had when the backup was made, or its recovery words then.")
