@@ -314,9 +314,9 @@ impl App {
             | Done::Erased
             | Done::Locked
             | Done::Unlocked
-            | Done::WordsMade => Vec::new(),
+            | Done::WordsMade
             // A rehearsal that somebody left is of no use any more.
-            Done::Rehearsed { .. } => Vec::new(),
+            | Done::Rehearsed { .. } => Vec::new(),
             Done::WordsKept | Done::WordsRemoved => {
                 let kept = done == Done::WordsKept;
                 self.toast = Some(if kept { texts::WORDS_KEPT } else { texts::WORDS_REMOVED }.to_owned());
