@@ -118,12 +118,12 @@ mod tests {
         let edit = |n: u32| {
             let change = Change::insert(Key::drone(&format!("d-{n}")), Fields::new());
             let (op, by, at) = (Uuid::from_u128(n.into()), Uuid::nil(), Stamp(n.into()));
-            let reason = Some("x".repeat(900_000));
+            let reason = Some("x".repeat(200_000));
             Entry::Edit(Edit { op, by, at, reason, changes: vec![change], drops: None })
         };
         let made = || Restored {
             file: AccountFile::new("https://flyos.example", "ann@x.mil", Uuid::nil()).unwrap(),
-            entries: (0..6).map(edit).collect(),
+            entries: (0..25).map(edit).collect(),
             rows: Vec::new(),
             meta: Meta::default(),
         };
