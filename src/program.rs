@@ -8,25 +8,20 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use crate::look::{self, Screen};
 use anyhow::Context as _;
 use clap::Args;
+use flyos::domain::field::harmless;
 use flyos::sandbox::{self, Faults, Sandbox, SentMail};
 use flyos::service::{
     Clock, Config, Environment, ErrorKind, Folders, ProjectConfig, Service, ServiceError, Settings, Training,
     TrainingHint, doctor, log,
 };
 use flyos::sync::engine::Rhythm;
+use flyos::tui::keys;
 use flyos::vault::KdfParams;
 use flyos::{cli, store, tui};
 use secrecy::SecretString;
-
-/// How the screen is drawn.
-#[derive(Debug, Args)]
-pub struct Screen {
-    /// Draw with ASCII characters alone
-    #[arg(long, global = true)]
-    ascii: bool,
-}
 
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
@@ -60,40 +55,48 @@ pub fn console(screen: &Screen, access: cli::Access) -> anyhow::Result<()> {
             "--password-file, --password-stdin, --wait and --json are for commands: flyos help lists them."
         )
     );
-    needs_terminal()?;
+    needs_terminal(screen)?;
     store::private_umask();
     let folders = folders()?;
     log::to(&folders.state);
-    let (config, problem) = match Config::read(&folders) {
+    let (mut config, problem) = match Config::read(&folders) {
         Ok(config) => (config, None),
         Err(error) => (Config::default(), Some(error.message)),
     };
+    config.read_only |= screen.read_only;
+    let (look, wrong) = screen.look(&config, &folders);
+    let problem: Vec<String> = problem.into_iter().chain(wrong).collect();
     let config = config.with_environment(Environment::read());
-    let service = Service::open(settings(folders, config, problem, None))?;
-    run_console(service, screen, (access.project, access.email), || {})
+    let folder = folders.state.clone();
+    let service = Service::open(settings(folders, config, look::told(&problem), None))?;
+    run_console(service, (look, folder), (access.project, access.email), || {})
 }
 
 /// The training server and a console, in this process and a folder that goes at the end.
 pub fn demo(screen: &Screen, rows: usize) -> anyhow::Result<()> {
-    needs_terminal()?;
+    needs_terminal(screen)?;
     store::private_umask();
     let home = tempfile::Builder::new()
         .prefix("flyos-demo-")
         .tempdir()
         .context("a folder for the demo cannot be made")?;
     let server = Server::start(sandbox::Options { rows, ..sandbox::Options::default() })?;
-    let folders = Folders::under(home.path());
-    log::to(&folders.state);
+    let here = Folders::under(home.path());
+    log::to(&here.state);
     let project =
         ProjectConfig { url: server.url.clone(), key: server.publishable_key.clone(), accounts: Vec::new() };
     let config = Config {
         default_project: Some("training".to_owned()),
         projects: [("training".to_owned(), project)].into(),
-        ..Config::default()
+        read_only: screen.read_only,
+        ..look::own()
     };
-    let service = Service::open(settings(folders, config, None, Some(server.training())))?;
+    let own = folders().unwrap_or_else(|_| here.clone());
+    let (look, wrong) = screen.look(&config, &own);
+    let folder = here.state.clone();
+    let service = Service::open(settings(here, config, look::told(&wrong), Some(server.training())))?;
     let (home, server) = (Mutex::new(Some(home)), Mutex::new(Some(server)));
-    run_console(service, screen, (Some("training".to_owned()), None), move || {
+    run_console(service, (look, folder), (Some("training".to_owned()), None), move || {
         drop(server.lock().unwrap_or_else(PoisonError::into_inner).take());
         drop(home.lock().unwrap_or_else(PoisonError::into_inner).take());
     })
@@ -132,6 +135,10 @@ pub fn sandbox(args: &SandboxArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+pub fn folders() -> Result<Folders, ServiceError> {
+    Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))
+}
+
 fn settings(
     folders: Folders,
     config: Config,
@@ -152,7 +159,7 @@ fn settings(
 /// Runs the console; `clean_up` is called once, whichever way the console ends.
 fn run_console(
     service: Service,
-    screen: &Screen,
+    (look, folder): (tui::Look, PathBuf),
     (start_project, start_email): (Option<String>, Option<String>),
     clean_up: impl FnOnce() + Send + 'static,
 ) -> anyhow::Result<()> {
@@ -167,20 +174,28 @@ fn run_console(
         }
     };
     let last = shutdown.clone();
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let options = tui::Options {
-        ascii: screen.ascii,
-        no_color,
-        shutdown: Box::new(shutdown),
-        start_email,
-        start_project,
+    let shutdown = Box::new(shutdown);
+    let ended = if look.ladder.plain {
+        let talk = talk(look.ladder.ascii);
+        tui::plain::run(service, tui::plain::Options { talk, shutdown, start_email, start_project })
+    } else {
+        tui::run(service, tui::Options { look, folder, shutdown, start_email, start_project })
     };
-    let ended = tui::run(service, options);
     last();
     match ended? {
         Some(words) => Err(ServiceError::new(ErrorKind::Moved, words).into()),
         None => Ok(()),
     }
+}
+
+/// The line mode's two directions. A password is asked for unseen where somebody types, and read with the rest where
+/// the input comes from elsewhere.
+fn talk(ascii: bool) -> tui::plain::Talk {
+    let secret = std::io::stdin()
+        .is_terminal()
+        .then(|| Box::new(|words: &str| cli::typed(words)) as tui::plain::Secret);
+    let input = std::io::BufReader::new(std::io::stdin());
+    tui::plain::Talk::new(Box::new(input), Box::new(std::io::stdout()), secret, ascii)
 }
 
 /// A command that goes through the door.
@@ -191,10 +206,6 @@ pub fn work(work: &cli::Work, access: cli::Access) -> anyhow::Result<()> {
     let config = Config::read(&folders)?.with_environment(Environment::read());
     let place = cli::Place { settings: settings(folders, config, None, None), access };
     Ok(work.run(place, &mut std::io::stdout())?)
-}
-
-fn folders() -> Result<Folders, ServiceError> {
-    Folders::find(std::env::var_os("FLYOS_HOME").map(PathBuf::from))
 }
 
 /// How the consoles that are open stand.
@@ -216,16 +227,18 @@ pub fn metrics(asked: &cli::Metrics) -> anyhow::Result<()> {
 }
 
 /// One file for whoever helps.
-pub fn support_bundle(asked: &cli::SupportBundle) -> anyhow::Result<()> {
+pub fn support_bundle(screen: &Screen, asked: &cli::SupportBundle) -> anyhow::Result<()> {
     let what = examination(None, true)?;
-    Ok(cli::support_bundle(&what, &cli::Terminal::here(), asked, &mut std::io::stdout())?)
+    let wishes = screen.wishes(&Config::read(&what.folders).unwrap_or_default().screen);
+    Ok(cli::support_bundle(&what, &cli::Terminal::here(wishes), asked, &mut std::io::stdout())?)
 }
 
 /// Whether everything on this machine is as it must be.
-pub fn doctor(access: &cli::Access, ask: bool, offline: bool) -> anyhow::Result<()> {
+pub fn doctor(screen: &Screen, access: &cli::Access, ask: bool, offline: bool) -> anyhow::Result<()> {
     let password = if ask || access.has_password() { Some(access.password()?) } else { None };
     let what = examination(password, !offline)?;
-    Ok(cli::doctor(&what, &cli::Terminal::here(), access.json, &mut std::io::stdout())?)
+    let wishes = screen.wishes(&Config::read(&what.folders).unwrap_or_default().screen);
+    Ok(cli::doctor(&what, &cli::Terminal::here(wishes), access.json, &mut std::io::stdout())?)
 }
 
 fn examination(password: Option<SecretString>, online: bool) -> anyhow::Result<doctor::Examination> {
@@ -234,12 +247,41 @@ fn examination(password: Option<SecretString>, online: bool) -> anyhow::Result<d
     Ok(doctor::Examination { folders, environment: Environment::read(), password, online, now })
 }
 
-fn needs_terminal() -> Result<(), ServiceError> {
-    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+/// Prints the keys as they hold on this machine.
+pub fn keys(form: keys::Form) -> anyhow::Result<()> {
+    let config = Config::read(&folders()?)?;
+    let own = keys::with_own(&config.keys, &config.key_lines);
+    if let Err(why) = &own {
+        warn(why);
+    }
+    let text = keys::listing(own.unwrap_or_default(), form);
+    let mut out = std::io::stdout();
+    Ok(out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("the keys cannot be printed")?)
+}
+
+/// Sets a project up, and what belongs to it.
+pub fn supabase(
+    command: &cli::supabase::Command,
+    email: Option<String>,
+    project: Option<String>,
+) -> anyhow::Result<()> {
+    let folders = folders()?;
+    Ok(cli::supabase::run(command, &folders, email, project, &mut std::io::stdout())?)
+}
+
+/// Looks after a project's sign-in accounts.
+pub fn accounts(command: &cli::accounts::Command, project: Option<String>) -> anyhow::Result<()> {
+    let folders = folders()?;
+    Ok(cli::accounts::run(command, &folders, project, &mut std::io::stdout())?)
+}
+
+/// A drawn screen needs a terminal; lines that were asked for may come from anywhere.
+fn needs_terminal(screen: &Screen) -> Result<(), ServiceError> {
+    if screen.plain || std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         return Ok(());
     }
     Err(ServiceError::new(ErrorKind::Usage, "The console needs a terminal for its screen and its keys.")
-        .hint("Run it without redirecting its input or output."))
+        .hint("Run it without redirecting its input or output, or line by line with --plain."))
 }
 
 /// The training server on a thread of its own, so that a busy console does not slow it.
@@ -321,6 +363,39 @@ impl Drop for Server {
     }
 }
 
+/// Arguments that are not understood, or a wish for help. For a script that wants JSON the first is JSON, too.
+pub fn not_understood(error: &clap::Error) -> ExitCode {
+    let json = std::env::args_os().take_while(|arg| arg != "--").any(|arg| arg == "--json");
+    if json && error.use_stderr() {
+        let words = error.to_string();
+        let first = words.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let told =
+            ServiceError::new(ErrorKind::Usage, format!("{first}.")).hint("--help lists what can be said.");
+        return explain(&told.into(), true);
+    }
+    drop(error.print());
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// What a shell needs to complete words.
+pub fn completions(mut command: clap::Command, shell: clap_complete::Shell) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, "flyos", &mut script);
+    std::io::stdout().write_all(&script).context("the completions cannot be printed")
+}
+
+/// The manual page of the program; into a folder, those of all commands.
+pub fn man(command: clap::Command, folder: Option<&Path>) -> anyhow::Result<()> {
+    if let Some(folder) = folder {
+        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        return clap_mangen::generate_to(command, folder)
+            .with_context(|| format!("the pages cannot be written into {}", folder.display()));
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).render(&mut page).context("the page cannot be made")?;
+    std::io::stdout().write_all(&page).context("the page cannot be printed")
+}
+
 /// Tells an error on standard error, or as JSON in the place of the answer, and gives the exit code of its kind.
 pub fn explain(error: &anyhow::Error, json: bool) -> ExitCode {
     let own = ServiceError::new(ErrorKind::Fault, format!("{error:#}"));
@@ -329,9 +404,11 @@ pub fn explain(error: &anyhow::Error, json: bool) -> ExitCode {
         drop(writeln!(std::io::stdout().lock(), "{}", cli::error_json(told)));
     } else {
         let mut err = std::io::stderr().lock();
-        drop(writeln!(err, "flyos: {error:#}"));
+        // A server's words may be among them: nothing in them reaches the terminal as a code.
+        let words = format!("{error:#}");
+        drop(writeln!(err, "flyos: {}", words.lines().map(harmless).collect::<Vec<_>>().join("\n")));
         for hint in &told.hints {
-            drop(writeln!(err, "hint: {hint}"));
+            drop(writeln!(err, "hint: {}", harmless(hint)));
         }
     }
     ExitCode::from(told.kind.exit_code())

@@ -4,9 +4,17 @@
 
 #[path = "common/mod.rs"]
 mod common;
+#[path = "commands/coverage.rs"]
+mod coverage;
 #[path = "commands/door.rs"]
 mod door;
+#[path = "commands/edits.rs"]
+mod edits;
 #[path = "commands/files.rs"]
 mod files;
 #[path = "commands/kit.rs"]
 mod kit;
+#[path = "commands/suite.rs"]
+mod suite;
+#[path = "commands/things.rs"]
+mod things;

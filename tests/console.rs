@@ -4,12 +4,18 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod common;
+#[path = "console/hands.rs"]
+mod hands;
 #[path = "console/health.rs"]
 mod health;
 #[path = "console/own.rs"]
 mod own;
+#[path = "console/plain.rs"]
+mod plain;
 #[path = "console/sealed.rs"]
 mod sealed;
+#[path = "console/slow.rs"]
+mod slow;
 #[path = "console/ssh.rs"]
 mod ssh;
 #[path = "console/takeover.rs"]
@@ -69,11 +75,16 @@ fn quit(console: &mut Console) {
     given_back(console);
 }
 
-/// The terminal as it was: main screen, cursor, no paste mode. The last bytes of a program that has ended may still be
+/// The terminal as it was: main screen, cursor, no paste mode, no mouse. The last bytes of a program that has ended may still be
 /// on their way on a busy machine.
 fn given_back(console: &Console) {
-    let modes: [(&[u8], &[u8]); 3] =
-        [(b"\x1b[?1049h", b"\x1b[?1049l"), (b"\x1b[?25l", b"\x1b[?25h"), (b"\x1b[?2004h", b"\x1b[?2004l")];
+    let modes: [(&[u8], &[u8]); 5] = [
+        (b"\x1b[?1049h", b"\x1b[?1049l"),
+        (b"\x1b[?25l", b"\x1b[?25h"),
+        (b"\x1b[?2004h", b"\x1b[?2004l"),
+        (b"\x1b[?1000h", b"\x1b[?1000l"),
+        (b"\x1b[?1006h", b"\x1b[?1006l"),
+    ];
     let is_off = |(on, off): &(&[u8], &[u8])| {
         let bytes = console.bytes();
         let find = |what: &[u8]| bytes.windows(what.len()).rposition(|window| window == what);
@@ -81,7 +92,10 @@ fn given_back(console: &Console) {
     };
     let end = Instant::now() + Duration::from_secs(5);
     while !modes.iter().all(is_off) {
-        assert!(Instant::now() < end, "alternate screen, hidden cursor, bracketed paste: one is left on");
+        assert!(
+            Instant::now() < end,
+            "alternate screen, hidden cursor, bracketed paste, mouse: one is left on"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
 }

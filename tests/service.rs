@@ -3,6 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+#[path = "service/accounts.rs"]
+mod accounts;
+#[path = "service/activity.rs"]
+mod activity;
 #[path = "service/backup.rs"]
 mod backup;
 #[path = "service/beside.rs"]
@@ -17,10 +21,14 @@ mod held;
 mod lease;
 #[path = "service/own.rs"]
 mod own;
+#[path = "service/read_only.rs"]
+mod read_only;
 #[path = "service/sealed.rs"]
 mod sealed;
 #[path = "service/settle.rs"]
 mod settle;
+#[path = "service/taste.rs"]
+mod taste;
 #[path = "common/totp.rs"]
 mod totp;
 #[path = "service/transfer.rs"]

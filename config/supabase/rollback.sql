@@ -70,6 +70,7 @@ begin
             where r.typnamespace in ('flyos'::regnamespace, 'sync'::regnamespace))
         and coalesce(c.relnamespace, f.pronamespace, 0) not in ('flyos'::regnamespace, 'sync'::regnamespace)
         and coalesce(t.tgname, p.polname, '') not like 'flyos\_%'
+        and coalesce(k.conname, '') <> 'activity_scopes_check'
         and (w.oid is not null or t.oid is not null or p.oid is not null or k.oid is not null or e.oid is not null
             or (f.oid is not null and f.proname not in ('sync_pull', 'sync_push', 'sync_digest', 'activity_page',
                 'sync_devices', 'admin_caller', 'admin_sign_out', 'admin_linked', 'device_key', 'erase_device')));
@@ -207,7 +208,7 @@ begin
         delete from supabase_migrations.schema_migrations
         where version in ('20261101000050', '20261101000100', '20261101000200', '20261101000300', '20261101000400',
             '20261101000500', '20261101000600', '20261101000700', '20261101000800', '20261101000900',
-            '20261101001000');
+            '20261101001000', '20261101001050');
     end if;
 end
 $rollback$;

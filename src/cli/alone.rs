@@ -9,8 +9,8 @@ use super::note;
 use super::prompt::{self, Source};
 use crate::service::kept::KeptAccount;
 use crate::service::{
-    Action, Answer, Config, Done, ErrorKind, Event, Front, Link, OpCtx, Own, Query, Service, ServiceError,
-    Settings, status,
+    Action, Answer, Confidence, Config, Done, ErrorKind, Event, Front, Link, OpCtx, Own, Query, Service,
+    ServiceError, Settings, status,
 };
 
 /// How long a sign-in may take: the key's derivation on a slow machine, and a server that does not answer.
@@ -171,6 +171,21 @@ impl Alone {
             Ok(_) | Err(RecvTimeoutError::Timeout) => Ok(()),
             Err(RecvTimeoutError::Disconnected) => {
                 Err(ServiceError::new(ErrorKind::Storage, "The background work has ended."))
+            }
+        }
+    }
+
+    /// Does something with a secret, in this process.
+    pub(super) fn confide(&self, confidence: Confidence) -> Result<Done, ServiceError> {
+        let ctx = self.ctx();
+        self.service.confide(&ctx, confidence);
+        loop {
+            match self.events.recv() {
+                Ok(Event::Done { op, result }) if op == ctx.op => return result,
+                Ok(_) => {}
+                Err(_) => {
+                    return Err(ServiceError::new(ErrorKind::Storage, "The background work has ended."));
+                }
             }
         }
     }

@@ -4,7 +4,9 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use crate::domain::field::harmless;
 use crate::service::doctor::{Examination, Health, Report, examine};
+use crate::service::ladder::{Ladder, Surroundings, Wishes};
 use crate::service::{ErrorKind, ServiceError};
 
 /// The terminal, as the program finds it.
@@ -12,31 +14,18 @@ use crate::service::{ErrorKind, ServiceError};
 pub struct Terminal {
     /// Columns and rows; `None`: the output is no terminal.
     pub size: Option<(u16, u16)>,
-    /// `TERM`.
-    pub name: String,
-    /// `COLORTERM`.
-    pub colours: String,
-    /// `NO_COLOR` is set.
-    pub no_colour: bool,
-    /// What `LC_ALL`, `LC_CTYPE` or `LANG` says, the first that is set.
-    pub locale: String,
+    pub around: Surroundings,
+    pub wishes: Wishes,
 }
 
 /// The least window that shows more than the state line.
 const LEAST: (u16, u16) = (40, 10);
 
 impl Terminal {
-    /// That of this process.
-    pub fn here() -> Self {
-        let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    /// That of this process, with what the person wishes of it.
+    pub fn here(wishes: Wishes) -> Self {
         let size = rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| (size.ws_col, size.ws_row));
-        Self {
-            size,
-            name: text("TERM").unwrap_or_default(),
-            colours: text("COLORTERM").unwrap_or_default(),
-            no_colour: text("NO_COLOR").is_some(),
-            locale: ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(text).unwrap_or_default(),
-        }
+        Self { size, around: Surroundings::read(), wishes }
     }
 
     pub(super) fn judge(&self, report: &mut Report) {
@@ -44,28 +33,24 @@ impl Terminal {
         let Some((columns, rows)) = self.size else {
             return report.note(about, "The output is no terminal: it is not looked at.");
         };
-        let colours = match (self.no_colour, self.name.as_str(), self.colours.as_str()) {
-            (true, ..) => "without colours (NO_COLOR)",
-            (_, _, "truecolor" | "24bit") => "all colours",
-            (_, name, _) if name.contains("256color") => "256 colours",
-            _ => "16 colours",
-        };
-        if self.name.is_empty() || self.name == "dumb" {
+        let ladder = Ladder::decide(&self.around, self.wishes);
+        if self.around.term.is_empty() {
             let todo = "Set TERM to what the terminal is, such as xterm-256color.";
             report.attention(about, "TERM does not say what this terminal can do.", todo);
         } else if columns < LEAST.0 || rows < LEAST.1 {
             let text = format!("The window has {columns} columns and {rows} rows.");
             report.attention(about, text, format!("Make it {} by {} or larger.", LEAST.0, LEAST.1));
         } else {
-            report.sound(about, format!("{columns} columns, {rows} rows, {colours} ({}).", self.name));
+            report.sound(about, format!("{columns} columns, {rows} rows, {}.", ladder.lines().join(", ")));
         }
-        let locale = self.locale.to_lowercase();
-        if !locale.contains("utf-8") && !locale.contains("utf8") {
-            let named = if self.locale.is_empty() { "not set" } else { &self.locale };
+        if ladder.ascii && self.wishes.ascii.is_none() {
+            let named = if self.around.locale.is_empty() { "not set" } else { &self.around.locale };
             report.attention(
                 about,
-                format!("The locale ({named}) is not UTF-8: names may show wrong characters."),
-                "Set LANG to one that ends in UTF-8, such as C.UTF-8, or use flyos --ascii.",
+                format!(
+                    "The locale ({named}) is not UTF-8: letters beyond ASCII are shown as question marks."
+                ),
+                "Set LANG to one that ends in UTF-8, such as C.UTF-8, or ask with --ascii or --unicode.",
             );
         }
     }
@@ -116,15 +101,15 @@ fn as_text(report: &Report) -> String {
             Health::Note => "- ",
             Health::Attention => "!!",
         };
-        let _written = writeln!(text, "  {mark} {}", plain(&finding.text));
+        let _written = writeln!(text, "  {mark} {}", harmless(&finding.text));
         if let Some(todo) = &finding.todo {
-            let _written = writeln!(text, "     {}", plain(todo));
+            let _written = writeln!(text, "     {}", harmless(todo));
         }
     }
     text
 }
 
 /// Without what a terminal would act on: names of files are among it.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if crate::domain::field::is_harmful(c) { '?' } else { c }).collect()
 }

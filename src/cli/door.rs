@@ -17,13 +17,16 @@ use super::alone::{Alone, By};
 use crate::service::beside::{self, Console, Consoles};
 use crate::service::kept::{self, KeptAccount};
 use crate::service::{
-    Action, Answer, Done, ErrorKind, Folders, Link, OutboxLine, Query, ServiceError, Settings, Status,
+    Action, Answer, Done, EditState, ErrorKind, Folders, Link, OutboxLine, Query, ServiceError, Settings,
+    Status, status,
 };
 
 /// How long other commands are waited for that have the account open.
 const OTHERS_TIME_MAX: Duration = Duration::from_secs(60);
 /// How long a command waits by itself for what others changed, and for its own edits to be sent.
 const WAIT: Duration = Duration::from_secs(10);
+/// How long what was sent may take to come back: it is with the server by then.
+const BACK: Duration = Duration::from_secs(3);
 const STEP: Duration = Duration::from_millis(50);
 
 /// What a command is given: where things are kept, which projects there are, and the flags.
@@ -55,6 +58,12 @@ impl Door {
     /// goes on with what this machine has, and says so.
     pub fn open(place: Place) -> Result<Self, ServiceError> {
         let (door, _) = Self::open_as_is(place)?;
+        let status = door.status()?;
+        if let Link::Locked { .. } = status.link {
+            // Nothing of it can be read, and an empty list would look like an answer.
+            let line = status::line(&status, super::now(), &jiff::tz::TimeZone::system());
+            return Err(ServiceError::new(ErrorKind::SignIn, format!("{line}.")).hint("Nothing is lost."));
+        }
         Ok(door)
     }
 
@@ -121,8 +130,27 @@ impl Door {
         let sent = |status: &Status| status.waiting == 0 && status.sending == 0;
         match (self, patience) {
             (Self::Beside(_), None) => Ok(sent(&self.status()?)),
-            _ => self.wait(patience, sent),
+            _ => Ok(self.wait(patience, sent)? && self.come_back()?),
         }
+    }
+
+    /// What was sent comes back with the next pull, as the server has it now: that is waited for, but not for long.
+    fn come_back(&self) -> Result<bool, ServiceError> {
+        let end = Instant::now() + BACK;
+        while Instant::now() < end
+            && self.outbox()?.iter().any(|line| matches!(line.state, EditState::Confirmed))
+        {
+            self.pause()?;
+        }
+        Ok(true)
+    }
+
+    fn pause(&self) -> Result<(), ServiceError> {
+        match self {
+            Self::Beside(_) => std::thread::sleep(STEP),
+            Self::Alone(alone) => alone.heed(STEP)?,
+        }
+        Ok(())
     }
 
     /// Waits until the status is as wished. Where no time was given, only for as long as there is a line.
@@ -146,10 +174,7 @@ impl Door {
             if Instant::now() >= end {
                 return Ok(false);
             }
-            match self {
-                Self::Beside(_) => std::thread::sleep(STEP),
-                Self::Alone(alone) => alone.heed(STEP)?,
-            }
+            self.pause()?;
         }
     }
 }

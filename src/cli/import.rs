@@ -105,20 +105,24 @@ impl Import {
         let wrong: Vec<_> = wrong
             .map(|wrong| json!({"line": wrong.line, "column": wrong.column, "message": wrong.why}))
             .collect();
-        out.told(
-            &lines.join("\n"),
-            json!({
-                "success": report.wrong.is_empty() && report.late.is_empty() && told.why_nothing.is_none(),
-                "dryRun": self.dry_run, "rows": report.rows, "new": report.new, "changed": report.changed,
-                "same": report.same, "left": report.left, "wrong": wrong, "refused": report.late,
-                "byName": report.by_name, "passedOver": report.passed_over, "saved": report.saved, "sent": sent,
-            }),
-        )?;
-        match (&told.why_nothing, report.wrong_rows() + report.late.len()) {
-            (Some(why), _) => Err(why.clone()),
-            (None, 0) => Ok(()),
-            (None, 1) => Err(not_taken("1 row was not taken in.")),
-            (None, rows) => Err(not_taken(&format!("{rows} rows were not taken in."))),
+        let fields = json!({
+            "dryRun": self.dry_run, "rows": report.rows, "new": report.new, "changed": report.changed,
+            "same": report.same, "left": report.left, "wrong": wrong, "refused": report.late,
+            "byName": report.by_name, "passedOver": report.passed_over, "saved": report.saved, "sent": sent,
+        });
+        let failed = match (&told.why_nothing, report.wrong_rows() + report.late.len()) {
+            (Some(why), _) => Some(why.clone()),
+            (None, 0) => None,
+            (None, 1) => Some(not_taken("1 row was not taken in.")),
+            (None, rows) => Some(not_taken(&format!("{rows} rows were not taken in."))),
+        };
+        match failed {
+            // One answer, which says both.
+            Some(failed) if out.is_json() => Err(ServiceError { beside: Some(Box::new(fields)), ..failed }),
+            failed => {
+                out.told(&lines.join("\n"), fields)?;
+                failed.map_or(Ok(()), Err)
+            }
         }
     }
 }

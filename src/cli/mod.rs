@@ -1,25 +1,38 @@
 //! Commands without a screen, for people in a hurry and for scripts; one file a command. Each goes through one door
 //! (`door`): the console that is open, or an account that the command opens itself. `access` has what every command
 //! takes, `out` how every answer looks, `prompt` asks for a password, `files` has what those share that read and write
-//! files. `doctor`, `support-bundle` and `wipe` ask nobody: they work on what lies on this machine.
+//! files. `doctor`, `support-bundle` and `wipe` ask nobody: they work on what lies on this machine. `supabase` and
+//! `accounts` are for whoever runs a project, and ask the project.
 
 mod access;
+pub mod accounts;
 mod alone;
 mod backup;
+mod change;
+mod conflicts;
 mod doctor;
 mod door;
+mod drones;
 mod export;
 mod files;
 mod import;
+mod list;
 mod metrics;
 mod out;
+mod outbox;
 mod prompt;
+mod regions;
 mod restore;
+mod rows;
+mod settings;
 mod sign_in;
 mod status;
+pub mod supabase;
 mod support_bundle;
 mod sync;
+mod things;
 mod unlock;
+mod users;
 mod wipe;
 
 use std::io::Write;
@@ -31,6 +44,7 @@ pub use doctor::{Terminal, doctor};
 pub use door::{Door, Place};
 pub use metrics::{Metrics, metrics};
 pub use out::{Out, error_json};
+pub use prompt::typed;
 pub use status::status;
 pub use support_bundle::{SupportBundle, support_bundle};
 pub use wipe::{Wipe, wipe};
@@ -41,9 +55,25 @@ use crate::service::ServiceError;
 /// The commands that go through the door.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Work {
-    /// Ask the server for news, send what waits, and wait for both
-    #[command(after_help = "Example: flyos sync --wait 60")]
-    Sync,
+    /// Users: list, show, create, set, delete
+    #[command(subcommand)]
+    Users(users::Users),
+    /// Regions: list, show, create, set, delete
+    #[command(subcommand)]
+    Regions(regions::Regions),
+    /// Drones: list, show, create, set, delete, assign, unassign
+    #[command(subcommand)]
+    Drones(drones::Drones),
+    /// Edits that wait: list them, write them into a sealed file, take such a file in
+    #[command(subcommand)]
+    Outbox(outbox::Outbox),
+    /// Edits that need a decision: list, show, resolve, retry, discard, export
+    #[command(subcommand)]
+    Conflicts(conflicts::Conflicts),
+    Sync(sync::Sync),
+    /// The configuration: show, path, check
+    #[command(subcommand)]
+    Config(settings::Settings),
     /// Sign in: the account is loaded onto this machine, and opens here without a line from then on
     #[command(after_help = "Example: flyos sign-in --email east@flyos.mil --password-file ~/.flyos-password")]
     SignIn,
@@ -63,7 +93,13 @@ impl Work {
     pub fn run(&self, place: Place, to: &mut impl Write) -> Result<(), ServiceError> {
         let out = &mut Out::new(place.access.json, to);
         match self {
-            Self::Sync => sync::sync(place, out),
+            Self::Users(users) => users.run(place, out),
+            Self::Regions(regions) => regions.run(place, out),
+            Self::Drones(drones) => drones.run(place, out),
+            Self::Outbox(outbox) => outbox.run(place, out),
+            Self::Conflicts(conflicts) => conflicts.run(place, out),
+            Self::Sync(sync) => sync.run(place, out),
+            Self::Config(settings) => settings.run(&place, out),
             Self::SignIn => sign_in::sign_in(place, out),
             Self::SignOut(sign_out) => sign_out.run(place, out),
             Self::Unlock(unlock) => unlock.run(place, out),

@@ -9,12 +9,21 @@ use crate::service::{ErrorKind, ServiceError};
 /// The output, and in which form it is wanted.
 pub struct Out<W> {
     json: bool,
+    /// Columns of the terminal, where it is one.
+    width: Option<usize>,
     to: W,
 }
 
 impl<W: Write> Out<W> {
     pub fn new(json: bool, to: W) -> Self {
-        Self { json, to }
+        let width = super::Terminal::here(crate::service::ladder::Wishes::default())
+            .size
+            .map(|(columns, _)| usize::from(columns));
+        Self { json, width, to }
+    }
+
+    pub fn width(&self) -> Option<usize> {
+        self.width
     }
 
     pub fn is_json(&self) -> bool {
@@ -58,12 +67,14 @@ fn object(value: Value) -> Map<String, Value> {
 
 /// An error as scripts read it.
 pub fn error_json(error: &ServiceError) -> Value {
-    json!({
+    let mut told = error.beside.as_deref().cloned().map(object).unwrap_or_default();
+    told.extend(object(json!({
         "success": false,
         "message": error.message,
         "error": error.kind,
         "field": error.field,
         "hints": error.hints,
         "exitCode": error.kind.exit_code(),
-    })
+    })));
+    Value::Object(told)
 }

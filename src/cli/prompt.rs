@@ -67,8 +67,37 @@ pub(super) fn is_attended() -> bool {
     io::stdin().is_terminal() || io::stderr().is_terminal()
 }
 
+/// The password in the first line of what is piped in.
+pub(super) fn piped() -> Result<SecretString, ServiceError> {
+    let line = io::stdin().as_fd().try_clone_to_owned().and_then(|stdin| first_line(&File::from(stdin)));
+    match line {
+        Ok(line) if !line.expose_secret().is_empty() => Ok(line),
+        Ok(_) => Err(ServiceError::new(ErrorKind::Usage, "No password was piped in.")),
+        Err(error) => {
+            Err(ServiceError::new(ErrorKind::Usage, format!("The password could not be read: {error}.")))
+        }
+    }
+}
+
+/// A new password, typed twice.
+pub(super) fn chosen() -> Result<SecretString, ServiceError> {
+    let failed = |error: io::Error| {
+        ServiceError::new(ErrorKind::Usage, format!("No password could be asked for: {error}."))
+            .hint("Give it in a file of your own (--password-file FILE), or pipe it in (--password-stdin).")
+    };
+    let first = typed("Password: ").map_err(failed)?;
+    if first.expose_secret().is_empty() {
+        return Err(ServiceError::new(ErrorKind::Usage, "No password was given. Nothing was changed."));
+    }
+    let again = typed("The same once more: ").map_err(failed)?;
+    if first.expose_secret() == again.expose_secret() {
+        return Ok(first);
+    }
+    Err(ServiceError::new(ErrorKind::Usage, "The two passwords differ. Nothing was changed."))
+}
+
 /// Asks at the terminal, also where input and output lead elsewhere. Empty: only Enter was pressed.
-pub(super) fn typed(words: &str) -> io::Result<SecretString> {
+pub fn typed(words: &str) -> io::Result<SecretString> {
     let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
     terminal.write_all(words.as_bytes())?;
     let line = {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use crate::domain::Stamp;
+use crate::domain::{Stamp, field::harmless};
 use crate::service::beside::{self, Console};
 use crate::service::{ErrorKind, Folders, ServiceError, Status, Whois, status as words};
 
@@ -40,15 +40,17 @@ fn as_text(console: &Console, status: &Status, now: Stamp) -> String {
         .account
         .as_ref()
         .map_or_else(|| if whois.locked { "the console is locked" } else { "nobody" }.to_owned(), words::who);
+    // Names are others' words: nothing in them reaches the terminal as a code.
+    let (who, place) = (harmless(&who), whois.holder.place());
     let since = words::at_text(whois.holder.since, now, &TimeZone::system());
     format!(
         "Signed in   {who}\nState       {}\nWaiting     {}\nNeeds you   {}\nOpen        since {since} ({}), {}\nConsole     {} (process {})\n",
-        words::line(status, now, &TimeZone::system()),
+        harmless(&words::line(status, now, &TimeZone::system())),
         status.waiting,
         status.needs_you,
         words::ago(whois.holder.since, now),
         words::idle(whois.last_key, now),
-        whois.holder.place(),
+        harmless(&place),
         whois.holder.pid,
     )
 }

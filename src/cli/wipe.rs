@@ -48,9 +48,8 @@ pub fn wipe(folders: &Folders, asked: &Wipe, out: &mut impl Write) -> Result<(),
     }
     if asks {
         for account in &kept {
-            let opened = account.last_opened().map(|at| format!(", opened {}", status::ago(at, now())));
-            say(out, &format!("Account {}{}", account.name(), opened.unwrap_or_default()))?;
-            show(account, url.as_deref(), out)?;
+            say(out, &title(account))?;
+            show(account, &config, out)?;
         }
         say(out, "Keys, rows, unsent edits and session are erased here; the server keeps what it has.")?;
         let typed = prompt(out, &format!("Type {WORD} to go on: "))?;
@@ -70,15 +69,24 @@ pub fn wipe(folders: &Folders, asked: &Wipe, out: &mut impl Write) -> Result<(),
     )
 }
 
+/// What is known of it without its key.
+fn title(account: &Kept) -> String {
+    let opened = account.last_opened().map(|at| format!(", opened {}", status::ago(at, now())));
+    let aside = account.aside().map(|at| format!(", set aside {}", status::ago(at, now())));
+    let unsent = account.unsent().filter(|edits| *edits > 0).map(|edits| format!(", {edits} unsent"));
+    let parts: String = [aside, opened, unsent].into_iter().flatten().collect();
+    format!("Account {}{parts}", account.name())
+}
+
 /// Tells what is unsent, to who knows the password, and offers to export it.
-fn show(account: &Kept, url: Option<&str>, out: &mut impl Write) -> Result<(), ServiceError> {
+fn show(account: &Kept, config: &Config, out: &mut impl Write) -> Result<(), ServiceError> {
     loop {
-        let password = secret("Password, to see what is unsent (Enter: erase unseen): ")?;
+        let password = secret("Password, to see what is unsent and to export it (Enter: not looked at): ")?;
         if password.expose_secret().is_empty() {
             return say(out, "Unsent edits, if there are any, were not looked at.");
         }
         match account.open(&password, now()) {
-            Ok(opened) => return list(&opened, url, out),
+            Ok(opened) => return list(&opened, account.project(config, &opened).as_deref(), out),
             Err(error) => {
                 say(out, &error.message)?;
                 error.hints.iter().try_for_each(|hint| say(out, hint))?;
@@ -95,7 +103,8 @@ fn list(opened: &Opened, url: Option<&str>, out: &mut impl Write) -> Result<(), 
     say(out, &format!("Unsent: {}", unsent.len()))?;
     unsent.iter().try_for_each(|line| say(out, &format!("  {}: {}", line.label, line.what)))?;
     let Some(url) = url else {
-        return say(out, "To export them into a sealed file first, say --email with the account's address.");
+        say(out, "They cannot be exported: no project in the configuration is the one they are of.")?;
+        return say(out, "To keep them, go no further, describe it there, and say this again.");
     };
     loop {
         let passphrase = secret("Passphrase, to export them into a sealed file first (Enter: no): ")?;

@@ -100,6 +100,15 @@ pub fn is_harmful(c: char) -> bool {
         || (c.width().is_none())
 }
 
+/// The text without what a terminal would act on, for every place that prints: each such character is told by a dot.
+pub fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.chars().any(is_harmful) {
+        text.chars().map(|c| if is_harmful(c) { '.' } else { c }).collect::<String>().into()
+    } else {
+        text.into()
+    }
+}
+
 /// Any text will do.
 pub fn any_text(_: &str) -> bool {
     true

@@ -49,7 +49,7 @@ pub use drone::{Drone, DroneModel, DroneStatus};
 pub use field::{Field, FieldType};
 pub use intent::Intent;
 pub use policy::{Actor, Deed};
-pub use record::Record;
+pub use record::{Record, RowRef};
 pub use refusal::{Reason, Refusal};
 pub use region::Region;
 pub use stamp::Stamp;

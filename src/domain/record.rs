@@ -19,7 +19,66 @@ pub enum Record {
     Assignment(Assignment),
 }
 
+/// One row where it stands: what a look at many rows goes by, since nothing is copied.
+#[derive(Clone, Copy, Debug)]
+pub enum RowRef<'a> {
+    Region(&'a Region),
+    User(&'a User),
+    Drone(&'a Drone),
+    Assignment(&'a Assignment),
+}
+
+impl<'a> RowRef<'a> {
+    /// A column's value, as stored.
+    pub fn cell(self, field: &str) -> Cell<'a> {
+        let raw: &'a Raw = match self {
+            Self::Region(row) => &row.raw,
+            Self::User(row) => &row.raw,
+            Self::Drone(row) => &row.raw,
+            Self::Assignment(row) => &row.raw,
+        };
+        raw.as_ref().and_then(|raw| raw.get(field)).map_or_else(|| self.typed(field), |raw| Cell::Text(raw))
+    }
+
+    fn typed(self, field: &str) -> Cell<'a> {
+        match self {
+            Self::Region(row) => row.typed(field),
+            Self::User(row) => row.typed(field),
+            Self::Drone(row) => row.typed(field),
+            Self::Assignment(row) => row.typed(field),
+        }
+    }
+
+    pub fn key(self) -> Key {
+        match self {
+            Self::Region(region) => Key::region(region.id),
+            Self::User(user) => Key::user(user.id),
+            Self::Drone(drone) => Key::drone(&drone.id),
+            Self::Assignment(row) => Key::assignment(row.user_id, &row.drone_id),
+        }
+    }
+
+    pub fn to_record(self) -> Record {
+        match self {
+            Self::Region(row) => Record::Region(row.clone()),
+            Self::User(row) => Record::User(row.clone()),
+            Self::Drone(row) => Record::Drone(row.clone()),
+            Self::Assignment(row) => Record::Assignment(row.clone()),
+        }
+    }
+}
+
 impl Record {
+    /// The row as lists look at it.
+    pub fn row(&self) -> RowRef<'_> {
+        match self {
+            Self::Region(row) => RowRef::Region(row),
+            Self::User(row) => RowRef::User(row),
+            Self::Drone(row) => RowRef::Drone(row),
+            Self::Assignment(row) => RowRef::Assignment(row),
+        }
+    }
+
     /// An empty row of that key; `None` where the key's text is no key.
     pub fn new(key: &Key) -> Option<Self> {
         Some(match key.kind {
@@ -50,21 +109,7 @@ impl Record {
     }
 
     pub fn key(&self) -> Key {
-        match self {
-            Self::Region(region) => Key::region(region.id),
-            Self::User(user) => Key::user(user.id),
-            Self::Drone(drone) => Key::drone(&drone.id),
-            Self::Assignment(assignment) => Key::assignment(assignment.user_id, &assignment.drone_id),
-        }
-    }
-
-    fn raw(&self) -> &Raw {
-        match self {
-            Self::Region(row) => &row.raw,
-            Self::User(row) => &row.raw,
-            Self::Drone(row) => &row.raw,
-            Self::Assignment(row) => &row.raw,
-        }
+        self.row().key()
     }
 
     fn raw_mut(&mut self) -> &mut Raw {
@@ -73,15 +118,6 @@ impl Record {
             Self::User(row) => &mut row.raw,
             Self::Drone(row) => &mut row.raw,
             Self::Assignment(row) => &mut row.raw,
-        }
-    }
-
-    fn typed(&self, field: &str) -> Cell<'_> {
-        match self {
-            Self::Region(row) => row.typed(field),
-            Self::User(row) => row.typed(field),
-            Self::Drone(row) => row.typed(field),
-            Self::Assignment(row) => row.typed(field),
         }
     }
 
@@ -96,10 +132,7 @@ impl Record {
 
     /// A column's value, as stored.
     pub fn cell(&self, field: &str) -> Cell<'_> {
-        match self.raw().as_ref().and_then(|raw| raw.get(field)) {
-            Some(raw) => Cell::Text(raw),
-            None => self.typed(field),
-        }
+        self.row().cell(field)
     }
 
     /// The same, as it travels.
@@ -116,7 +149,7 @@ impl Record {
     pub fn put_cell(&mut self, field: &str, value: Cell<'_>) {
         let Some(described) = self.kind().field(field) else { return };
         self.put_typed(field, value);
-        let fits = self.typed(field) != Cell::Null || value == Cell::Null;
+        let fits = self.row().typed(field) != Cell::Null || value == Cell::Null;
         let raw = self.raw_mut();
         if fits {
             if let Some(map) = raw {

@@ -15,7 +15,7 @@ use slab::Slab;
 use uuid::Uuid;
 
 use self::index::Index;
-use super::{Assignment, Cell, Drone, Key, Kind, Record, Region, User};
+use super::{Assignment, Cell, Drone, Key, Kind, Record, Region, RowRef, User};
 
 /// The places of those that belong to a region.
 type Members = HashMap<Uuid, BTreeSet<u32>>;
@@ -141,6 +141,12 @@ impl World {
         sorted(rows.filter(|row| row.user_id == user).map(|row| &*row.drone_id))
     }
 
+    /// How many drones are assigned to a user.
+    pub fn held_count(&self, user: Uuid) -> usize {
+        let rows = self.held.find(&user).filter_map(|place| self.assignments.get(place));
+        rows.filter(|row| row.user_id == user).count()
+    }
+
     /// The drones whose operator is this user.
     pub fn operated(&self, user: Uuid) -> impl Iterator<Item = &str> {
         let rows = self.operated.find(&user).filter_map(|place| self.drones.get(place));
@@ -225,21 +231,30 @@ impl World {
     }
 
     /// All rows of a kind with their places, in no order.
-    pub fn places(&self, kind: Kind) -> Box<dyn Iterator<Item = (u32, Record)> + '_> {
+    pub fn rows(&self, kind: Kind) -> Box<dyn Iterator<Item = (u32, RowRef<'_>)> + '_> {
         match kind {
             Kind::Region => {
-                Box::new(self.regions.iter().map(|(place, row)| (short(place), Record::Region(row.clone()))))
+                Box::new(self.regions.iter().map(|(place, row)| (short(place), RowRef::Region(row))))
             }
-            Kind::User => {
-                Box::new(self.users.iter().map(|(place, row)| (short(place), Record::User(row.clone()))))
-            }
+            Kind::User => Box::new(self.users.iter().map(|(place, row)| (short(place), RowRef::User(row)))),
             Kind::Drone => {
-                Box::new(self.drones.iter().map(|(place, row)| (short(place), Record::Drone(row.clone()))))
+                Box::new(self.drones.iter().map(|(place, row)| (short(place), RowRef::Drone(row))))
             }
-            Kind::Assignment => Box::new(
-                self.assignments.iter().map(|(place, row)| (short(place), Record::Assignment(row.clone()))),
-            ),
+            Kind::Assignment => {
+                Box::new(self.assignments.iter().map(|(place, row)| (short(place), RowRef::Assignment(row))))
+            }
         }
+    }
+
+    /// The row at a place, where it stands.
+    pub fn row_at(&self, kind: Kind, place: u32) -> Option<RowRef<'_>> {
+        let place = place as usize;
+        Some(match kind {
+            Kind::Region => RowRef::Region(self.regions.get(place)?),
+            Kind::User => RowRef::User(self.users.get(place)?),
+            Kind::Drone => RowRef::Drone(self.drones.get(place)?),
+            Kind::Assignment => RowRef::Assignment(self.assignments.get(place)?),
+        })
     }
 
     fn place(&self, key: &Key) -> Option<usize> {
@@ -255,12 +270,7 @@ impl World {
     }
 
     fn at(&self, kind: Kind, place: usize) -> Option<Record> {
-        Some(match kind {
-            Kind::Region => Record::Region(self.regions.get(place)?.clone()),
-            Kind::User => Record::User(self.users.get(place)?.clone()),
-            Kind::Drone => Record::Drone(self.drones.get(place)?.clone()),
-            Kind::Assignment => Record::Assignment(self.assignments.get(place)?.clone()),
-        })
+        self.row_at(kind, short(place)).map(RowRef::to_record)
     }
 
     pub fn get(&self, key: &Key) -> Option<Record> {
@@ -376,7 +386,10 @@ impl PartialEq for World {
     fn eq(&self, other: &Self) -> bool {
         let same = |kind| {
             self.count(kind) == other.count(kind)
-                && self.places(kind).all(|(_, row)| other.get(&row.key()).as_ref() == Some(&row))
+                && self
+                    .rows(kind)
+                    .map(|(_, row)| row.to_record())
+                    .all(|row| other.get(&row.key()) == Some(row))
         };
         Kind::ALL.into_iter().all(same)
     }

@@ -33,6 +33,8 @@ text_enum!(
         Pushing = "sending edits",
         Digesting = "comparing with the server",
         FetchingKey = "fetching this device's key",
+        ReadingActivity = "reading who did what",
+        ErasingDevice = "having a machine erased",
         Reading = "reading rows",
         Listening = "listening for changes",
         Storing = "storing a file",

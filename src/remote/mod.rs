@@ -5,6 +5,7 @@
 //! * `client`: one pooled HTTP client; `auth`, `rpc` and `rows` say what it asks for.
 //! * `error`: the one error of this room; `sort` makes it of what a server answered, `transport` of what
 //!   kept us from reaching one, `words` gives the sentence for the person.
+//! * `knock`: what of a project's database can be seen without a pass.
 //! * `realtime`: the socket. It carries no data, only "there is something to pull".
 //! * `admin`: managing sign-in accounts, by the project's function or with its secret key.
 //! * `wire`: the shapes, shared with the training server.
@@ -18,6 +19,7 @@ mod auth;
 mod client;
 mod error;
 mod key;
+mod knock;
 mod project;
 pub mod realtime;
 mod rows;
@@ -32,6 +34,7 @@ pub use auth::{AuthHealth, AuthSettings, CodeFor, ISSUER, SignOutScope};
 pub use client::{Client, Limits, Reply};
 pub use error::{Cause, Doing, ErrorKind, RemoteError, RequestIds};
 pub use key::{ApiKey, KeyKind, KeyProblem};
+pub use knock::Seen;
 pub use project::{Project, ProjectProblem, UrlProblem};
 pub use rows::{Filter, PAGE_ROWS_MAX, Select};
 pub use sort::Answer;

@@ -1,4 +1,5 @@
-//! The three calls of the sync protocol, and the key that the server keeps for this device. Always by POST: a cursor does
+//! The three calls of the sync protocol, who did what, the key that the server keeps for this device, and devices as
+//! headquarters sees them. Always by POST: a cursor does
 //! not fit an address.
 
 use reqwest::Method;
@@ -8,7 +9,10 @@ use serde::de::DeserializeOwned;
 
 use super::client::{Call, Client, Reply, body_of};
 use super::error::{Doing, RemoteError};
-use super::wire::device::{DeviceKeyReply, DeviceKeyRequest};
+use super::wire::activity::{ActivityReply, ActivityRequest};
+use super::wire::device::{
+    DeviceKeyReply, DeviceKeyRequest, DevicesReply, EraseDeviceReply, EraseDeviceRequest,
+};
 use super::wire::{DigestReply, DigestRequest, PullReply, PullRequest, PushReply, PushRequest};
 
 impl Client {
@@ -50,6 +54,32 @@ impl Client {
     ) -> Result<Reply<DeviceKeyReply>, RemoteError> {
         let limit = self.limits().other_bytes;
         self.rpc(Doing::FetchingKey, "/rest/v1/rpc/device_key", token, request, limit).await
+    }
+
+    /// Who did what: a page of what the caller may see.
+    pub async fn activity_page(
+        &self,
+        token: &SecretString,
+        request: &ActivityRequest,
+    ) -> Result<Reply<ActivityReply>, RemoteError> {
+        let limit = self.limits().page_bytes;
+        self.rpc(Doing::ReadingActivity, "/rest/v1/rpc/activity_page", token, request, limit).await
+    }
+
+    /// What devices last said of themselves.
+    pub async fn devices(&self, token: &SecretString) -> Result<Reply<DevicesReply>, RemoteError> {
+        let limit = self.limits().page_bytes;
+        self.rpc(Doing::Reading, "/rest/v1/rpc/sync_devices", token, &serde_json::json!({}), limit).await
+    }
+
+    /// Has what that device keeps erased, the next time it is heard of. Asking again is safe.
+    pub async fn erase_device(
+        &self,
+        token: &SecretString,
+        request: &EraseDeviceRequest,
+    ) -> Result<Reply<EraseDeviceReply>, RemoteError> {
+        let limit = self.limits().other_bytes;
+        self.rpc(Doing::ErasingDevice, "/rest/v1/rpc/erase_device", token, request, limit).await
     }
 
     async fn rpc<T: DeserializeOwned>(

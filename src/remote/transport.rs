@@ -32,7 +32,12 @@ fn cause_of_request(error: &reqwest::Error) -> Cause {
 
 /// What an error of the socket's own line is.
 pub(super) fn cause_of_io(error: &io::Error) -> Cause {
-    links(error).find_map(cause_of_link).unwrap_or(Cause::Unreachable)
+    cause_of(error).unwrap_or(Cause::Unreachable)
+}
+
+/// What any error of a line is, where the chain of its causes tells.
+pub(super) fn cause_of(error: &(dyn StdError + 'static)) -> Option<Cause> {
+    links(error).find_map(cause_of_link)
 }
 
 fn links<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {

@@ -4,6 +4,7 @@
 //! A row travels as a JSON object of texts and nulls (every column is text, uuid or timestamptz). A server
 //! may send columns we do not know: they are kept out of `Fields` only by the record that is made of them.
 
+pub mod activity;
 pub mod admin;
 pub mod device;
 

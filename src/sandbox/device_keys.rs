@@ -1,5 +1,5 @@
 //! The keys of devices, as the database keeps them: one for each device of an account, until it is deleted; what was
-//! deleted is remembered.
+//! deleted is remembered. And what devices last said of themselves, which is gone with this process.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,13 @@ use super::admin_rpc;
 use super::http::rest_error;
 use super::keys::Claims;
 use super::rpc;
-use super::shared::Shared;
-use crate::remote::wire::SCHEMA;
+use super::shared::{Shared, now};
+use crate::domain::{Record, Stamp, policy};
 use crate::remote::wire::device::{
-    DeviceKey, DeviceKeyReply, DeviceKeyRequest, EraseDeviceReply, EraseDeviceRequest,
+    DeviceKey, DeviceKeyReply, DeviceKeyRequest, DeviceReport, DevicesReply, EraseDeviceReply,
+    EraseDeviceRequest,
 };
+use crate::remote::wire::{Report, SCHEMA};
 
 /// Devices of one account that have a key, at most.
 const KEYS_MAX: usize = 200;
@@ -41,6 +43,10 @@ impl DeviceKeys {
             Some(key) => DeviceKeyReply::Key { key: Some(key.clone()) },
             None => DeviceKeyReply::Erased { erased: true },
         })
+    }
+
+    fn is_erased(&self, account: Uuid, device: Uuid) -> bool {
+        self.0.get(&(account, device)).is_some_and(Option::is_none)
     }
 
     fn is_full(&self, account: Uuid) -> bool {
@@ -90,4 +96,54 @@ pub fn erase_device(shared: &Shared, claims: Option<&Claims>, request: &EraseDev
     shared.keep_device_key(account, request.device, None).map_err(|_| stuck())?;
     shared.device_keys().put(account, request.device, None);
     Ok(Json(EraseDeviceReply::Erased { erased: true }).into_response())
+}
+
+/// Devices of one person whose reports are kept.
+const REPORTS_MAX: usize = 16;
+
+/// What devices said, by profile and device.
+pub type Reports = BTreeMap<(Uuid, Uuid), (Report, Stamp)>;
+
+/// Keeps what a device says of itself; of each person the newest.
+pub fn report(shared: &Shared, user: Uuid, device: Uuid, report: Report) {
+    let mut reports = shared.reports();
+    reports.insert((user, device), (report, now()));
+    let of = (user, Uuid::nil())..=(user, Uuid::max());
+    while reports.range(of.clone()).count() > REPORTS_MAX {
+        let oldest = reports.range(of.clone()).min_by_key(|(_, (_, at))| *at).map(|(key, _)| *key);
+        let Some(oldest) = oldest else { return };
+        reports.remove(&oldest);
+    }
+}
+
+/// `sync_devices()`
+pub fn devices(shared: &Shared, claims: Option<&Claims>) -> Response {
+    let engine = shared.engine();
+    let caller = match rpc::caller(shared, &engine, claims, SCHEMA) {
+        Err(must) => return Json(DevicesReply::Must(must)).into_response(),
+        Ok(caller) => caller,
+    };
+    let (keys, reports) = (shared.device_keys(), shared.reports());
+    let mut devices: Vec<DeviceReport> = Vec::new();
+    for ((user, device), (report, at)) in reports.iter() {
+        let Some(person) = engine.world().user(*user) else { continue };
+        let record = Record::User(person.clone());
+        if !policy::may_see(&caller.actor, engine.world(), &record) {
+            continue;
+        }
+        let Report { waiting, oldest_s, needs_you, version } = report.clone();
+        devices.push(DeviceReport {
+            user: *user,
+            username: person.username.to_string(),
+            device: *device,
+            waiting,
+            oldest_s,
+            needs_you,
+            version,
+            at: *at,
+            erased: person.auth_user_id.is_some_and(|account| keys.is_erased(account, *device)),
+        });
+    }
+    devices.sort_by_key(|device| (std::cmp::Reverse(device.at), device.device));
+    Json(DevicesReply::Devices { devices, server_time: now() }).into_response()
 }

@@ -20,7 +20,7 @@ use super::SandboxError;
 use super::accounts::AuthCommit;
 use super::auth::{Account, Auth, Session};
 use super::device_keys::DeviceKeys;
-use super::engine::{Claim, Commit, Engine, RowState};
+use super::engine::{self, Claim, Commit, Engine, RowState};
 use super::keys::KeyMaterial;
 use crate::domain::{Fields, Key, Record};
 use crate::remote::wire::device::DeviceKey;
@@ -36,6 +36,7 @@ enum Line {
     Row(Box<Row>),
     Exit(Key, String, u64),
     Claim(Uuid, Box<Claim>),
+    Activity(Box<engine::Line>),
     Account(Box<Account>),
     /// An account was removed.
     AccountGone(Uuid),
@@ -210,6 +211,7 @@ impl Stored {
             }
             Line::Exit(key, scope, xid) => self.engine.restore_exit(key, scope, xid),
             Line::Claim(id, claim) => self.engine.restore_claim(id, *claim),
+            Line::Activity(line) => self.engine.restore_activity(*line),
             Line::Account(account) => self.auth.put_account(&account),
             Line::AccountGone(id) => drop(self.auth.remove_account(id)),
             Line::Together(lines) => lines.into_iter().for_each(|line| self.take(line)),
@@ -258,6 +260,9 @@ fn write_all(out: &mut impl Write, stored: &Stored) -> std::io::Result<()> {
     for (id, claim) in engine.claims() {
         put(out, &Line::Claim(id, Box::new(claim.clone())))?;
     }
+    for line in engine.activity() {
+        put(out, &Line::Activity(Box::new(line.clone())))?;
+    }
     for account in auth.accounts() {
         put(out, &Line::Account(Box::new(account.clone())))?;
     }
@@ -291,7 +296,8 @@ impl Log {
             commit.exits.iter().map(|(key, scope)| Line::Exit(key.clone(), scope.clone(), commit.xid));
         let claims = commit.claims.iter();
         let claims = claims.filter_map(|id| Some(Line::Claim(*id, Box::new(engine.claim(*id)?.clone()))));
-        let lines = rows.chain(exits).chain(claims).collect();
+        let activity = commit.activity.iter().map(|line| Line::Activity(Box::new(line.clone())));
+        let lines = rows.chain(exits).chain(claims).chain(activity).collect();
         let transaction = Line::Transaction { next_xid: engine.next_xid(), lines };
         if deeds.is_empty() {
             return self.write(&transaction);

@@ -22,17 +22,20 @@ use super::keys::{ApiKey, Claims};
 use super::line::Cut;
 use super::shared::{Shared, now};
 use crate::domain::Kind;
+use crate::remote::wire::activity::{ActivityReply, ActivityRequest};
 use crate::remote::wire::{
     DigestReply, Must, MustReply, PullReply, PullRequest, PushReply, PushRequest, SCHEMA,
 };
 
 /// The arguments of each function, sorted.
 const FUNCTIONS: &[(&str, &[&str])] = &[
+    ("activity_page", &["before", "limit_rows", "pk", "tbl"]),
     ("admin_caller", &[]),
     ("admin_linked", &["accounts"]),
     ("admin_sign_out", &["account"]),
     ("device_key", &["device", "offered"]),
     ("erase_device", &["device", "user_id"]),
+    ("sync_devices", &[]),
     ("sync_digest", &["tables"]),
     ("sync_pull", &["cursor", "limit_bytes", "limit_rows", "schema"]),
     ("sync_push", &["device", "ops", "report", "schema", "uid"]),
@@ -74,11 +77,13 @@ async fn answer(shared: &Shared, function: &str, cut: &Cut, request: Request) ->
         }
     };
     match function {
+        "activity_page" => activity(shared, claims.as_ref(), &typed(arguments)?),
         "admin_caller" => Ok(admin_rpc::caller(shared, claims.as_ref())),
         "admin_linked" => admin_rpc::linked(shared, claims.as_ref(), &typed(arguments)?),
         "admin_sign_out" => admin_rpc::sign_out(shared, claims.as_ref(), &typed(arguments)?),
         "device_key" => device_keys::device_key(shared, claims.as_ref(), typed(arguments)?),
         "erase_device" => device_keys::erase_device(shared, claims.as_ref(), &typed(arguments)?),
+        "sync_devices" => Ok(device_keys::devices(shared, claims.as_ref())),
         "sync_pull" => pull(shared, claims.as_ref(), &arguments),
         "sync_push" => {
             let answer = push(shared, claims.as_ref(), &arguments);
@@ -201,14 +206,36 @@ fn push(shared: &Shared, claims: Option<&Claims>, arguments: &Arguments) -> Answ
     // The caller is looked up inside the transaction: it may be losing its role at this moment.
     let done = shared.transact(|engine, now| {
         let caller = match caller(shared, engine, claims, schema) {
-            Err(must) => return Ok((PushReply::Must(must), Commit::default())),
+            Err(must) => return Ok(((PushReply::Must(must), None), Commit::default())),
             Ok(caller) => caller,
         };
-        let (results, commit) = engine.push(&caller, &request?, now)?;
-        Ok((PushReply::Results { results, server_time: now }, commit))
+        let mut request = request?;
+        let (device, report) = (request.device, request.report.take());
+        let (results, commit) = engine.push(&caller, &request, now)?;
+        let said = report.map(|report| (caller.actor.user, device, report));
+        Ok(((PushReply::Results { results, server_time: now }, said), commit))
     });
     let done = done.map_err(|_| refuse(503, "53100", "The server cannot write to its data folder."))?;
-    Ok(reply(done.map_err(|fault: Fault| call_fault(&fault))?))
+    let (answer, said) = done.map_err(|fault: Fault| call_fault(&fault))?;
+    if let Some((user, device, report)) = said {
+        device_keys::report(shared, user, device, report);
+    }
+    Ok(reply(answer))
+}
+
+fn activity(shared: &Shared, claims: Option<&Claims>, request: &ActivityRequest) -> Answer {
+    let engine = shared.engine();
+    let caller = match caller(shared, &engine, claims, SCHEMA) {
+        Err(must) => return Ok(reply(ActivityReply::Must(must))),
+        Ok(caller) => caller,
+    };
+    if request.limit_rows == 0 {
+        return Err(refuse(400, "PT400", "A page must have room for at least one line."));
+    } else if request.pk.is_some() && request.tbl.is_none() {
+        return Err(refuse(400, "PT400", "tbl is one of the tables, and pk goes with it."));
+    }
+    let (items, more) = engine.activity_page(&caller, request);
+    Ok(reply(ActivityReply::Page { items, more, server_time: now() }))
 }
 
 fn push_request(

@@ -1,7 +1,7 @@
 //! What every request shares: the rows, the accounts, the keys, the faults, the nudges and the log.
 //!
 //! Locks are held for as long as plain data is worked on and never across an await. The order, where two
-//! are held, is engine, accounts, keys of devices, log. A transaction is in the log before anybody hears of it.
+//! are held, is engine, accounts, keys of devices, reports, log. A transaction is in the log before anybody hears of it.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::SandboxError;
 use super::accounts::{self, AuthCommit};
 use super::auth::{Account, Auth};
-use super::device_keys::DeviceKeys;
+use super::device_keys::{DeviceKeys, Reports};
 use super::engine::{Commit, Engine};
 use super::faults::Faults;
 use super::keys::{Claims, Keys};
@@ -34,6 +34,7 @@ pub struct Shared {
     engine: Mutex<Engine>,
     auth: Mutex<Auth>,
     device_keys: Mutex<DeviceKeys>,
+    reports: Mutex<Reports>,
     log: Option<Mutex<Log>>,
     /// The log could not be written: what is in memory is ahead of it, so nothing more is taken.
     stuck: AtomicBool,
@@ -78,6 +79,7 @@ impl Shared {
             engine: Mutex::new(engine),
             auth: Mutex::new(auth),
             device_keys: Mutex::new(device_keys),
+            reports: Mutex::default(),
             log: log.map(Mutex::new),
             stuck: AtomicBool::new(false),
             keys,
@@ -99,6 +101,10 @@ impl Shared {
 
     pub fn device_keys(&self) -> MutexGuard<'_, DeviceKeys> {
         locked(&self.device_keys)
+    }
+
+    pub fn reports(&self) -> MutexGuard<'_, Reports> {
+        locked(&self.reports)
     }
 
     /// Keeps a device's key, or (`None`) that it was deleted.

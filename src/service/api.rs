@@ -3,26 +3,34 @@
 //! variants hold lists or numbers has its name and its content side by side: a list has no place for a name, and
 //! numbers do not survive the detour that JSON takes otherwise where it keeps them to the last digit.
 
-use std::collections::BTreeMap;
-
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ServiceError;
+pub use super::accounts::{AccountDeed, Administer};
+pub use super::activity::{Activity, ActivityLine};
+pub use super::aside::Aside;
 pub use super::backup::copy::{CopiedEdit, CopiedRow, CopyFrom, CopyHead, CopyPage, CopyQuery};
+pub use super::choice::{Choice, Verb, VerbState};
 pub use super::control::{InUse, Whois};
 pub use super::detail::{Detail, DetailLine, Related};
+pub use super::devices::Machine;
 pub use super::held::DiskState;
 pub use super::line::RunView;
 pub use super::metrics::SessionMetrics;
 pub use super::outbox::*;
+pub use super::overview::{Figure, Group, Overview};
 pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
-pub use super::rows::{Moment, RowsPage, RowsQuery};
+pub use super::rows::{RowData, RowsPage, RowsQuery};
 pub use super::secrets::Confidence;
 pub use super::setup::*;
 pub use super::state::*;
-use crate::domain::{Fields, Intent, Key, Kind, Stamp, Value};
+pub use super::stored::{Moment, StoredPage, StoredQuery};
+pub use super::tables::*;
+pub use super::taste::{ColumnLook, Look, Taste, View};
+use crate::domain::{Fields, Intent, Key, Kind, Stamp};
+pub use crate::session::Shut;
 pub use crate::store::{Gap, Holder};
 
 /// Which front speaks.
@@ -59,9 +67,20 @@ pub enum Action {
     },
     /// Several edits at once. `together`: one group, applied by the server all or not at all (up to 1000 changes, and
     /// nothing is saved where one is refused); else each stands for itself, and those refused are told.
-    Bulk { intents: Vec<Intent>, reason: Option<String>, together: bool },
+    Bulk {
+        intents: Vec<Intent>,
+        reason: Option<String>,
+        together: bool,
+    },
     /// What each of several edits would come to, were they made now; changes nothing. Told by `Done::Rehearsed`.
-    Rehearse { intents: Vec<Intent> },
+    Rehearse {
+        intents: Vec<Intent>,
+    },
+    /// Reads how the lists look; `KeepTaste` keeps it.
+    ReadTaste,
+    KeepTaste {
+        taste: Taste,
+    },
     /// Takes back what was done last in this session: as if it had not been where it was not sent yet, else by its
     /// opposite as a new edit.
     Undo,
@@ -70,9 +89,14 @@ pub enum Action {
     /// Fills an empty project with the initial data set; offered by `Status::empty`.
     LoadInitial,
     /// Settles an edit that needs a decision.
-    Settle { edit: u64, decision: Decision },
+    Settle {
+        edit: u64,
+        decision: Decision,
+    },
     /// Sends the edits that are held back, or lets go of them.
-    SettleHeld { send: bool },
+    SettleHeld {
+        send: bool,
+    },
     /// Gives the edits that wait their ids for sending, so that whoever sends them, from here or from a copy, they go by
     /// one name and are applied once.
     Freeze,
@@ -85,23 +109,44 @@ pub enum Action {
     /// Loads everything anew, beside what is shown. Edits that wait stay.
     Reload,
     /// Sends an edit now that was to be sent again later.
-    Retry { edit: u64 },
+    Retry {
+        edit: u64,
+    },
+    /// Reads further back who did what; `Event::Data` tells when it is here.
+    MoreActivity,
     /// How freely the line is used, until the session ends or it is said anew.
-    SetTraffic { traffic: Traffic },
+    SetTraffic {
+        traffic: Traffic,
+    },
     /// Ends the session; what this machine has is kept.
     SignOut,
     /// The same, waiting until the server was told; or ends the account's sessions elsewhere, for which a line is needed.
-    EndSessions { sessions: Sessions },
+    EndSessions {
+        sessions: Sessions,
+    },
     /// Ends the session and erases what this machine has of the account, its keys first. Unsent edits are lost.
     Erase,
+    /// Lists people's machines, as the server knows them.
+    Machines,
+    /// Has what that machine keeps for that person erased, the next time it is heard of.
+    EraseMachine {
+        user: Uuid,
+        device: Uuid,
+    },
     /// Locks the console, as when it is left alone.
     Lock,
     /// Takes the recovery words away: they open nothing any more.
     RemoveWords,
     /// Remembers a project in the configuration file.
-    AddProject { name: String, url: String, key: String },
+    AddProject {
+        name: String,
+        url: String,
+        key: String,
+    },
     /// In training: takes the line away or gives it back.
-    TrainingLine { up: bool },
+    TrainingLine {
+        up: bool,
+    },
 }
 
 /// Which sessions of the account.
@@ -140,6 +185,12 @@ pub enum Done {
         saved: usize,
         refused: Vec<(String, String)>,
     },
+    /// How the lists look; `problem`: why it is not as it was left.
+    Taste {
+        taste: Taste,
+        problem: Option<String>,
+    },
+    TasteKept,
     /// What each of several edits would come to, in their order.
     Rehearsed {
         rows: Vec<Foreseen>,
@@ -152,6 +203,11 @@ pub enum Done {
         summary: String,
     },
     SyncAsked,
+    ActivityAsked,
+    /// Somebody's sign-in account was changed; `summary` says what.
+    Account {
+        summary: String,
+    },
     Traffic {
         traffic: Traffic,
     },
@@ -181,6 +237,8 @@ pub enum Done {
         known: usize,
         refused: Vec<(String, String)>,
     },
+    Machines(Vec<Machine>),
+    MachineErased,
     ProjectAdded {
         name: String,
     },
@@ -194,8 +252,24 @@ pub enum Done {
 #[serde(tag = "query", content = "of", rename_all = "snake_case")]
 pub enum Query {
     List(ListQuery),
-    /// A page of rows as they are stored.
+    /// Users, regions and drones by what people call them.
+    Find {
+        text: String,
+    },
+    /// A filter that is being typed, completed.
+    Complete {
+        kind: Kind,
+        filter: String,
+    },
+    /// Rows as data.
     Rows(RowsQuery),
+    /// One row as data, by its key, or by a column of which no two rows have the same.
+    Row {
+        kind: Kind,
+        name: String,
+    },
+    /// A page of rows as they are stored, for files.
+    Stored(StoredQuery),
     /// A page of everything that a backup keeps.
     Copy(CopyQuery),
     /// The keys of the rows in the list's window; `between`: of those from one row to another in its order, both
@@ -227,6 +301,14 @@ pub enum Query {
     Outbox,
     /// What the line was used for in this session.
     Runs,
+    /// The fleet and the people in figures.
+    Overview,
+    /// Who did what, as far as it is here; what came since is read from the server meanwhile.
+    Activity,
+    /// The same of one row.
+    History {
+        key: Key,
+    },
     /// Figures of this session, for watching.
     Metrics,
     /// Edits that need a decision, with what can be decided.
@@ -235,6 +317,8 @@ pub enum Query {
     Lost,
     /// Which ways there are to what this machine has, beside the password.
     Ways,
+    /// What is kept aside of the account, since it did not open.
+    Aside,
     /// Edits of the outbox as JSON lines, in the clear, to be kept or done by hand; all of them where none is named.
     Export {
         edits: Vec<u64>,
@@ -246,8 +330,12 @@ pub enum Query {
 pub enum Answer {
     List(ListPage),
     Rows(RowsPage),
+    Row(Option<Box<RowData>>),
+    Stored(StoredPage),
     Copy(Box<CopyPage>),
     Keys(Vec<Key>),
+    Completed(Completion),
+    Found(Vec<Found>),
     Show(Option<Box<Detail>>),
     Status(Box<Status>),
     Verbs(Vec<VerbState>),
@@ -255,99 +343,16 @@ pub enum Answer {
     Consequences(Vec<String>),
     Outbox(Vec<OutboxLine>),
     Runs(Vec<RunView>),
+    /// Absent while they are counted for the first time; `Event::Data` tells.
+    Overview(Option<Overview>),
+    Activity(Activity),
+    History(Activity),
     Metrics(Box<SessionMetrics>),
     Cards(Vec<Card>),
     Lost(Vec<Gap>),
     Export(String),
     Ways(Ways),
-}
-
-/// Which rows, in which order, and which window of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListQuery {
-    pub kind: Kind,
-    /// Words that must all be found in a row; `column:text` looks in one column; `!` turns a word round.
-    pub filter: String,
-    /// A column of `columns(kind)`.
-    pub sort: String,
-    pub descending: bool,
-    pub offset: usize,
-    pub limit: usize,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListPage {
-    /// Rows of that kind that I may see.
-    pub total: usize,
-    /// Those that the filter leaves.
-    pub matched: usize,
-    /// The window.
-    pub rows: Vec<RowView>,
-}
-
-/// One row as lists show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RowView {
-    pub key: Key,
-    pub label: String,
-    /// Text by column name of `columns(kind)`; a column that is empty is absent.
-    pub cells: BTreeMap<String, String>,
-    pub changed: Option<Stamp>,
-    pub mark: Option<Mark>,
-    /// A conflict or a refusal waits on this row.
-    pub needs_you: bool,
-    /// What looks wrong with it, in words.
-    pub alert: Option<String>,
-}
-
-/// An unsent edit's mark on its row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mark {
-    New,
-    Changed,
-    Deleted,
-}
-
-/// What one of several edits would come to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Foreseen {
-    /// The row's name.
-    pub label: String,
-    /// What changes, what follows from it included; empty where all is so already.
-    pub what: String,
-    pub why_not: Option<String>,
-}
-
-/// The verbs of the console's menus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verb {
-    Create,
-    Edit,
-    Delete,
-    SetStatus,
-    Assign,
-    Unassign,
-}
-
-/// Whether a verb is open to me here, and why not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VerbState {
-    pub verb: Verb,
-    pub why_not: Option<String>,
-}
-
-/// One thing to choose.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Choice {
-    /// What is stored; `None` clears the field.
-    pub value: Value,
-    pub label: String,
-    /// Beside the label: its region, how many drones.
-    pub note: String,
-    /// Why it cannot be chosen.
-    pub why_not: Option<String>,
+    Aside(Vec<Aside>),
 }
 
 /// What fronts are told.
@@ -366,9 +371,11 @@ pub enum Event {
     },
     /// A wish about the own sign-in came to this.
     Own(Uuid, Result<OwnDone, ServiceError>),
-    /// What this machine has is sealed with an older password than the server takes: `Service::open_with_old`,
-    /// `set_aside` or `let_be` is the answer. `wrong`: why the old password that was given did not do.
+    /// What this machine has does not open by the password that the server takes, most often since it is sealed with an
+    /// older one: `Service::open_with_old`, `set_aside` or `let_be` is the answer. `wrong`: why the old password that was
+    /// given did not do.
     OlderPassword {
+        why: Shut,
         /// Edits in it that were not sent, where known.
         unsent: Option<usize>,
         wrong: Option<ServiceError>,

@@ -8,6 +8,12 @@
 //! lock_minutes = 15               # 0 to 1440, 0: never; optional
 //! sync_while_locked = false       # optional
 //! grace_days = 7                  # 0 to 30; optional
+//! read_only = false               # optional
+//! [screen]                        # how the console shows itself; optional, as is each line
+//! colors = "256"
+//! theme = "light"
+//! [keys]                          # other presses for an action, by its name in `flyos keys`; optional
+//! edit = ["e", "F4"]
 //! [projects.field]
 //! url = "https://abc.supabase.co"
 //! key = "sb_publishable_…"
@@ -25,6 +31,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::ladder::Colours;
 use super::{ErrorKind, ProjectView, ServiceError};
 
 /// The largest configuration file that is read, in bytes.
@@ -91,8 +98,55 @@ pub struct Config {
     /// What this machine has of an account is erased so many days after the server said that it is dismissed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace_days: Option<u16>,
+    /// Nothing is changed in sessions of this machine.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub read_only: bool,
+    #[serde(default, skip_serializing_if = "ScreenConfig::is_default")]
+    pub screen: ScreenConfig,
+    /// Presses by the name of the action.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub keys: BTreeMap<String, Vec<String>>,
+    /// The line of the file in which each of those names stands.
+    #[serde(skip)]
+    pub key_lines: BTreeMap<String, usize>,
     #[serde(default)]
     pub projects: BTreeMap<String, ProjectConfig>,
+}
+
+/// How the console shows itself, where the person wishes it otherwise than the terminal says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScreenConfig {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub colors: Option<Colours>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ascii: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub theme: Option<String>,
+    /// Clicks and the wheel are taken from the start.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mouse: bool,
+    /// Lines alone, without a drawn screen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plain: bool,
+}
+
+impl ScreenConfig {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The lines in which the names of the table `keys` stand.
+fn key_lines(text: &str) -> BTreeMap<String, usize> {
+    #[derive(Default, Deserialize)]
+    struct Only {
+        #[serde(default)]
+        keys: BTreeMap<toml::Spanned<String>, toml::Value>,
+    }
+    let only: Only = toml::from_str(text).unwrap_or_default();
+    let line = |at: usize| text.get(..at).unwrap_or_default().matches('\n').count() + 1;
+    only.keys.into_keys().map(|name| (name.get_ref().clone(), line(name.span().start))).collect()
 }
 
 /// The variables that name a project, as the environment has them.
@@ -134,7 +188,8 @@ impl Config {
             Ok(_) => {}
         }
         let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
-        let config: Self = toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))?;
+        let mut config: Self = toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))?;
+        config.key_lines = key_lines(&text);
         for (name, value, bounds) in [
             ("lease_days", config.lease_days, LEASE_DAYS),
             ("lock_minutes", config.lock_minutes, LOCK_MINUTES),
@@ -177,6 +232,15 @@ impl Config {
             self.default_project = Some(FROM_ENVIRONMENT.to_owned());
         }
         self
+    }
+
+    /// Days of the lease, minutes until the lock, and days of grace that hold.
+    pub fn effective(&self) -> (u16, u16, u16) {
+        (
+            self.lease_days.unwrap_or(super::lease::DAYS),
+            self.lock_minutes.unwrap_or(super::lock::MINUTES),
+            self.grace_days.unwrap_or(super::erase::GRACE_DAYS),
+        )
     }
 
     /// The projects, the default one first.
@@ -224,6 +288,23 @@ mod tests {
         let views = config.with_environment(environment).views();
         assert_eq!(views.iter().map(|view| view.name.as_str()).collect::<Vec<_>>(), ["environment", "field"]);
         assert_eq!(std::fs::metadata(Config::path(&folders)).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn the_screen_and_the_keys_are_read_with_their_lines() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::under(home.path());
+        std::fs::create_dir_all(&folders.config).unwrap();
+        let text = "read_only = true\n[screen]\ncolors = \"16\"\nmouse = true\n\n[keys]\n# mine\nedit = [\"e\"]\n\"sync-now\" = [\"F5\"]\n";
+        std::fs::write(Config::path(&folders), text).unwrap();
+        let config = Config::read(&folders).unwrap();
+        assert!(config.read_only && config.screen.mouse);
+        assert_eq!(config.screen.colors, Some(Colours::Sixteen));
+        assert_eq!(config.keys["edit"], ["e"]);
+        assert_eq!((config.key_lines["edit"], config.key_lines["sync-now"]), (8, 9));
+        config.write(&folders).unwrap();
+        let again = Config::read(&folders).unwrap();
+        assert_eq!((again.keys, again.screen), (config.keys, config.screen), "what is written can be read");
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Inner {
         };
         drop(session.control.take());
         session.ask(Ask::Stop);
-        this.lists.forget();
+        this.forget_views();
         this.forget_words();
         this.leave_locked();
         let (inner, why) = (Arc::clone(this), why.to_owned());

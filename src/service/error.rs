@@ -35,23 +35,47 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The exit code of a command that ends with it.
-    pub const fn exit_code(self) -> u8 {
+    pub const ALL: [Self; 13] = [
+        Self::Fault,
+        Self::Usage,
+        Self::Denied,
+        Self::Refused,
+        Self::SignIn,
+        Self::Configuration,
+        Self::Offline,
+        Self::Server,
+        Self::Storage,
+        Self::Locked,
+        Self::Moved,
+        Self::NotOpen,
+        Self::Attention,
+    ];
+
+    /// The exit code of a command that ends with it, and what the code means: the one table of both.
+    const fn coded(self) -> (u8, &'static str) {
         match self {
-            Self::Fault => 1,
-            Self::Usage => 2,
-            Self::Denied => 3,
-            Self::Refused => 4,
-            Self::SignIn => 5,
-            Self::Configuration => 6,
-            Self::Offline => 7,
-            Self::Server => 8,
-            Self::Storage => 9,
-            Self::Locked => 10,
-            Self::Moved => 11,
-            Self::NotOpen => 12,
-            Self::Attention => 13,
+            Self::Fault => (1, "a fault of its own or of the system"),
+            Self::Usage => (2, "wrong usage, or no terminal"),
+            Self::Denied => (3, "the role does not allow it"),
+            Self::Refused => (4, "a rule forbids it"),
+            Self::SignIn => (5, "password, session or account"),
+            Self::Configuration => (6, "configuration: address, key, version"),
+            Self::Offline => (7, "no line"),
+            Self::Server => (8, "a fault of the server"),
+            Self::Storage => (9, "the disk"),
+            Self::Locked => (10, "another process has the account open, or does not answer"),
+            Self::Moved => (11, "another console took the session over"),
+            Self::NotOpen => (12, "no console is open to ask"),
+            Self::Attention => (13, "something was found that is to be looked after"),
         }
+    }
+
+    pub const fn exit_code(self) -> u8 {
+        self.coded().0
+    }
+
+    pub const fn meaning(self) -> &'static str {
+        self.coded().1
     }
 }
 
@@ -65,11 +89,14 @@ pub struct ServiceError {
     pub field: Option<String>,
     /// What to do next, one sentence each.
     pub hints: Vec<String>,
+    /// What a script is told beside it of what was done all the same, as an object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Box<serde_json::Value>>,
 }
 
 impl ServiceError {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), field: None, hints: Vec::new() }
+        Self { kind, message: message.into(), field: None, hints: Vec::new(), beside: None }
     }
 
     #[must_use]

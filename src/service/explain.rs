@@ -5,7 +5,7 @@ use crate::remote::{self, Cause, RemoteError};
 use crate::session::SignInError;
 use crate::session::own::ChangeError;
 use crate::session::socket::LineError;
-use crate::store::{Found, Holder, StoreError};
+use crate::store::{Found, Holder, Mended, StoreError};
 
 pub(super) fn signed_out() -> ServiceError {
     ServiceError::new(ErrorKind::SignIn, "Nobody is signed in, so nothing was changed.")
@@ -158,6 +158,9 @@ pub(super) fn found(found: &Found) -> Option<ServiceError> {
                 ),
         );
     }
+    if let Some(mended) = found.account {
+        return Some(account_mended(mended));
+    }
     if let Some(why) = &found.cache_mended {
         tracing::warn!(why, "the cache was opened without its snapshot");
         let message = "What this machine had of the server's rows was damaged, and may be older than it was.";
@@ -177,6 +180,19 @@ pub(super) fn found(found: &Found) -> Option<ServiceError> {
     )
 }
 
+/// The file with the ways to the key was damaged, and the account opened all the same.
+fn account_mended(mended: Mended) -> ServiceError {
+    let message = "The file with the keys of this account (account.toml) was found damaged.";
+    let told = ServiceError::new(ErrorKind::Storage, message);
+    let told = match mended {
+        Mended::FromCopy => told.hint("It was put right from its copy: nothing is lost."),
+        Mended::Doubtful => told
+            .hint("What opened it is whole. Recovery words or the server's key may be damaged in it: make new recovery words (W).")
+            .hint("Everything that was saved is safe."),
+    };
+    told.hint("A disk that changes files is about to fail: look after it. The damaged file is in the account's quarantine folder.")
+}
+
 /// The console is locked: nothing is read or changed before it is unlocked.
 pub(super) fn locked() -> ServiceError {
     ServiceError::new(ErrorKind::SignIn, "The console is locked, so nothing was read or changed.")
@@ -191,6 +207,18 @@ pub(super) fn prove(error: &SignInError) -> ServiceError {
             "This is not the password with which this machine was used last, nor its recovery words.",
         )
         .hint("If the password was changed elsewhere: sign out, and sign in with the new one."),
+        other => sign_in(other),
+    }
+}
+
+/// A folder that was set aside does not open.
+pub(super) fn aside(error: &SignInError) -> ServiceError {
+    match error {
+        SignInError::WrongPassword | SignInError::Damaged => {
+            ServiceError::new(ErrorKind::SignIn, "This opens nothing of what was kept aside.").hint(
+                "It wants the password of then, or recovery words that were made before. It stays as it is.",
+            )
+        }
         other => sign_in(other),
     }
 }
@@ -266,9 +294,15 @@ pub(super) fn sign_in(error: &SignInError) -> ServiceError {
             ServiceError::new(ErrorKind::SignIn, message)
                 .hint("Nothing was changed. A forgotten password can be set anew by headquarters.")
         }
-        SignInError::PasswordChanged { .. } => ServiceError::new(
+        SignInError::Damaged => ServiceError::new(
             ErrorKind::SignIn,
-            "The server takes this password, but what this machine has is sealed with an older one.",
+            "This password does not open what this machine has, and the file that holds its copy of the key was found damaged.",
+        )
+        .hint("Check the password. Recovery words may open it in its place; with a line, the server's key for this device may.")
+        .hint("Nothing was changed or deleted."),
+        SignInError::Shut { .. } => ServiceError::new(
+            ErrorKind::SignIn,
+            "The server takes this password, but what this machine has does not open by it.",
         )
         .hint("Nothing was changed or deleted."),
         SignInError::OldPasswordWrong => {

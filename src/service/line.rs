@@ -1,12 +1,15 @@
-//! What the line was used for, in words: the runs of the session, and what a comparison with the server came to.
+//! How freely the line is used, and what it was used for, in words: the runs of the session, and what a comparison with
+//! the server came to.
 
 use serde::{Deserialize, Serialize};
 
+use super::session::Inner;
 use super::status::thousands;
 use super::words::plural;
+use super::{ErrorKind, Event, ServiceError, Traffic, explain, read, write};
 use crate::domain::Stamp;
-use crate::sync::history::{Run, What};
-use crate::sync::runner::Verdict;
+use crate::sync::history::{History, Run, What};
+use crate::sync::runner::{Ask, Mode, Verdict};
 
 /// One exchange with the server, or several in a row that came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,20 +24,43 @@ pub struct RunView {
     /// Bytes up and down together, about.
     pub bytes: u64,
     pub failed: bool,
+    /// Bytes sent, of them.
+    pub up: u64,
+    /// Rows that came, and edits that were answered.
+    pub rows: usize,
+    pub edits: usize,
 }
 
-pub(super) fn view(run: &Run) -> RunView {
+/// The runs of a session, newest first; the last comparison with what it came to.
+pub(super) fn views(history: &History, verdict: Option<Verdict>) -> Vec<RunView> {
+    let compared = history.runs().rposition(|run| run.what == What::Verify && run.error.is_none());
+    let told = |(place, run): (usize, &Run)| match verdict.filter(|_| Some(place) == compared) {
+        Some(verdict @ (Verdict::Differs { .. } | Verdict::Unsettled)) => {
+            RunView { came: self::verdict(verdict), failed: true, ..view(run) }
+        }
+        _ => view(run),
+    };
+    let runs: Vec<&Run> = history.runs().collect();
+    runs.into_iter().enumerate().rev().map(told).collect()
+}
+
+/// What a comparison with the server is called.
+pub const VERIFIED: &str = "verified";
+
+fn view(run: &Run) -> RunView {
     let came = match (run.what, run.rows, run.edits) {
         (What::Pull, 0, _) => "no news".to_owned(),
         (What::Pull, rows, _) => plural(rows, "row"),
         (What::Push, _, 0) => "told how this machine stands".to_owned(),
         (What::Push, _, edits) => format!("{} answered", plural(edits, "edit")),
         (What::Verify, rows, _) => format!("{} compared", plural(rows, "row")),
+        (What::Activity, lines, _) => plural(lines, "line"),
     };
     let verb = match run.what {
         What::Pull => "asked for news",
         What::Push => "sent",
-        What::Verify => "verified",
+        What::Verify => VERIFIED,
+        What::Activity => "read activity",
     };
     let came = run.error.as_ref().map_or(came, |error| format!("failed, {error}"));
     let times =
@@ -46,6 +72,9 @@ pub(super) fn view(run: &Run) -> RunView {
         took_ms: run.took_ms,
         bytes: run.bytes.total(),
         failed: run.error.is_some(),
+        up: run.bytes.up,
+        rows: run.rows,
+        edits: run.edits,
     }
 }
 
@@ -71,6 +100,44 @@ pub fn bytes(count: u64) -> String {
         0..1_000 => format!("{count} B"),
         1_000..1_000_000 => format!("{} kB", count / 1_000),
         _ => format!("{}.{} MB", count / 1_000_000, count / 100_000 % 10),
+    }
+}
+
+impl Inner {
+    /// The runs of this session, newest first.
+    pub(super) fn runs(&self) -> Vec<RunView> {
+        read(&self.state, |state| views(&state.history, state.verdict))
+    }
+
+    pub(super) fn set_traffic(&self, traffic: Traffic) -> Result<(), ServiceError> {
+        let mode = match traffic {
+            Traffic::Normal => Mode::Normal,
+            Traffic::Sparing => Mode::Sparing,
+            Traffic::Held => Mode::Held,
+        };
+        let asked = read(&self.session, |session| {
+            session.as_ref().is_some_and(|session| session.asks.try_send(Ask::Mode(mode)).is_ok())
+        });
+        if !asked {
+            return Err(explain::signed_out());
+        }
+        write(&self.state, |state| state.traffic = traffic);
+        self.emit(Event::Status);
+        Ok(())
+    }
+
+    pub(super) fn set_line(&self, up: bool) -> Result<(), ServiceError> {
+        let Some(training) = &self.settings.training else {
+            return Err(ServiceError::new(
+                ErrorKind::Usage,
+                "Only the training server's line can be switched.",
+            ));
+        };
+        (training.set_line)(up);
+        write(&self.state, |state| state.training_line = Some(up));
+        self.ask_runner(Ask::SyncNow);
+        self.emit(Event::Status);
+        Ok(())
     }
 }
 

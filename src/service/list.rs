@@ -3,21 +3,26 @@
 //!
 //! An order has a row's place in its table for each row, four bytes; a million rows are listed several ways at once. What a
 //! row shows may be another row's name, so the rows that point at one that changed are looked at again, too (`stirred`).
+//!
+//! A filter that finds some of what an order has is made by looking through that order: what is typed letter by letter
+//! is never sorted, and looks at fewer rows with each letter.
 
-mod filter;
-mod sort;
+pub(super) mod filter;
+pub(super) mod sort;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use self::filter::Filter;
+pub use self::filter::FILTER_CHARS_MAX;
+use self::filter::{At, Filter};
 use self::sort::{SortKey, Sorting};
 use super::cells::{self, cell};
-use super::rows::PAGE_ROWS_MAX;
+use super::stored::PAGE_ROWS_MAX;
 use super::{ListPage, ListQuery, Mark, RowView, columns};
-use crate::domain::{Key, Kind, Op, Record, World};
+use crate::domain::stamp::MINUTE_MICROS;
+use crate::domain::{Fields, Key, Kind, Op, Record, RowRef, World};
 use crate::store::replica::{Pending, Replica, Written};
 
 /// Orders kept: one per tab and some to come back to.
@@ -29,9 +34,11 @@ const STIRRED_MAX: usize = 2000;
 #[derive(Debug, Default)]
 pub(super) struct Lists(Mutex<Vec<Kept>>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Kept {
     revision: u64,
+    /// The minute since 1970 in which it was made, where its filter depends on the time.
+    minute: Option<i64>,
     query: ListQuery,
     order: Arc<Order>,
 }
@@ -52,10 +59,10 @@ enum Item {
 }
 
 impl Order {
-    fn record(&self, world: &World, kind: Kind, item: Item) -> Option<Record> {
+    fn row<'a>(&'a self, world: &'a World, kind: Kind, item: Item) -> Option<RowRef<'a>> {
         match item {
-            Item::Row(place) => world.record_at(kind, place),
-            Item::Ghost(number) => self.ghosts.get(number as usize).cloned(),
+            Item::Row(place) => world.row_at(kind, place),
+            Item::Ghost(number) => self.ghosts.get(number as usize).map(Record::row),
         }
     }
 
@@ -80,28 +87,58 @@ impl Lists {
     }
 
     /// The window a query asks for.
-    pub(super) fn page(&self, replica: &Replica, query: &ListQuery) -> ListPage {
-        let order = self.order(replica, query);
+    pub(super) fn page(&self, replica: &Replica, query: &ListQuery, at: At<'_>) -> ListPage {
+        let (order, problem) = self.order(replica, query, at);
         let window = order.items.iter().skip(query.offset).take(query.limit);
-        let records = window.filter_map(|item| order.record(replica.view(), query.kind, *item));
-        let rows = records.filter_map(|record| row_view(replica, &record.key())).collect();
+        let keys = window.filter_map(|item| order.key(replica.view(), query.kind, *item));
+        let rows = keys.filter_map(|key| row_view(replica, &key)).collect();
         let total = replica.view().count(query.kind) + order.ghosts.len();
-        ListPage { total, matched: order.items.len(), rows }
+        ListPage { total, matched: order.items.len(), rows, problem }
+    }
+
+    /// How many rows of a query have these values, and the keys of those in its window.
+    /// Or why the filter means nothing.
+    pub(super) fn having(
+        &self,
+        replica: &Replica,
+        query: &ListQuery,
+        exact: &Fields,
+        at: At<'_>,
+    ) -> Result<(usize, Vec<Key>), String> {
+        let (order, problem) = self.order(replica, query, at);
+        if let Some(problem) = problem {
+            return Err(problem);
+        }
+        let has = |row: &RowRef<'_>| exact.iter().all(|(name, value)| row.cell(name).value() == *value);
+        let rows = order.items.iter().filter_map(|item| order.row(replica.view(), query.kind, *item));
+        if exact.is_empty() {
+            let keys = rows.skip(query.offset).take(query.limit).map(RowRef::key).collect();
+            return Ok((order.items.len(), keys));
+        }
+        let (mut matched, mut keys) = (0, Vec::new());
+        for row in rows.filter(has) {
+            if matched >= query.offset && keys.len() < query.limit {
+                keys.push(row.key());
+            }
+            matched += 1;
+        }
+        Ok((matched, keys))
     }
 
     /// Where a row stands in the order.
-    pub(super) fn place(&self, replica: &Replica, query: &ListQuery, key: &Key) -> Option<usize> {
-        self.order(replica, query).place(replica.view(), key)
+    pub(super) fn place(&self, replica: &Replica, query: &ListQuery, key: &Key, at: At<'_>) -> Option<usize> {
+        self.order(replica, query, at).0.place(replica.view(), key)
     }
 
-    /// The keys of the window, or of the rows from one to another; rows that are not in the list end nothing.
+    /// The keys of the window, or of the rows from one to another; where one of these is not in the list, none.
     pub(super) fn keys(
         &self,
         replica: &Replica,
         query: &ListQuery,
         between: Option<&(Key, Key)>,
+        at: At<'_>,
     ) -> Vec<Key> {
-        let order = self.order(replica, query);
+        let (order, _) = self.order(replica, query, at);
         let (mut from, mut count) = (query.offset, query.limit);
         if let Some((one, other)) = between {
             let places = [one, other].map(|key| order.place(replica.view(), key));
@@ -113,48 +150,101 @@ impl Lists {
     }
 
     /// The places of the rows of the view that come after a key, those that one page of rows takes and one more; for an
-    /// order by keys.
-    pub(super) fn after(&self, replica: &Replica, query: &ListQuery, after: Option<&Key>) -> Vec<u32> {
-        let order = self.order(replica, query);
+    /// order by keys. Or why the filter means nothing.
+    pub(super) fn after(
+        &self,
+        replica: &Replica,
+        query: &ListQuery,
+        after: Option<&Key>,
+        at: At<'_>,
+    ) -> Result<Vec<u32>, String> {
+        let (order, problem) = self.order(replica, query, at);
+        if let Some(problem) = problem {
+            return Err(problem);
+        }
         let world = replica.view();
         let from = order.items.partition_point(|item| {
-            let key = match item {
-                Item::Row(place) => world.key_at(query.kind, *place),
-                Item::Ghost(number) => order.ghosts.get(*number as usize).map(Record::key),
-            };
+            let key = order.key(world, query.kind, *item);
             after.is_some_and(|after| key.is_some_and(|key| key <= *after))
         });
         let rows = order.items.iter().skip(from).filter_map(|item| match item {
             Item::Row(place) => Some(*place),
             Item::Ghost(_) => None,
         });
-        rows.take(PAGE_ROWS_MAX + 1).collect()
+        Ok(rows.take(PAGE_ROWS_MAX + 1).collect())
     }
 
-    fn order(&self, replica: &Replica, query: &ListQuery) -> Arc<Order> {
+    /// The order of a query: the one that was kept, brought up to date; else a wider one that was kept, looked through;
+    /// else one made anew. And why its filter means nothing, where it does.
+    fn order(&self, replica: &Replica, query: &ListQuery, at: At<'_>) -> (Arc<Order>, Option<String>) {
         let query = ListQuery { offset: 0, limit: 0, ..query.clone() };
+        let filter = Filter::parse(query.kind, &query.filter, at);
+        let problem = filter.problem.clone();
+        let minute = at.now.0.div_euclid(MINUTE_MICROS);
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let earlier = kept.iter().position(|kept| kept.query == query).map(|place| kept.remove(place));
-        let order = match earlier {
-            Some(kept) if kept.revision == replica.revision() => kept.order,
-            Some(mut kept) => {
-                let stirred = replica.written_since(kept.revision);
-                match stirred.and_then(|written| stirred_by(replica.view(), query.kind, &written)) {
-                    Some(stirred) => {
-                        stir(replica, &query, Arc::make_mut(&mut kept.order), &stirred);
-                        kept.order
-                    }
-                    None => Arc::new(ordered(replica, &query)),
-                }
-            }
-            None => Arc::new(ordered(replica, &query)),
+        kept.retain(|kept| kept.minute.is_none_or(|then| then == minute));
+        let order = if let Some(place) = kept.iter().position(|kept| kept.query == query) {
+            let earlier = kept.remove(place);
+            brought_up(replica, earlier, at)
+        } else if let Some(place) = wider(&kept, &query, &filter, at) {
+            let mut base = kept.remove(place);
+            base.order = brought_up(replica, base.clone(), at);
+            base.revision = replica.revision();
+            let order = Arc::new(narrowed(replica, &base.order, query.kind, filter));
+            kept.push(base);
+            order
+        } else {
+            Arc::new(ordered(replica, &query, filter))
         };
-        if kept.len() >= KEPT_MAX {
+        while kept.len() >= KEPT_MAX {
             kept.remove(0);
         }
-        kept.push(Kept { revision: replica.revision(), query, order: Arc::clone(&order) });
-        order
+        let minute = Filter::parse(query.kind, &query.filter, at).is_of_the_hour().then_some(minute);
+        kept.push(Kept { revision: replica.revision(), minute, query, order: Arc::clone(&order) });
+        (order, problem)
     }
+}
+
+/// An order that was kept, as it is by now.
+fn brought_up(replica: &Replica, mut kept: Kept, at: At<'_>) -> Arc<Order> {
+    if kept.revision == replica.revision() {
+        return kept.order;
+    }
+    let filter = Filter::parse(kept.query.kind, &kept.query.filter, at);
+    let written = replica.written_since(kept.revision);
+    match written.and_then(|written| stirred_by(replica.view(), kept.query.kind, &written)) {
+        Some(stirred) => {
+            stir(replica, &kept.query, &filter, Arc::make_mut(&mut kept.order), &stirred);
+            kept.order
+        }
+        None => Arc::new(ordered(replica, &kept.query, filter)),
+    }
+}
+
+/// The smallest order that was kept and has all that the query finds, in its order.
+fn wider(kept: &[Kept], query: &ListQuery, filter: &Filter, at: At<'_>) -> Option<usize> {
+    let same = |other: &ListQuery| {
+        (other.kind, &other.sort, other.descending) == (query.kind, &query.sort, query.descending)
+    };
+    let fits =
+        |kept: &Kept| same(&kept.query) && filter.narrows(&Filter::parse(query.kind, &kept.query.filter, at));
+    let found = kept.iter().enumerate().filter(|(_, kept)| fits(kept));
+    found.min_by_key(|(_, kept)| kept.order.items.len()).map(|(place, _)| place)
+}
+
+/// What a filter leaves of an order.
+fn narrowed(replica: &Replica, base: &Order, kind: Kind, mut filter: Filter) -> Order {
+    let world = replica.view();
+    filter.prepare(world);
+    let ghosts = base.ghosts.clone();
+    let found = |item: &&Item| match **item {
+        Item::Row(place) => world.row_at(kind, place).is_some_and(|row| filter.matches(world, row)),
+        Item::Ghost(number) => {
+            ghosts.get(number as usize).is_some_and(|ghost| filter.matches(world, ghost.row()))
+        }
+    };
+    let items = base.items.iter().filter(found).copied().collect();
+    Order { items, ghosts }
 }
 
 fn number(place: usize) -> u32 {
@@ -207,32 +297,33 @@ fn ghosts(replica: &Replica, kind: Kind) -> Vec<Record> {
     replica.ghosts().into_iter().filter(|record| record.kind() == kind).collect()
 }
 
-fn ordered(replica: &Replica, query: &ListQuery) -> Order {
+fn ordered(replica: &Replica, query: &ListQuery, mut filter: Filter) -> Order {
     let world = replica.view();
-    let filter = Filter::parse(query.kind, &query.filter);
+    filter.prepare(world);
     let ghosts = ghosts(replica, query.kind);
-    let sorting = Sorting { world, query, ghosts: &ghosts };
-    let rows = world.places(query.kind).map(|(place, record)| (Item::Row(place), record));
-    let others = (0..).zip(&ghosts).map(|(number, record)| (Item::Ghost(number), record.clone()));
-    let found = rows.chain(others).filter(|(_, record)| filter.matches(world, record));
-    let mut found: Vec<(SortKey, Item)> = found.map(|(item, record)| (sorting.key(&record), item)).collect();
+    let sorting = Sorting::new(world, query, &ghosts);
+    let rows = world.rows(query.kind).map(|(place, row)| (Item::Row(place), row));
+    let found = rows.chain(ghost_rows(&ghosts)).filter(|(_, row)| filter.matches(world, *row));
+    let mut found: Vec<(SortKey, Item)> = found.map(|(item, row)| (sorting.key(row), item)).collect();
     found.sort_unstable_by(|a, b| sorting.compare(a, b));
     let items = found.into_iter().map(|(_, item)| item).collect();
     Order { items, ghosts }
 }
 
+fn ghost_rows(ghosts: &[Record]) -> impl Iterator<Item = (Item, RowRef<'_>)> {
+    (0..).zip(ghosts).map(|(number, record)| (Item::Ghost(number), record.row()))
+}
+
 /// Takes rows out of an order and puts those that still belong there in again, ghosts always.
-fn stir(replica: &Replica, query: &ListQuery, order: &mut Order, stirred: &BTreeSet<u32>) {
+fn stir(replica: &Replica, query: &ListQuery, filter: &Filter, order: &mut Order, stirred: &BTreeSet<u32>) {
     let world = replica.view();
     order.items.retain(|item| matches!(item, Item::Row(place) if !stirred.contains(place)));
     order.ghosts = ghosts(replica, query.kind);
-    let filter = Filter::parse(query.kind, &query.filter);
-    let sorting = Sorting { world, query, ghosts: &order.ghosts };
+    let sorting = Sorting::new(world, query, &order.ghosts);
     let rows =
-        stirred.iter().filter_map(|place| Some((Item::Row(*place), world.record_at(query.kind, *place)?)));
-    let others = (0..).zip(&order.ghosts).map(|(number, record)| (Item::Ghost(number), record.clone()));
-    let found = rows.chain(others).filter(|(_, record)| filter.matches(world, record));
-    let mut found: Vec<(SortKey, Item)> = found.map(|(item, record)| (sorting.key(&record), item)).collect();
+        stirred.iter().filter_map(|place| Some((Item::Row(*place), world.row_at(query.kind, *place)?)));
+    let found = rows.chain(ghost_rows(&order.ghosts)).filter(|(_, row)| filter.matches(world, *row));
+    let mut found: Vec<(SortKey, Item)> = found.map(|(item, row)| (sorting.key(row), item)).collect();
     if found.is_empty() {
         return;
     }
@@ -241,8 +332,8 @@ fn stir(replica: &Replica, query: &ListQuery, order: &mut Order, stirred: &BTree
     let mut rest = order.items.as_slice();
     for new in &found {
         let before = rest.partition_point(|item| {
-            let record = order.record(world, query.kind, *item);
-            record.is_some_and(|record| sorting.compare(&(sorting.key(&record), *item), new).is_lt())
+            let row = order.row(world, query.kind, *item);
+            row.is_some_and(|row| sorting.compare(&(sorting.key(row), *item), new).is_lt())
         });
         let (taken, left) = rest.split_at(before);
         items.extend_from_slice(taken);
@@ -262,14 +353,14 @@ pub(super) fn row_view(replica: &Replica, key: &Key) -> Option<RowView> {
         None => (replica.ghost(key)?, true),
     };
     let cells = columns(key.kind).iter().filter(|column| **column != "changed").filter_map(|column| {
-        let text = cell(world, &record, column);
+        let text = cell(world, record.row(), column);
         (!text.is_empty()).then(|| ((*column).to_owned(), text))
     });
     let edits: Vec<&Pending> = replica.edits_of(key).collect();
     Some(RowView {
         cells: cells.collect(),
         label: record.label().to_owned(),
-        changed: cells::changed(&record),
+        changed: cells::changed(record.row()),
         mark: mark(replica, key, ghost, &edits),
         needs_you: edits.iter().any(|pending| pending.fate.needs_you()),
         alert: cells::alerts(world, &record).into_iter().next(),

@@ -114,7 +114,7 @@ impl Inner {
         this.lock.unsent.store(unsent, Ordering::SeqCst);
         this.forget_words();
         *this.past.lock().unwrap_or_else(PoisonError::into_inner) = Past::default();
-        this.lists.forget();
+        this.forget_views();
         let syncing = read(&this.config, |config| config.sync_while_locked);
         let of = |session: &super::session::Session, shut| Held {
             project: session.project.clone(),

@@ -56,7 +56,7 @@ pub struct SessionMetrics {
 /// What the runs for one purpose came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Runs {
-    /// `pull`, `push` or `verify`.
+    /// `pull`, `push`, `verify` or `activity`.
     pub what: String,
     pub done: u64,
     /// By the sort of the error.
@@ -76,6 +76,7 @@ fn runs((what, tally): (What, &Tally)) -> Runs {
         What::Pull => "pull",
         What::Push => "push",
         What::Verify => "verify",
+        What::Activity => "activity",
     };
     Runs {
         what: what.to_owned(),

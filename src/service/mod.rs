@@ -6,23 +6,30 @@
 //! runtime and tell by events. The role is read from the profile's row at the moment of judging, so a role
 //! that a pull just changed counts at once.
 
+mod accounts;
+pub mod activity;
 pub mod api;
+mod aside;
 mod at_desk;
 pub mod backup;
 pub mod beside;
 mod bulk;
 mod cards;
 mod cells;
+mod choice;
 pub mod config;
 pub(crate) mod control;
 mod detail;
+mod devices;
 pub mod doctor;
 mod erase;
 mod error;
 mod explain;
+mod find;
 mod held;
 mod initial;
 pub mod kept;
+pub mod ladder;
 mod lease;
 pub mod line;
 mod list;
@@ -30,20 +37,26 @@ mod lock;
 pub mod log;
 pub mod metrics;
 pub mod outbox;
+pub mod overview;
 pub mod own;
 mod parcel;
 mod projects;
-mod rows;
+mod read_only;
+pub mod rows;
 mod secrets;
 mod session;
 mod sessions;
 mod setup;
+pub mod setup_project;
 mod sign_in;
 mod standing;
 mod state;
 pub mod status;
+mod stored;
 pub mod support;
+mod tables;
 mod takeover;
+pub mod taste;
 pub mod transfer;
 mod undo;
 pub mod wipe;
@@ -53,8 +66,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub use api::*;
 pub use bulk::BULK_MAX;
-pub use config::{Config, Environment, Folders, ProjectConfig};
+pub use config::{Config, Environment, Folders, ProjectConfig, ScreenConfig};
 pub use error::{ErrorKind, ServiceError};
+pub use list::FILTER_CHARS_MAX;
+pub use list::filter::HELP as FILTER_HELP;
+pub use list::sort::SORTS_MAX;
 pub use session::{Settings, Training};
 
 use self::at_desk::waited;
@@ -124,6 +140,9 @@ impl Service {
 
     /// Starts a wish about the own sign-in; `Event::Own` with `ctx.op` tells the end.
     pub fn own(&self, ctx: &OpCtx, wish: Own) {
+        if let Err(refusal) = self.may_write(wish.writes()) {
+            return self.inner.emit(Event::Own(ctx.op, Err(refusal)));
+        }
         Inner::own(&self.inner, ctx.op, wish);
     }
 
@@ -182,6 +201,9 @@ impl Service {
         action: Action,
         done: impl FnOnce(Result<Done, ServiceError>) + Send + 'static,
     ) {
+        if let Err(refusal) = self.may_write(action.writes()) {
+            return done(Err(refusal));
+        }
         match action {
             Action::Edit { intent, reason, seen } => {
                 let (ctx, wish) = (ctx.clone(), Wish { intent, reason, seen });
@@ -200,6 +222,8 @@ impl Service {
                     Ok(done)
                 });
             }
+            Action::ReadTaste => self.at_desk(done, |store, _| Ok(taste::read(store))),
+            Action::KeepTaste { taste } => self.at_desk(done, move |store, _| taste::keep(store, taste)),
             Action::Rehearse { intents } => {
                 self.at_desk(done, move |store, _| bulk::rehearse(store, &intents));
             }
@@ -240,11 +264,16 @@ impl Service {
             Action::Verify => done(self.inner.ask(Ask::Verify).map(|()| Done::SyncAsked)),
             Action::Reload => done(self.inner.ask(Ask::Reload).map(|()| Done::SyncAsked)),
             Action::Retry { edit } => done(self.inner.ask(Ask::Retry(edit)).map(|()| Done::SyncAsked)),
+            Action::MoreActivity => done(Inner::more_activity(&self.inner)),
             Action::SignOut => {
                 Inner::sign_out(&self.inner);
                 done(Ok(Done::SignedOut));
             }
             Action::EndSessions { sessions } => Inner::end_sessions(&self.inner, sessions, done),
+            Action::Machines => Inner::machines(&self.inner, done),
+            Action::EraseMachine { user, device } => {
+                Inner::erase_machine(&self.inner, (user, device), done);
+            }
             Action::Erase => Inner::erase(&self.inner, erase::BY_OWNER, done),
             Action::Lock => {
                 Inner::lock(&self.inner);
@@ -268,9 +297,13 @@ impl Service {
     pub fn ask(&self, ctx: &OpCtx, query: &Query) -> Result<Answer, ServiceError> {
         Ok(match query {
             Query::List(query) => Answer::List(self.list(ctx, query)),
-            Query::Rows(query) => Answer::Rows(self.inner.rows(query)?),
-            Query::Copy(query) => Answer::Copy(Box::new(self.inner.copy(query)?)),
+            Query::Rows(query) => Answer::Rows(self.inner.rows(ctx, query)?),
+            Query::Row { kind, name } => Answer::Row(self.inner.row(*kind, name)?.map(Box::new)),
+            Query::Stored(query) => Answer::Stored(self.inner.stored(ctx, query)?),
+            Query::Copy(query) => Answer::Copy(Box::new(self.inner.copy(ctx, query)?)),
             Query::Keys { list, between } => Answer::Keys(self.keys(ctx, list, between.as_ref())),
+            Query::Find { text } => Answer::Found(self.find(ctx, text)),
+            Query::Complete { kind, filter } => Answer::Completed(self.complete(ctx, *kind, filter)),
             Query::Show { key } => Answer::Show(self.show(ctx, key).map(Box::new)),
             Query::Status => Answer::Status(Box::new(self.status())),
             Query::Verbs { kind, key } => Answer::Verbs(self.verbs(ctx, *kind, key.as_ref())),
@@ -280,27 +313,16 @@ impl Service {
             Query::Consequences { intent } => Answer::Consequences(self.consequences(ctx, intent)),
             Query::Outbox => Answer::Outbox(self.outbox(ctx)),
             Query::Runs => Answer::Runs(self.runs()),
+            Query::Activity => Answer::Activity(Inner::activity(&self.inner, None)),
+            Query::History { key } => Answer::History(Inner::activity(&self.inner, Some(key))),
+            Query::Overview => Answer::Overview(Inner::overview(&self.inner)),
             Query::Metrics => Answer::Metrics(Box::new(self.inner.metrics())),
             Query::Lost => Answer::Lost(read(&self.inner.state, |state| state.lost.clone())),
             Query::Cards => Answer::Cards(self.cards(ctx)),
+            Query::Aside => Answer::Aside(self.inner.asides()?),
             Query::Ways => Answer::Ways(self.inner.ways()?),
             Query::Export { edits } => Answer::Export(self.export(ctx, edits)),
         })
-    }
-
-    pub fn list(&self, _ctx: &OpCtx, query: &ListQuery) -> ListPage {
-        let empty = ListPage { total: 0, matched: 0, rows: Vec::new() };
-        self.inner.look(|replica| self.inner.lists.page(replica, query)).unwrap_or(empty)
-    }
-
-    /// The place of a row among those that match the query, whatever its window; `None`: it is not among them.
-    pub fn place(&self, _ctx: &OpCtx, query: &ListQuery, key: &Key) -> Option<usize> {
-        self.inner.look(|replica| self.inner.lists.place(replica, query, key)).flatten()
-    }
-
-    /// The keys of the rows of a list; see `Query::Keys`.
-    pub fn keys(&self, _ctx: &OpCtx, query: &ListQuery, between: Option<&(Key, Key)>) -> Vec<Key> {
-        self.inner.look(|replica| self.inner.lists.keys(replica, query, between)).unwrap_or_default()
     }
 
     pub fn show(&self, _ctx: &OpCtx, key: &Key) -> Option<Detail> {
@@ -312,9 +334,14 @@ impl Service {
     }
 
     pub fn verbs(&self, _ctx: &OpCtx, kind: Kind, key: Option<&Key>) -> Vec<VerbState> {
-        self.inner
-            .look(|replica| detail::verbs(replica, replica.actor().as_ref(), kind, key))
-            .unwrap_or_default()
+        let verbs = self.inner.look(|replica| detail::verbs(replica, replica.actor().as_ref(), kind, key));
+        let mut verbs = verbs.unwrap_or_default();
+        if self.is_read_only() {
+            for state in &mut verbs {
+                state.why_not = Some(read_only::WHY.to_owned());
+            }
+        }
+        verbs
     }
 
     pub fn choices(&self, _ctx: &OpCtx, kind: Kind, field: &str, key: Option<&Key>) -> Vec<Choice> {

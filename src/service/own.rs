@@ -16,7 +16,7 @@ use crate::remote::wire::admin::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
 use crate::remote::wire::{AuthFactor, TokenReply};
 use crate::remote::{Cause, Client, CodeFor, ISSUER, RemoteError, SignOutScope};
 use crate::session::own::{Change, ChangeError};
-use crate::session::{Keeper, Old};
+use crate::session::{Keeper, Old, Shut};
 use crate::sync::runner::Ask;
 
 /// What a person wants with the own sign-in.
@@ -212,7 +212,7 @@ impl Inner {
     }
 
     /// In training the code of the last mail to that address.
-    fn training_code(&self, email: &str) -> Option<String> {
+    pub(super) fn training_code(&self, email: &str) -> Option<String> {
         (self.settings.training.as_ref()?.mailed)(email)
     }
 
@@ -290,11 +290,11 @@ impl Inner {
     pub(super) fn ask_for_old(
         &self,
         credentials: Credentials,
-        unsent: Option<usize>,
+        (why, unsent): (Shut, Option<usize>),
         wrong: Option<ServiceError>,
     ) {
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(credentials);
-        self.emit(Event::OlderPassword { unsent, wrong });
+        self.emit(Event::OlderPassword { why, unsent, wrong });
     }
 
     /// Notes beside the account how many edits are unsent, where that changed: for who cannot open it.

@@ -193,7 +193,7 @@ pub(super) fn import(
         return Err(wrong(format!("it holds more than {EDITS_MAX} edits.")));
     }
     let now = ctx.now;
-    service.run_at_desk(move |store, _| take_in(store, contents, now))
+    service.run_at_desk(move |store, _| take_in(store, contents, now).map(|(done, _)| done))
 }
 
 fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
@@ -205,11 +205,16 @@ fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn take_in(store: &mut Store, contents: Contents, now: Stamp) -> Result<Done, ServiceError> {
+/// Makes the edits this person's own; beside what came of it, the places of those that were refused.
+pub(super) fn take_in(
+    store: &mut Store,
+    contents: Contents,
+    now: Stamp,
+) -> Result<(Done, Vec<usize>), ServiceError> {
     let actor: Actor = store.books.read().actor().ok_or_else(explain::nobody)?;
     let own = actor.user == contents.author;
-    let (mut saved, mut known, mut refused) = (0, 0, Vec::new());
-    for packed in contents.edits {
+    let (mut saved, mut known, mut refused, mut places) = (0, 0, Vec::new(), Vec::new());
+    for (place, packed) in contents.edits.into_iter().enumerate() {
         let Packed { edit, ids, what } = packed;
         if store.books.read().knows(&ids) || is_so(&store.books.read(), &edit.changes) {
             known += 1;
@@ -229,10 +234,13 @@ fn take_in(store: &mut Store, contents: Contents, now: Stamp) -> Result<Done, Se
                 }
                 saved += 1;
             }
-            Err(error) => refused.push((what, error.message)),
+            Err(error) => {
+                refused.push((what, error.message));
+                places.push(place);
+            }
         }
     }
-    Ok(Done::Imported { author: contents.name, saved, known, refused })
+    Ok((Done::Imported { author: contents.name, saved, known, refused }, places))
 }
 
 /// Policy, values and rules, on what is here now: as an edit that was typed.
@@ -252,6 +260,11 @@ fn is_so(replica: &Replica, changes: &[Change]) -> bool {
             }
             _ => false,
         })
+}
+
+/// The numbers of all that `pack` takes together, in the same order.
+pub(super) fn open_edits(replica: &Replica) -> Vec<u64> {
+    replica.outbox().filter(|pending| wanted(&[], pending)).map(|pending| pending.seq).collect()
 }
 
 /// Not in yet, and among the chosen ones.

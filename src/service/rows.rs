@@ -1,115 +1,146 @@
-//! Rows as they are stored, a page at a time: for files, which want every column and not what a list shows.
-//!
-//! A page goes on after the last key of the one before, so rows that come and go between two pages neither double
-//! another row nor hide it. Each page says of which moment it is: who reads several can tell whether all of them are of
-//! one. The rows are those that people see, unsent edits included; what such an edit deletes is not among them.
+//! Rows as values that go through the door: as lists show them, and as data (stored values by column, and what is
+//! computed beside them) for who reads them by machine. Filter, order and rights of both are `list`'s.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
+use super::list::filter::At;
+use super::list::row_view;
 use super::session::Inner;
-use super::{ListQuery, ServiceError, explain};
-use crate::domain::{Actor, Fields, Key, Kind, Record, Stamp};
+use super::{ErrorKind, ListQuery, OpCtx, RowView, ServiceError};
+use crate::domain::{Fields, Key, Kind, Record, Stamp, World};
 use crate::store::replica::Replica;
 
-/// Rows of one page: some 600 kB of texts, far from what a message may take.
-pub(super) const PAGE_ROWS_MAX: usize = 2000;
-/// And their bytes, for old data with long texts.
-pub(super) const PAGE_BYTES_MAX: usize = 1 << 20;
+/// Rows of one answer, at most: it has to fit into a message between two processes.
+pub const ROWS_MAX: usize = 1000;
+/// Rows that belong to one row, told at most: a region may have thousands. The counts are always whole.
+const MEMBERS_MAX: usize = 200;
 
-/// Which rows, and after which key.
+/// Which rows, as data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowsQuery {
-    pub kind: Kind,
-    /// As in a list.
-    pub filter: String,
-    pub after: Option<Key>,
+    /// Filter, order and window; of the window at most `ROWS_MAX` rows.
+    pub list: ListQuery,
+    /// Columns that have exactly these values.
+    #[serde(default)]
+    pub exact: Fields,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowsPage {
-    /// Every column of each row, in the order of the keys.
-    pub rows: Vec<Fields>,
-    /// Where the next page goes on; none: these were the last.
-    pub next: Option<Key>,
-    pub moment: Moment,
-}
-
-/// Of when the rows are, and for whom.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Moment {
-    /// The project's address.
-    pub project: String,
-    /// The server's time of the last pull that brought everything.
-    pub as_of: Option<Stamp>,
-    /// Edits that are in the rows and that the server does not have yet.
-    pub unsent: usize,
-    /// The same as long as nothing of what can be seen has changed.
+    /// Rows that filter and values leave.
+    pub matched: usize,
+    pub rows: Vec<RowData>,
+    /// Another one than before: something changed between two windows.
     pub revision: u64,
-    /// Who looks; none: an account that may do nothing.
-    pub actor: Option<Actor>,
+    pub as_of: Option<Stamp>,
 }
 
-/// Takes what fits into one page; true: there was more.
-pub(super) fn fill<T>(
-    items: impl Iterator<Item = T>,
-    size: impl Fn(&T) -> usize,
-    mut take: impl FnMut(T),
-) -> bool {
-    let (mut count, mut bytes) = (0, 0);
-    for item in items {
-        bytes += size(&item);
-        if count == PAGE_ROWS_MAX || count > 0 && bytes > PAGE_BYTES_MAX {
-            return true;
-        }
-        count += 1;
-        take(item);
-    }
-    false
-}
-
-/// About how many bytes the columns take in a message.
-pub(super) fn bytes_of(fields: &Fields) -> usize {
-    fields.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, String::len) + 8).sum()
-}
-
-/// An order by keys: there is no column to sort by.
-pub(super) fn by_keys(kind: Kind, filter: String) -> ListQuery {
-    ListQuery { kind, filter, sort: String::new(), descending: false, offset: 0, limit: 0 }
+/// One row with its stored values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowData {
+    pub row: RowView,
+    pub fields: Fields,
+    /// The row's region, in some columns.
+    pub region: Option<Fields>,
+    /// A drone's operator.
+    pub operator: Option<Fields>,
+    /// Of a drone those it is assigned to; of a region, where it alone was asked for, its users.
+    pub users: Vec<Fields>,
+    /// Of a user those assigned to them; of a region, where it alone was asked for, its drones.
+    pub drones: Vec<Fields>,
+    pub user_count: usize,
+    pub drone_count: usize,
 }
 
 impl Inner {
-    pub(super) fn rows(&self, query: &RowsQuery) -> Result<RowsPage, ServiceError> {
+    /// The window of a query.
+    pub(super) fn rows(&self, ctx: &OpCtx, query: &RowsQuery) -> Result<RowsPage, ServiceError> {
         self.open_desk()?;
-        let project = self.project_url().ok_or_else(explain::signed_out)?;
-        self.look(|replica| self.page(replica, query, project)).ok_or_else(explain::signed_out)
+        let list = ListQuery { limit: query.list.limit.min(ROWS_MAX), ..query.list.clone() };
+        let page = self.look(|replica| {
+            let at = At::of(ctx, replica);
+            let (matched, keys) = self.lists.having(replica, &list, &query.exact, at)?;
+            let rows = keys.iter().filter_map(|key| data(replica, key, false)).collect();
+            Ok(RowsPage { matched, rows, revision: replica.revision(), as_of: replica.meta().as_of })
+        });
+        let page = page.ok_or_else(super::explain::signed_out)?;
+        page.map_err(|problem: String| ServiceError::new(ErrorKind::Usage, problem))
     }
 
-    fn page(&self, replica: &Replica, query: &RowsQuery, project: String) -> RowsPage {
-        let mut page = RowsPage { rows: Vec::new(), next: None, moment: moment(replica, project) };
-        let mut last = None;
-        let found =
-            self.lists.after(replica, &by_keys(query.kind, query.filter.clone()), query.after.as_ref());
-        let found = found.iter().filter_map(|place| replica.view().record_at(query.kind, *place));
-        let found = found.map(|record: Record| (record.key(), record.fields()));
-        let more = fill(
-            found,
-            |(_, fields)| bytes_of(fields),
-            |(key, fields)| {
-                last = Some(key);
-                page.rows.push(fields);
-            },
-        );
-        page.next = last.filter(|_| more);
-        page
+    /// The row that goes by that name, with what belongs to it.
+    pub(super) fn row(&self, kind: Kind, name: &str) -> Result<Option<RowData>, ServiceError> {
+        self.open_desk()?;
+        let found = self.look(|replica| data(replica, &named(replica, kind, name)?, true));
+        Ok(found.flatten())
     }
 }
 
-pub(super) fn moment(replica: &Replica, project: String) -> Moment {
-    Moment {
-        project,
-        as_of: replica.meta().as_of,
-        unsent: replica.counts().0,
-        revision: replica.revision(),
-        actor: replica.actor(),
+/// The key of the row that has that text as its key, or as one of the columns of which no two rows have the same.
+fn named(replica: &Replica, kind: Kind, name: &str) -> Option<Key> {
+    let there = |key: &Key| replica.view().has(key) || replica.ghost(key).is_some();
+    let by_key = Key::known(kind, name).filter(there);
+    let unique = || kind.fields().iter().filter(|field| field.unique);
+    by_key.or_else(|| unique().find_map(|field| replica.view().named(kind, field.name, name).next()))
+}
+
+fn data(replica: &Replica, key: &Key, members: bool) -> Option<RowData> {
+    let world = replica.view();
+    let record = world.get(key).or_else(|| replica.ghost(key))?;
+    let mut data = RowData {
+        row: row_view(replica, key)?,
+        fields: record.fields(),
+        region: None,
+        operator: None,
+        users: Vec::new(),
+        drones: Vec::new(),
+        user_count: 0,
+        drone_count: 0,
+    };
+    match &record {
+        Record::User(user) => {
+            data.region = region(world, user.region_id);
+            data.drone_count = world.held(user.id).count();
+            data.drones = drones(world, world.held(user.id));
+        }
+        Record::Region(row) => {
+            (data.user_count, data.drone_count) = world.members(row.id);
+            if members {
+                data.users = users(world, world.users_of(row.id));
+                data.drones = drones(world, world.drones_of(row.id));
+            }
+        }
+        Record::Drone(drone) => {
+            data.region = region(world, drone.region_id);
+            data.operator = drone.operator_id.map(|id| user(world, id));
+            data.user_count = world.holders(&drone.id).count();
+            data.users = users(world, world.holders(&drone.id));
+        }
+        Record::Assignment(_) => {}
     }
+    Some(data)
+}
+
+/// Some columns of a row; of one that I may not see, its key.
+fn some(world: &World, key: &Key, columns: &[&str]) -> Fields {
+    let record = world.get(key);
+    let id = ("id".to_owned(), Some(key.pk.clone()));
+    let others = columns.iter().filter_map(|name| Some(((*name).to_owned(), record.as_ref()?.get(name))));
+    std::iter::once(id).chain(others).collect()
+}
+
+fn region(world: &World, id: Option<Uuid>) -> Option<Fields> {
+    id.map(|id| some(world, &Key::region(id), &["name", "area"]))
+}
+
+fn user(world: &World, id: Uuid) -> Fields {
+    some(world, &Key::user(id), &["username", "full_name", "role", "status"])
+}
+
+fn users(world: &World, ids: impl Iterator<Item = Uuid>) -> Vec<Fields> {
+    ids.take(MEMBERS_MAX).map(|id| user(world, id)).collect()
+}
+
+fn drones<'a>(world: &World, ids: impl Iterator<Item = &'a str>) -> Vec<Fields> {
+    ids.take(MEMBERS_MAX).map(|id| some(world, &Key::drone(id), &["model", "status"])).collect()
 }

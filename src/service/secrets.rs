@@ -10,7 +10,7 @@ use std::sync::PoisonError;
 use secrecy::SecretString;
 
 use super::session::Inner;
-use super::{Done, ErrorKind, Event, OpCtx, Service, ServiceError, explain, parcel};
+use super::{Done, ErrorKind, Event, OpCtx, Service, ServiceError, aside, explain, parcel};
 use crate::session::ways;
 use crate::store::AccountFolder;
 use crate::vault::{Wrap, WrapBy};
@@ -28,6 +28,8 @@ pub enum Confidence {
     Export { edits: Vec<u64>, path: PathBuf, passphrase: SecretString },
     /// The edits of such a file, as this person's own.
     Import { path: PathBuf, passphrase: SecretString },
+    /// What is unsent in a folder that was set aside, by its name; the password of then, or recovery words.
+    TakeBack { aside: String, typed: SecretString },
 }
 
 /// Words that were shown and were not typed back yet.
@@ -40,6 +42,9 @@ pub(super) struct NewWords {
 impl Service {
     /// Does something with a secret; `Event::Done` with `ctx.op` tells the end.
     pub fn confide(&self, ctx: &OpCtx, confidence: Confidence) {
+        if let Err(refusal) = self.may_write(confidence.writes()) {
+            return self.inner.emit(Event::Done { op: ctx.op, result: Err(refusal) });
+        }
         let (service, ctx) = (self.clone(), ctx.clone());
         self.inner.aside(move || {
             let inner = &service.inner;
@@ -54,6 +59,7 @@ impl Service {
                 Confidence::Export { edits, path, passphrase } => {
                     parcel::export(inner, &edits, &path, &passphrase)
                 }
+                Confidence::TakeBack { aside, typed } => aside::take_back(&service, &ctx, &aside, &typed),
                 Confidence::Import { path, passphrase } => parcel::import(&service, &ctx, &path, &passphrase),
             };
             inner.emit(Event::Done { op: ctx.op, result });

@@ -6,9 +6,11 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::activity::Activities;
 use super::control::Control;
 use super::list::Lists;
 use super::lock::Lock;
+use super::overview::Counted;
 use super::own::Redeemed;
 use super::secrets::NewWords;
 use super::sign_in::Credentials;
@@ -16,14 +18,13 @@ use super::standing::State;
 use super::takeover::Pending;
 use super::undo::Past;
 use super::{
-    Config, Done, ErrorKind, Event, Folders, RunView, ServiceError, Setup, Traffic, TrainingHint, explain,
-    line, read, write,
+    Config, Done, ErrorKind, Event, Folders, ServiceError, Setup, TrainingHint, explain, line, read, write,
 };
 use crate::session::{Clock, Keeper, Open};
 use crate::store::replica::Replica;
 use crate::store::{AccountFolder, Desk, Holder, finish_erasing};
 use crate::sync::engine::{Line, Rhythm};
-use crate::sync::runner::{self, Ask, Mode, Told};
+use crate::sync::runner::{self, Ask, Told};
 use crate::vault::KdfParams;
 
 /// What the program sets up before the door opens.
@@ -55,6 +56,8 @@ type Sink = Arc<dyn Fn(Event) + Send + Sync>;
 pub(super) struct Inner {
     pub(super) settings: Settings,
     pub(super) lists: Lists,
+    pub(super) counted: Counted,
+    pub(super) activities: Activities,
     pub(super) config: RwLock<Config>,
     sink: RwLock<Option<Sink>>,
     pub(super) session: RwLock<Option<Session>>,
@@ -83,7 +86,7 @@ pub(super) struct Session {
     pub(super) project: String,
     pub(super) email: String,
     pub(super) open: Open,
-    asks: mpsc::Sender<Ask>,
+    pub(super) asks: mpsc::Sender<Ask>,
     pub(super) control: Option<Control>,
 }
 
@@ -124,6 +127,8 @@ impl Inner {
             config: RwLock::new(settings.config.clone()),
             settings,
             lists: Lists::default(),
+            counted: Counted::default(),
+            activities: Activities::default(),
             sink: RwLock::new(None),
             session: RwLock::new(None),
             state: RwLock::new(state),
@@ -224,7 +229,7 @@ impl Inner {
         write(&this.state, |state| {
             (state.disk.lost, state.lost) = (open.found.lost(), open.found.unseen.clone());
         });
-        this.lists.forget();
+        this.forget_views();
         let email = open.email.clone();
         this.touched_now();
         let control = Self::listen(this, open.folder.path(), Holder::here());
@@ -252,7 +257,7 @@ impl Inner {
         let Some(mut session) = write(&this.session, Option::take) else { return };
         drop(session.control.take());
         session.ask(Ask::Stop);
-        this.lists.forget();
+        this.forget_views();
         let inner = Arc::clone(this);
         this.runtime.spawn(async move {
             // Here first, so that nothing stays behind however long the server takes to hear of it.
@@ -294,6 +299,7 @@ impl Inner {
     pub(super) fn touched(this: &Arc<Self>) -> bool {
         let was_locked = this.is_locked();
         let obeyed = was_locked || !Self::look_at_idle(this);
+        this.news_seen();
         this.touched_now();
         obeyed
     }
@@ -323,28 +329,6 @@ impl Inner {
             return Err(explain::signed_out());
         }
         self.ask_runner(ask);
-        Ok(())
-    }
-
-    /// The runs of this session, newest first.
-    pub(super) fn runs(&self) -> Vec<RunView> {
-        read(&self.state, |state| state.history.runs().rev().map(line::view).collect())
-    }
-
-    pub(super) fn set_traffic(&self, traffic: Traffic) -> Result<(), ServiceError> {
-        let mode = match traffic {
-            Traffic::Normal => Mode::Normal,
-            Traffic::Sparing => Mode::Sparing,
-            Traffic::Held => Mode::Held,
-        };
-        let asked = read(&self.session, |session| {
-            session.as_ref().is_some_and(|session| session.asks.try_send(Ask::Mode(mode)).is_ok())
-        });
-        if !asked {
-            return Err(explain::signed_out());
-        }
-        write(&self.state, |state| state.traffic = traffic);
-        self.emit(Event::Status);
         Ok(())
     }
 
@@ -383,14 +367,21 @@ impl Inner {
             Told::Run(run) => {
                 if run.error.is_none() {
                     this.heard();
+                    if read(&this.state, |state| state.progress.is_none()) {
+                        this.news_loaded();
+                    }
                     Self::look_for_server_key(this);
                 } else {
                     this.note_time();
                 }
                 write(&this.state, |state| state.history.add(run));
-                return this.look_at_lease();
+                this.look_at_lease();
+                Self::tell_news(this);
             }
-            Told::Verified(verdict) => this.emit(Event::Told(line::verdict(verdict))),
+            Told::Verified(verdict) => {
+                write(&this.state, |state| state.verdict = Some(verdict));
+                this.emit(Event::Told(line::verdict(verdict)));
+            }
             Told::Progress(progress) => write(&this.state, |state| state.progress = progress),
             Told::DiskTrouble(why) => write(&this.state, |state| state.not_saved = Some(why)),
             Told::CacheTrouble(why) => {

@@ -10,7 +10,7 @@ use super::takeover::{self, Pending};
 use super::{Config, ErrorKind, Event, ServiceError, explain, read, write};
 use crate::remote::wire::TokenReply;
 use crate::remote::{Client, Project, ProjectProblem};
-use crate::session::{self, Old, Open, SignInError};
+use crate::session::{self, Old, Open, Shut, SignInError};
 use crate::store::{AccountFolder, Holder};
 
 /// What a sign-in needs from a person.
@@ -28,8 +28,8 @@ pub(super) struct Credentials {
 enum Failure {
     Told(ServiceError),
     InUse(AccountFolder, Option<Box<Holder>>),
-    /// It is sealed with an older password: how much is unsent, and what was wrong with the one that was given for it.
-    PasswordChanged(Option<usize>, Option<ServiceError>),
+    /// What is here does not open: why, how much is unsent, and what was wrong with the older password that was given.
+    Shut(Shut, Option<usize>, Option<ServiceError>),
 }
 
 impl From<ServiceError> for Failure {
@@ -71,7 +71,7 @@ impl Inner {
         match opened {
             Ok(open) => Self::begin_session(this, credentials.project, *open),
             Err(Failure::Told(error)) => this.emit(Event::SignInFailed(error)),
-            Err(Failure::PasswordChanged(unsent, wrong)) => this.ask_for_old(credentials, unsent, wrong),
+            Err(Failure::Shut(why, unsent, wrong)) => this.ask_for_old(credentials, (why, unsent), wrong),
             Err(Failure::InUse(folder, _)) => match in_use {
                 Some(in_use) => this.put_question(Pending { folder, in_use, credentials }),
                 None => this.emit(Event::SignInFailed(explain::in_use(None))),
@@ -107,9 +107,9 @@ impl Inner {
         }
         signed_in.map(Box::new).map_err(|error| match error {
             SignInError::InUse { folder, holder } => Failure::InUse(folder, holder),
-            SignInError::PasswordChanged { unsent } => Failure::PasswordChanged(unsent, None),
+            SignInError::Shut { why, unsent } => Failure::Shut(why, unsent, None),
             error if matches!(old, Old::Password(_)) && is_about_old(&error) => {
-                Failure::PasswordChanged(None, Some(explain::sign_in(&error)))
+                Failure::Shut(Shut::OlderPassword, None, Some(explain::sign_in(&error)))
             }
             error => explain::sign_in(&error).into(),
         })

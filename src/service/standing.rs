@@ -6,15 +6,13 @@ use uuid::Uuid;
 
 use super::lease::Lease;
 use super::session::Inner;
-use super::{
-    Account, DiskState, ErrorKind, Event, Link, ServiceError, Status, Traffic, cells, initial, read, write,
-};
+use super::{Account, DiskState, Event, Link, News, Status, Traffic, cells, initial, read, write};
 use crate::domain::{Role, Stamp};
 use crate::remote::wire::Progress;
 use crate::store::Gap;
 use crate::sync::engine::{Line, Stop};
 use crate::sync::history::History;
-use crate::sync::runner::Ask;
+use crate::sync::runner::Verdict;
 
 /// What the status is made of, beside the counts.
 pub(super) struct State {
@@ -36,10 +34,16 @@ pub(super) struct State {
     pub(super) history: History,
     /// Counts sign-ins, so that a late answer of an earlier one is known as such.
     pub(super) attempt: u64,
+    /// What headquarters changed about the person, and whether somebody was at the keys since.
+    news: Option<(News, bool)>,
     /// The person's role and region as they were told last.
     standing: Option<(Role, Option<Uuid>)>,
     /// How many edits were unsent when that was noted beside the account.
     pub(super) unsent_noted: Option<usize>,
+    /// What others changed meanwhile was told.
+    pub(super) news_told: bool,
+    /// What the last comparison with the server came to.
+    pub(super) verdict: Option<Verdict>,
     /// As of when the rows were with which the session began.
     pub(super) as_of_at_start: Option<Stamp>,
 }
@@ -60,8 +64,11 @@ impl State {
             key_asked: None,
             history: History::default(),
             attempt: 0,
+            news: None,
             standing: None,
             unsent_noted: None,
+            news_told: false,
+            verdict: None,
             as_of_at_start: None,
         }
     }
@@ -75,7 +82,8 @@ impl State {
         self.history = History::default();
         self.lease = Lease::default();
         self.key_asked = None;
-        (self.standing, self.unsent_noted) = (None, None);
+        (self.standing, self.unsent_noted, self.news_told) = (None, None, false);
+        (self.news, self.verdict) = (None, None);
     }
 
     pub(super) fn line_changed(&mut self, line: Line, now: Stamp, as_of: Option<Stamp>) {
@@ -120,7 +128,8 @@ impl Inner {
         if self.is_locked() {
             return self.locked_status();
         }
-        let empty = self.look(initial::is_offered).unwrap_or(false);
+        let read_only = read(&self.config, |config| config.read_only);
+        let empty = !read_only && self.look(initial::is_offered).unwrap_or(false);
         let now = self.settings.clock.now();
         self.look_at_lease();
         let counts = self.peek(|replica| (replica.counts(), replica.meta().as_of, self.lease_over(replica)));
@@ -142,8 +151,10 @@ impl Inner {
             traffic: state.traffic,
             bytes: state.history.bytes().total(),
             not_saved: state.not_saved.clone(),
+            news: state.news.as_ref().map(|(news, _)| news.clone()),
             disk: state.disk,
             training_line: state.training_line,
+            read_only,
         })
     }
 
@@ -151,7 +162,8 @@ impl Inner {
     fn locked_status(&self) -> Status {
         let (waiting, syncing) = self.locked_counts();
         let training_line = read(&self.state, |state| state.training_line);
-        Status { training_line, ..Status::locked(waiting, syncing) }
+        let read_only = read(&self.config, |config| config.read_only);
+        Status { training_line, read_only, ..Status::locked(waiting, syncing) }
     }
 
     /// Says so where headquarters gave the person another role or region since it was looked at last.
@@ -173,21 +185,37 @@ impl Inner {
         };
         let role_told = (role != old_role).then(|| format!("Your role is now {role}."));
         let told: Vec<String> = role_told.into_iter().chain((id != old_id).then_some(region)).collect();
+        let text = told.iter().map(|told| loudly(told)).collect::<Vec<_>>().join(", ");
+        write(&self.state, |state| state.news = Some((News { text, reloading: true }, false)));
         self.emit(Event::Told(format!("{} What you see follows.", told.join(" "))));
     }
 
-    pub(super) fn set_line(&self, up: bool) -> Result<(), ServiceError> {
-        let Some(training) = &self.settings.training else {
-            return Err(ServiceError::new(
-                ErrorKind::Usage,
-                "Only the training server's line can be switched.",
-            ));
-        };
-        (training.set_line)(up);
-        write(&self.state, |state| state.training_line = Some(up));
-        self.ask_runner(Ask::SyncNow);
-        self.emit(Event::Status);
-        Ok(())
+    /// What the person may see now has been loaded.
+    pub(super) fn news_loaded(&self) {
+        self.change_news(|news, _| news.reloading = false);
+    }
+
+    /// Somebody was at the keys, and saw the state line.
+    pub(super) fn news_seen(&self) {
+        self.change_news(|_, seen| *seen = true);
+    }
+
+    /// What was loaded and seen is put away.
+    fn change_news(&self, change: impl FnOnce(&mut News, &mut bool)) {
+        let changed = write(&self.state, |state| {
+            let Some((news, seen)) = &mut state.news else { return false };
+            let before = news.clone();
+            change(news, seen);
+            let is_over = *seen && !news.reloading;
+            let changed = is_over || *news != before;
+            if is_over {
+                state.news = None;
+            }
+            changed
+        });
+        if changed {
+            self.emit(Event::Status);
+        }
     }
 
     fn account(&self) -> Option<Account> {
@@ -201,5 +229,14 @@ impl Inner {
             (actor, region)
         })?;
         Some(Account { project, email, user: actor.map(|a| a.user), role: actor.map(|a| a.role), region })
+    }
+}
+
+/// The same for the state line: its verbs in capitals, what it names as it is.
+fn loudly(told: &str) -> String {
+    let told = told.trim_end_matches('.');
+    match told.split_once(" now ") {
+        Some((what, name)) => format!("{} NOW {name}", what.to_uppercase()),
+        None => told.to_uppercase(),
     }
 }

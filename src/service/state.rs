@@ -23,11 +23,17 @@ pub struct Status {
     pub bytes: u64,
     /// Why the last edit could not be saved, until one could be.
     pub not_saved: Option<String>,
+    /// What headquarters changed about the person, until it was loaded and seen.
+    #[serde(default)]
+    pub news: Option<News>,
     /// What is wrong with this machine's own files.
     #[serde(default)]
     pub disk: DiskState,
     /// In training: whether the line is up.
     pub training_line: Option<bool>,
+    /// Nothing is changed in this session.
+    #[serde(default)]
+    pub read_only: bool,
 }
 
 impl Status {
@@ -44,10 +50,21 @@ impl Status {
             traffic: Traffic::Normal,
             bytes: 0,
             not_saved: None,
+            news: None,
             disk: DiskState::default(),
             training_line: None,
+            read_only: false,
         }
     }
+}
+
+/// Another role or region of the person's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct News {
+    /// `YOUR REGION IS NOW Western`.
+    pub text: String,
+    /// What it brings into sight, or takes out of it, is on its way.
+    pub reloading: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

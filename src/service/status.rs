@@ -1,6 +1,6 @@
 //! The state line, from one table of words.
 
-use super::{Account, DiskState, Gap, Link, Status, Traffic};
+use super::{Account, DiskState, Gap, Link, News, Status, Traffic};
 use crate::domain::Stamp;
 use crate::domain::stamp::{DAY_MICROS, MINUTE_MICROS};
 
@@ -69,7 +69,13 @@ pub fn line(status: &Status, now: Stamp, zone: &jiff::tz::TimeZone) -> String {
         Some(why) => format!("NOT SAVED: {why} · {line}"),
         None => line,
     };
-    disk(&status.disk).into_iter().chain([line]).collect::<Vec<_>>().join(" · ")
+    let news = status.news.iter().map(news);
+    disk(&status.disk).into_iter().chain(news).chain([line]).collect::<Vec<_>>().join(" · ")
+}
+
+fn news(news: &News) -> String {
+    let reloading = if news.reloading { " · reloading" } else { "" };
+    format!("{}{reloading}", news.text)
 }
 
 /// Who is signed in: `east@flyos.mil (REGIONAL_HQ, Eastern Region), project field`.
@@ -115,6 +121,7 @@ pub fn lost(gap: &Gap, now: Stamp, zone: &jiff::tz::TimeZone) -> String {
 pub fn is_loud(status: &Status, now: Stamp) -> bool {
     status.not_saved.is_some()
         || status.disk != DiskState::default()
+        || status.news.is_some()
         || matches!(
             status.link,
             Link::SignInAgain
@@ -220,11 +227,13 @@ mod tests {
             sending,
             needs_you,
             not_saved: None,
+            news: None,
             disk: DiskState::default(),
             training_line: None,
             empty: false,
             traffic: Traffic::Normal,
             bytes: 12_400,
+            read_only: false,
         }
     }
 
@@ -284,6 +293,13 @@ mod tests {
             (
                 Status { not_saved: Some("the disk is full".to_owned()), ..status(down, (1, 0, 0)) },
                 "NOT SAVED: the disk is full · OFFLINE 2 h 14 min · data as of 13:16 · 1 waiting",
+            ),
+            (
+                Status {
+                    news: Some(News { text: "YOUR REGION IS NOW Western".to_owned(), reloading: true }),
+                    ..status(Link::Online, (1, 0, 0))
+                },
+                "YOUR REGION IS NOW Western · reloading · ONLINE · 1 waiting",
             ),
             (
                 Status {

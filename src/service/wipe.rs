@@ -1,7 +1,8 @@
 //! Erasing without a console: what this machine has of one account, or of all, from a command.
 //!
 //! No password is asked for that: whoever may run it may delete the folders as well. With the password what is unsent can
-//! be seen and exported first; the account is opened for that alone, and no server is asked.
+//! be seen and exported first; the account is opened for that alone, and no server is asked. What was set aside is erased
+//! with the account it is of.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use crate::vault::KdfParams;
 #[derive(Debug)]
 pub struct Kept {
     folder: AccountFolder,
+    /// When it was set aside, if it was.
+    aside: Option<Stamp>,
 }
 
 /// An account opened for a look.
@@ -42,20 +45,42 @@ pub fn project(config: &Config, name: Option<&str>) -> Result<String, ServiceErr
 
 /// What this machine has: of that address at that project, or of all.
 pub fn kept(folders: &Folders, one: Option<(&str, &str)>) -> Result<Vec<Kept>, ServiceError> {
-    let found = match one {
-        Some((url, email)) => {
-            AccountFolder::find(&folders.data, url, email).map(|folder| folder.into_iter().collect())
-        }
-        None => AccountFolder::all(&folders.data),
-    };
-    let found: Vec<AccountFolder> = found.map_err(|error| explain::store(&error))?;
-    Ok(found.into_iter().map(|folder| Kept { folder }).collect())
+    let (all, aside) = AccountFolder::all(&folders.data)
+        .and_then(|all| Ok((all, AccountFolder::all_aside(&folders.data)?)))
+        .map_err(|error| explain::store(&error))?;
+    let aside = aside.into_iter().map(|(folder, since)| Kept { folder, aside: Some(since) });
+    let found = all.into_iter().map(|folder| Kept { folder, aside: None }).chain(aside);
+    Ok(found.filter(|kept| one.is_none_or(|(url, email)| kept.is_of(url, email))).collect())
 }
 
 impl Kept {
+    fn is_of(&self, url: &str, email: &str) -> bool {
+        self.folder.read().ok().flatten().is_some_and(|file| file.is_for(url, email))
+    }
+
     /// The folder's name; it says nothing of whose it is.
     pub fn name(&self) -> String {
-        self.folder.account().to_string()
+        self.folder.name()
+    }
+
+    /// When it was set aside, if it was.
+    pub const fn aside(&self) -> Option<Stamp> {
+        self.aside
+    }
+
+    /// Edits that were unsent when that was noted last; for who has no password.
+    pub fn unsent(&self) -> Option<usize> {
+        self.folder.unsent()
+    }
+
+    /// The address of the project that it is of, by the configuration and by what is in it.
+    pub fn project(&self, config: &Config, opened: &Opened) -> Option<String> {
+        let known = config.accounts().into_iter().map(|(_, email)| email);
+        let emails: Vec<String> = known.chain(opened.email()).collect();
+        let urls =
+            config.projects.values().filter_map(|project| Project::new(&project.url, &project.key).ok());
+        urls.map(|project| project.url().to_owned())
+            .find(|url| emails.iter().any(|email| self.is_of(url, email)))
     }
 
     /// When it was opened last.
@@ -87,6 +112,13 @@ impl Opened {
     pub fn unsent(&self) -> Vec<OutboxLine> {
         let replica = self.desk.replica().read().unwrap_or_else(std::sync::PoisonError::into_inner);
         replica.outbox().map(|pending| words::outbox_line(&replica, pending)).collect()
+    }
+
+    /// The address of whose it is, as their row says.
+    fn email(&self) -> Option<String> {
+        let replica = self.desk.replica().read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let own = replica.who().and_then(|who| replica.view().user(who.user));
+        own.map(|user| user.email.to_string())
     }
 
     /// All of it into a sealed file.

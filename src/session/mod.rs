@@ -16,12 +16,13 @@
 pub mod clock;
 pub mod keeper;
 pub mod kept;
+mod making;
 pub mod own;
 pub mod socket;
 pub mod takeover;
 pub mod ways;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -29,6 +30,7 @@ use uuid::Uuid;
 
 pub use clock::Clock;
 pub use keeper::Keeper;
+use making::{Making, account_id};
 use own::Typed;
 
 use crate::domain::Stamp;
@@ -70,10 +72,13 @@ pub enum SignInError {
     /// Too many wrong ones: none is looked at for so many seconds.
     #[error("too many wrong passwords: wait {wait_s} s")]
     TooManyTries { wait_s: i64 },
-    /// The server takes the password, but what this machine has is sealed with an older one. `unsent`: how many edits
-    /// are in it that were not sent, where that is known.
-    #[error("the password was changed elsewhere")]
-    PasswordChanged { unsent: Option<usize> },
+    /// The server takes the password, and it does not open what this machine has. `unsent`: how many edits are in it
+    /// that were not sent, where that is known.
+    #[error("the password does not open what this machine has, and the server takes it")]
+    Shut { why: Shut, unsent: Option<usize> },
+    /// The password opens nothing, and the file that holds its copy of the key is damaged.
+    #[error("the copy of the key that the password opens is damaged")]
+    Damaged,
     /// The old password that was given for it opens nothing either.
     #[error("the old password does not open what this machine has")]
     OldPasswordWrong,
@@ -88,6 +93,17 @@ pub enum SignInError {
     /// Headquarters wants what this device has erased.
     #[error("this device's key was deleted on the server")]
     Erased { folder: AccountFolder },
+}
+
+/// Why what this machine has does not open, though the server takes the password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shut {
+    /// It is sealed with an older one.
+    OlderPassword,
+    /// The copy of its key that the password opens is damaged; other ways in may be whole.
+    Damaged,
+    /// The file with all ways to its key cannot be read, nor its copy.
+    Unreadable,
 }
 
 /// What a sign-in needs.
@@ -158,11 +174,11 @@ async fn unlock(request: Request<'_>, folder: AccountFolder) -> Result<Open, Sig
     let known = typed.clone();
     let opened = blocking(move || open_known(folder, &known, now)).await?;
     match opened {
-        Err(SignInError::WrongPassword) if !words => {
+        Err(refused @ (SignInError::WrongPassword | SignInError::Damaged)) if !words => {
             // Wrong here: either mistyped, or changed on the server meanwhile. Only the server can tell.
             match request.client.sign_in(request.email, request.password).await {
                 Ok(reply) => online(request, &typed, reply.value, true).await,
-                Err(error) if error.is_offline() => Err(SignInError::WrongPassword),
+                Err(error) if error.is_offline() => Err(refused),
                 Err(error) => Err(error.into()),
             }
         }
@@ -253,7 +269,7 @@ fn prove_typed(
     let counted = folder.update(|account| {
         match &key {
             Ok(_) => account.tries = Tries::default(),
-            Err(SignInError::WrongPassword) => account.tries.failed(now),
+            Err(SignInError::WrongPassword | SignInError::Damaged) => account.tries.failed(now),
             Err(_) => {}
         }
         Ok(())
@@ -322,7 +338,7 @@ async fn online(
     };
     let (mut made, again) = blocking(move || (making.make(), making)).await?;
     making = again;
-    if matches!(made, Err(SignInError::PasswordChanged { .. })) {
+    if matches!(made, Err(SignInError::Shut { .. })) {
         let token = SecretString::from(reply.access_token.clone());
         let folder = AccountFolder::of(request.data, account_id(request.url, reply.user.id));
         match ways::by_server(&request.client, &token, &folder).await {
@@ -338,85 +354,11 @@ async fn online(
         Ok(made) => Ok(made.signed_in(request.client, request.email, &reply).await),
         Err(error) => {
             // One that was given is used again once the person has said what to do with what is here.
-            if own || !matches!(error, SignInError::PasswordChanged { .. }) {
+            if own || !matches!(error, SignInError::Shut { .. }) {
                 let (client, token) = (request.client, SecretString::from(reply.access_token));
                 tokio::spawn(async move { client.logout(&token, SignOutScope::Local).await.map(drop) });
             }
             Err(error)
         }
-    }
-}
-
-/// One folder per project and sign-in account: a cloned project has the same accounts, and its edits must
-/// not meet.
-fn account_id(url: &str, user: Uuid) -> Uuid {
-    let hash = blake3::hash(format!("{url}\0{user}").as_bytes());
-    let mut id = [0; 16];
-    id.copy_from_slice(&hash.as_bytes()[..16]);
-    uuid::Builder::from_custom_bytes(id).into_uuid()
-}
-
-/// What an account's folder is made of, or opened with, once the server has taken the password.
-struct Making {
-    data: PathBuf,
-    url: String,
-    email: String,
-    user: Uuid,
-    password: Typed,
-    old: Old,
-    /// The account's key, where the server's key for this device opened it.
-    by_server: Option<DataKey>,
-    kdf: KdfParams,
-    now: Stamp,
-}
-
-impl Making {
-    /// Makes the account's folder; or, where the account is known under an older address or password, opens it.
-    fn make(&self) -> Result<Known, SignInError> {
-        let mut folder = self.folder()?;
-        // Whether the password opens what is here is seen before anybody has to leave.
-        let key = match folder.read()? {
-            None => None,
-            Some(_) if self.by_server.is_some() => self.by_server.clone(),
-            Some(account) => match (unwrap(&account, &self.password), &self.old) {
-                (Err(SignInError::WrongPassword), Old::Ask) => {
-                    return Err(SignInError::PasswordChanged { unsent: folder.unsent() });
-                }
-                (Err(SignInError::WrongPassword), Old::Password(old)) => {
-                    let proved = prove(&folder, old, self.now).map_err(|error| match error {
-                        SignInError::WrongPassword => SignInError::OldPasswordWrong,
-                        other => other,
-                    });
-                    Some(proved?.1)
-                }
-                (Err(SignInError::WrongPassword), Old::SetAside) => {
-                    let aside = folder.set_aside(lock(&folder)?, self.now)?;
-                    tracing::warn!(path = %aside.display(), "an account that does not open was set aside");
-                    folder = self.folder()?;
-                    None
-                }
-                (opened, _) => Some(opened?),
-            },
-        };
-        let lock = lock(&folder)?;
-        let mut account = match folder.read()? {
-            Some(account) => account,
-            None => AccountFile::new(&self.url, &self.email, self.user)?,
-        };
-        let key = match key {
-            Some(key) => key,
-            None if account.wraps.is_empty() => DataKey::random().map_err(SignInError::Vault)?,
-            // Somebody else made it meanwhile.
-            None => unwrap(&account, &self.password)?,
-        };
-        account.readdress(&self.url, &self.email);
-        account.tries = Tries::default();
-        own::wrap_only_by(&mut account, &self.password, &key, self.kdf)?;
-        folder.write(&account)?;
-        open_store(folder, lock, key, &account)
-    }
-
-    fn folder(&self) -> Result<AccountFolder, StoreError> {
-        AccountFolder::create_or_open(&self.data, account_id(&self.url, self.user))
     }
 }

@@ -20,8 +20,11 @@ use crate::vault::{self, DataKey, KdfParams, VaultError, Wrap, WrapBy};
 #[derive(Clone, Debug)]
 pub(super) struct Typed {
     pub secret: SecretString,
-    tried: Arc<Mutex<Vec<(Wrap, Result<DataKey, VaultError>)>>>,
+    tried: Arc<Mutex<Vec<Try>>>,
 }
+
+/// A wrap, and what came of opening it.
+type Try = (Wrap, Result<DataKey, VaultError>);
 
 impl Typed {
     pub fn new(secret: &SecretString) -> Self {
@@ -42,15 +45,20 @@ impl Typed {
 
 /// Which wrap that password opens, and the key in it.
 pub(super) fn opened_by(account: &AccountFile, password: &Typed) -> Result<(usize, DataKey), SignInError> {
+    let mut damaged = account.is_doubtful();
     let opened =
         account.wraps.iter().enumerate().filter(|(_, wrap)| is_password(wrap)).find_map(|(at, wrap)| {
             match password.open(wrap) {
-                Ok(key) => Some(Ok((at, key))),
+                Ok(key) => Some((at, key)),
                 Err(VaultError::WrongPassword) => None,
-                Err(error) => Some(Err(SignInError::Vault(error))),
+                Err(error) => {
+                    tracing::warn!(%error, "a copy of the key is damaged");
+                    damaged = true;
+                    None
+                }
             }
         });
-    opened.unwrap_or(Err(SignInError::WrongPassword))
+    opened.ok_or(if damaged { SignInError::Damaged } else { SignInError::WrongPassword })
 }
 
 fn is_password(wrap: &Wrap) -> bool {
@@ -74,7 +82,7 @@ pub(super) fn wrap_only_by(
     let own = match opened_by(account, password) {
         Ok(_) if passwords == 1 => return Ok(()),
         Ok((at, _)) => account.wraps.get(at).cloned(),
-        Err(SignInError::WrongPassword) => None,
+        Err(SignInError::WrongPassword | SignInError::Damaged) => None,
         Err(error) => return Err(error),
     };
     let own = own.map_or_else(|| vault::wrap(&password.secret, key, kdf).map_err(SignInError::Vault), Ok)?;

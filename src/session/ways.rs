@@ -39,7 +39,10 @@ pub(super) fn open(account: &AccountFile, typed: &Typed) -> Result<(DataKey, Wra
     match wrap.open(&words) {
         Ok(key) => Ok((key, WrapBy::Recovery)),
         Err(VaultError::WrongPassword) => Err(SignInError::WrongPassword),
-        Err(error) => Err(SignInError::Vault(error)),
+        Err(error) => {
+            tracing::warn!(%error, "the recovery words' copy of the key is damaged");
+            Err(SignInError::Damaged)
+        }
     }
 }
 
@@ -80,7 +83,8 @@ pub(super) async fn by_server(
     token: &SecretString,
     folder: &AccountFolder,
 ) -> Result<Option<DataKey>, SignInError> {
-    let account = folder.account_file()?;
+    // A file that cannot be read has no way to anything.
+    let Ok(account) = folder.account_file() else { return Ok(None) };
     let Some(wrap) = account.wrap(WrapBy::Server) else { return Ok(None) };
     match ask(client, token, account.device).await {
         Ok(ServerKey::Kept(server)) => Ok(wrap.open(server.secret()).ok()),

@@ -4,17 +4,21 @@
 //! would leave behind who has not the key. It is a hint, never waited for and never decided by.
 //!
 //! A folder that is set aside is only renamed: nothing in it is changed or deleted, and a console looks for accounts
-//! by names that this is none of. Whoever finds the password again gives it its old name back.
+//! by names that this is none of. Whoever finds the password again can have its unsent edits taken over.
 
 use std::fs;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
 
 use super::disk;
 use super::{AccountFolder, AccountLock, StoreError};
 use crate::domain::Stamp;
 
 const UNSENT: &str = "unsent";
+/// Between the account and the second in the name of a folder that was set aside.
+const ASIDE: &str = ".aside-";
 /// Bytes of that file that are read: a number.
 const UNSENT_BYTES_MAX: u64 = 32;
 
@@ -31,12 +35,27 @@ impl AccountFolder {
         std::str::from_utf8(&bytes).ok()?.parse().ok()
     }
 
+    /// The folders that were set aside here, as they lie there, each with when; the oldest first.
+    pub fn all_aside(root: &Path) -> Result<Vec<(Self, Stamp)>, StoreError> {
+        let aside = |name: String| {
+            let (account, rest) = name.split_once(ASIDE)?;
+            let account = Uuid::try_parse(account).ok()?;
+            // A second one within the same second has one more number.
+            let second: i64 = rest.split('-').next()?.parse().ok()?;
+            let since = Stamp(second.checked_mul(1_000_000)?);
+            Some((Self::at(root.join("accounts").join(name), account), since))
+        };
+        let mut found: Vec<_> = super::folder::names(root)?.into_iter().filter_map(aside).collect();
+        found.sort_by_key(|(folder, since)| (*since, folder.name()));
+        Ok(found)
+    }
+
     /// Renames the folder to one that is no account's; where it is now.
     pub fn set_aside(&self, lock: AccountLock, now: Stamp) -> Result<PathBuf, StoreError> {
         let Some(accounts) = self.path().parent() else {
             return Err(StoreError::corrupt("the account's folder lies nowhere"));
         };
-        let name = format!("{}.aside-{}", self.account(), now.as_millis() / 1000);
+        let name = format!("{}{ASIDE}{}", self.account(), now.as_millis() / 1000);
         let aside = disk::fresh_name(accounts, &name);
         fs::rename(self.path(), &aside).map_err(StoreError::io("setting aside", self.path()))?;
         // Until here nobody else could open it.
@@ -49,7 +68,6 @@ impl AccountFolder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
 
     #[test]
     fn a_folder_that_is_set_aside_is_whole_and_no_account_any_more() {
@@ -68,6 +86,9 @@ mod tests {
             assert_eq!(fs::read(aside.join("journal/edits")).expect("kept"), b"mine", "{second}");
             assert_eq!(AccountFolder::all(place.path()).expect("read"), []);
         }
-        assert_eq!(fs::read_dir(place.path().join("accounts")).expect("read").count(), 2, "neither is lost");
+        let aside = AccountFolder::all_aside(place.path()).expect("read");
+        let told: Vec<_> =
+            aside.iter().map(|(folder, since)| (folder.account(), *since, folder.unsent())).collect();
+        assert_eq!(told, [(id, Stamp(0), Some(3)), (id, Stamp(0), None)], "neither is lost");
     }
 }

@@ -74,7 +74,8 @@ impl AccountFolder {
 
 /// Finishes the erasing of every account that an earlier process began.
 pub fn finish_erasing(root: &Path) -> Result<(), StoreError> {
-    AccountFolder::all(root)?.iter().try_for_each(AccountFolder::finish_erasing)
+    let aside = AccountFolder::all_aside(root)?.into_iter().map(|(folder, _)| folder);
+    AccountFolder::all(root)?.into_iter().chain(aside).try_for_each(|folder| folder.finish_erasing())
 }
 
 fn named(path: &Path) -> String {

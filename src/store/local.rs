@@ -18,7 +18,7 @@ use super::lost::{Gap, Lost};
 use super::minded::Minded;
 use super::recovery::{self, Loaded, PATIENCE};
 use super::reserve::Reserve;
-use super::{AccountFile, AccountFolder, AccountLock, StoreError};
+use super::{AccountFile, AccountFolder, AccountLock, Mended, StoreError};
 use crate::domain::Stamp;
 use crate::vault::Sealer;
 
@@ -39,6 +39,8 @@ pub struct Found {
     pub ends_early: Option<(u64, u64)>,
     /// Edits that are held back for it.
     pub held: usize,
+    /// `account.toml` was damaged, and how it was put right.
+    pub account: Option<Mended>,
 }
 
 impl Found {
@@ -102,8 +104,9 @@ impl Store {
         let mut reserve = Reserve::of(&folder);
         reserve.prepare();
         let mut held = Held::read(folder.path())?;
+        let account = folder.told_mended()?;
         let (mut journal, opened) = Journal::open(&folder.journal_dir(), &quarantine, sealer.clone())?;
-        let mut found = Found { damage: opened.damage, missing: opened.missing, ..Found::default() };
+        let mut found = Found { damage: opened.damage, missing: opened.missing, account, ..Found::default() };
         let loaded = match recovery::load(&cache_dir, &quarantine, sealer, patience) {
             Err(StoreError::Full { .. }) if reserve.give_up() => {
                 recovery::load(&cache_dir, &quarantine, sealer, patience)
@@ -123,11 +126,11 @@ impl Store {
             found.missing.push(newest + 1..=seen);
             found.ends_early = Some((newest, seen));
         }
-        let lost = Lost::read(folder.path(), &found.missing, &opened.entries);
-        found.unseen = lost.unseen().to_vec();
+        let gaps = Lost::read(folder.path(), &found.missing, &opened.entries);
+        found.unseen = gaps.unseen().to_vec();
         let cache = Minded::start(cache, &cache_dir, patience)?;
         let books = Books::new(Durable { journal, reserve }, cache, replica);
-        let store = Self { books, sealer: sealer.clone(), folder, held, lost, lock };
+        let store = Self { books, sealer: sealer.clone(), folder, held, lost: gaps, lock };
         found.held = store.held_edits().len();
         Ok((store, found))
     }
@@ -200,6 +203,14 @@ impl Store {
     /// The refresh token of an earlier session, where there is one that opens.
     pub fn stored_session(&self) -> Option<SecretString> {
         self.folder.read().ok()??.session(&self.sealer).ok()?
+    }
+
+    pub(super) fn sealer(&self) -> &Sealer {
+        &self.sealer
+    }
+
+    pub(super) fn quarantine_dir(&self) -> std::path::PathBuf {
+        self.folder.quarantine_dir()
     }
 
     /// Where it lies.

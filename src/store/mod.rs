@@ -8,13 +8,14 @@
 //!   for when the disk is full; `restore`: an account made anew of a copy; `held`: edits of a journal that was put back
 //!   from an older copy; `lost`: entries that are gone for good; `look`: looking at all of
 //!   it without touching it;
-//! * `folder`: where it lies, who may read it, and that one process has it; `holder`: which one; `aside`: a folder that
+//! * `folder`: where it lies, who may read it, and that one process has it; `account`: its one file in the clear; `holder`: which one; `aside`: a folder that
 //!   does not open; `filesystem`: that it is a disk of this machine; `wraps`: the ways to its key; `erase`: letting go of
 //!   it for good.
 //!
 //! Journal and cache are sealed. All of it but the replica blocks: one thread owns it, never a task of the
 //! runtime. The store judges nothing: what may be edited is for the service, what is sent is for sync.
 
+pub mod account;
 mod aside;
 pub mod books;
 pub mod cache;
@@ -39,16 +40,18 @@ pub mod replica;
 mod reserve;
 mod restore;
 pub mod row;
+pub mod taste;
 mod tries;
 mod wraps;
 
+pub use account::{AccountFile, Mended};
 pub use books::{Books, Log, Rows};
 pub use cache::{Batch, Cache, CachedRow, Meta, Who};
 pub use desk::Desk;
 pub use entry::{Edit, Entry, Seen};
 pub use erase::finish_erasing;
 pub use error::StoreError;
-pub use folder::{AccountFile, AccountFolder, AccountLock, private_umask};
+pub use folder::{AccountFolder, AccountLock, private_umask};
 pub use holder::Holder;
 pub use journal::{Damage, Journal, Opened};
 pub use local::{Durable, Found, Store};

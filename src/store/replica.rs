@@ -128,6 +128,16 @@ pub struct Replica {
     /// The generation being loaded beside the shown one, after a resync.
     loading: Option<BTreeSet<Key>>,
     news: News,
+    visit: Option<Visit>,
+}
+
+/// How the rows stood when the account was opened here: what is newer came since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Visit {
+    /// Server time of the last pull before.
+    pub as_of: Stamp,
+    /// Rows with edits of one's own on the way then: that these change is no news.
+    pub own: BTreeSet<Key>,
 }
 
 /// One row of a pull, as the store takes it.
@@ -281,6 +291,14 @@ impl Replica {
         }
         self.meta.settled = settled;
         self.relay();
+        let own = || self.outbox.values().flat_map(overlay::rows_of).cloned().collect();
+        let known = self.meta.as_of.filter(|_| self.base.len() > 0);
+        self.visit = known.map(|as_of| Visit { as_of, own: own() });
+    }
+
+    /// How the rows stood at the start; `None` where there were none.
+    pub fn visit(&self) -> Option<&Visit> {
+        self.visit.as_ref()
     }
 
     /// Tries changes on the view with policy and rules; the view is left as it was.

@@ -216,8 +216,9 @@ pub(super) async fn verify(context: &Context) -> Event {
     match verify_once(context, &mut run).await {
         Ok((verdict, rows)) => {
             let reload = matches!(verdict, Verdict::Differs { .. });
-            run.end(rows, 0, None);
+            // Before the run is told, which then has what it came to.
             (context.tell)(Told::Verified(verdict));
+            run.end(rows, 0, None);
             Event::Verified { reload }
         }
         Err(trouble) => {

@@ -16,6 +16,8 @@ pub enum What {
     Pull,
     Push,
     Verify,
+    /// Who did what was read.
+    Activity,
 }
 
 /// One exchange with the server, or several of one kind in a row that came to nothing.
@@ -113,7 +115,7 @@ impl History {
         self.runs.push_back(run);
     }
 
-    pub fn runs(&self) -> impl DoubleEndedIterator<Item = &Run> {
+    pub fn runs(&self) -> impl DoubleEndedIterator<Item = &Run> + ExactSizeIterator {
         self.runs.iter()
     }
 

@@ -1,15 +1,13 @@
 //! What acts do, place by place: signing in, browsing lists and details, popups.
 
 use super::app::{App, Effect, Effects, Why};
-use super::decide::pair;
-use super::keys::{self, Act, Context};
-use super::popups::{Form, Menu, Picker, Popup, confirm, menu, picker};
-use super::screens::TABS;
+use super::keys::{Act, Context};
+use super::popups::{Form, Picker, Popup, picker};
 use super::screens::detail;
 use super::screens::sign_in::AddProject;
 use super::texts;
-use crate::domain::{Fields, Intent, Key, Kind};
-use crate::service::{Action, Choice, Decision, Query, Verb, columns};
+use crate::domain::{Intent, Key, Kind};
+use crate::service::{Action, Decision, Query, Verb};
 
 /// Lines that a page moves in help, where the height is not at hand.
 const PAGE: isize = 10;
@@ -80,31 +78,39 @@ impl App {
         if let Some(verb) = verb_of(act) {
             return self.start(verb);
         }
+        if let Some(effects) = self.place_act(act) {
+            return effects;
+        }
         match act {
             Act::Menu => self.open_menu(),
-            Act::Users => return self.turn_to_tab(0),
-            Act::Regions => return self.turn_to_tab(1),
-            Act::Drones => return self.turn_to_tab(2),
-            Act::TabNext => return self.turn_to_tab((self.tab + 1) % TABS.len()),
-            Act::TabPrevious => return self.turn_to_tab((self.tab + TABS.len() - 1) % TABS.len()),
             Act::SyncNow => return vec![self.submit(Action::SyncNow)],
             Act::SignOut => self.ask_to_sign_out(),
             Act::Account => self.open_account(),
+            Act::SignInAccount => self.open_sign_in_account(),
+            Act::Messages => self.open_messages(),
             Act::Decide => return self.ask_decisions(),
             Act::Undo => return vec![self.submit(Action::Undo)],
             Act::Redo => return vec![self.submit(Action::Redo)],
             Act::Traffic => self.open_traffic(),
             Act::Verify => return vec![self.submit(Action::Verify)],
             Act::Reload => return vec![self.submit(Action::Reload)],
-            Act::Runs => return vec![Effect::Ask(Why::Runs, Query::Runs)],
-            Act::Lock | Act::Words | Act::RemoveWords | Act::Export | Act::Import | Act::Erase => {
+            Act::Lock
+            | Act::Words
+            | Act::RemoveWords
+            | Act::Export
+            | Act::Import
+            | Act::Aside
+            | Act::Machines
+            | Act::Erase => {
                 return self.secret_act(act);
             }
             Act::Back => return self.go_back(),
+            Act::Forward => return self.go_forward(),
             _ => {
                 return match self.context() {
                     Context::Filter => self.filter_act(act),
                     Context::Detail => self.detail_act(act),
+                    Context::Sync | Context::Activity | Context::Overview => self.screen_act(act),
                     _ => self.list_act(act),
                 };
             }
@@ -127,10 +133,13 @@ impl App {
                 self.list_mut().filtering = true;
                 return Vec::new();
             }
-            Act::Sort => {
-                self.open_sort();
-                return Vec::new();
-            }
+            Act::Sort
+            | Act::SortThen
+            | Act::SortReverse
+            | Act::Columns
+            | Act::Views
+            | Act::KeepView
+            | Act::DropView => return self.table_act(act),
             Act::Mark | Act::MarkRange | Act::MarkAll | Act::MarkInvert | Act::MarkClear => {
                 return self.mark_act(act);
             }
@@ -139,12 +148,6 @@ impl App {
                 return Vec::new();
             }
             Act::Leave => return self.clear_filter(),
-            Act::SortReverse => {
-                let list = self.list_mut();
-                list.descending = !list.descending;
-                list.restart();
-                return vec![self.ask_list()];
-            }
             _ => return Vec::new(),
         };
         if self.list_mut().step(by, rows) {
@@ -165,17 +168,25 @@ impl App {
     }
 
     fn filter_act(&mut self, act: Act) -> Effects {
+        if let Some(effects) = self.activity_filter_act(act) {
+            return effects;
+        }
         match act {
             Act::Leave => self.clear_filter(),
             Act::Accept => {
                 self.list_mut().filtering = false;
                 Vec::new()
             }
+            Act::Complete => {
+                let list = self.list();
+                let query = Query::Complete { kind: list.kind, filter: list.filter.text().to_owned() };
+                vec![Effect::Ask(Why::Complete(list.kind), query)]
+            }
             _ => Vec::new(),
         }
     }
 
-    fn detail_act(&mut self, act: Act) -> Effects {
+    pub(super) fn detail_act(&mut self, act: Act) -> Effects {
         let lines = self.detail_lines();
         let last = lines.len().saturating_sub(1);
         let page = isize::try_from(self.shape().rows.height.max(1)).unwrap_or(1);
@@ -187,11 +198,7 @@ impl App {
             Act::PageDown => detail::step(&lines, at, page),
             Act::First => 0,
             Act::Last => last,
-            Act::Leave => {
-                self.detail.focused = false;
-                self.detail.trail.clear();
-                return self.ask_subject();
-            }
+            Act::Leave => return self.leave_detail(),
             Act::Accept => {
                 let Some(to) = lines.get(at).and_then(|line| line.jump.clone()) else { return Vec::new() };
                 if let Some(from) = self.detail.key.clone() {
@@ -202,6 +209,13 @@ impl App {
             _ => at,
         };
         Vec::new()
+    }
+
+    pub(super) fn leave_detail(&mut self) -> Effects {
+        self.detail.focused = false;
+        self.detail.trail.clear();
+        self.detail.ahead.clear();
+        self.ask_subject()
     }
 
     /// The lines of the detail. Their number does not depend on the width but where texts wrap.
@@ -216,64 +230,6 @@ impl App {
     pub(super) fn settle_detail(&mut self) {
         let lines = self.detail_lines();
         self.detail.at = lines.iter().position(|line| line.jump.is_some()).unwrap_or(0);
-    }
-
-    fn go_back(&mut self) -> Effects {
-        match self.detail.trail.pop() {
-            Some(key) => self.open(key),
-            None if self.detail.focused => self.detail_act(Act::Leave),
-            None => {
-                self.toast = Some(texts::NO_WAY_BACK.to_owned());
-                Vec::new()
-            }
-        }
-    }
-
-    fn open_sort(&mut self) {
-        let kind = self.list().kind;
-        let title = |name: &str| {
-            let column = super::screens::columns(kind).iter().find(|column| column.name == name);
-            column.map_or_else(|| name.to_uppercase(), |column| column.title.to_owned())
-        };
-        let choices = columns(kind).iter().map(|name| Choice {
-            value: Some((*name).to_owned()),
-            label: title(name),
-            note: String::new(),
-            why_not: None,
-        });
-        let on = Some(self.list().sort.to_owned());
-        let picker = Picker::new("Sort by".to_owned(), choices.collect(), picker::Goal::Sort).on(&on);
-        self.popups.push(Popup::Picker(picker));
-    }
-
-    fn open_menu(&mut self) {
-        let context = self.context();
-        let in_training = self.status.training_line.is_some();
-        let offered = keys::MENU.iter().filter(|act| in_training || **act != Act::TrainingLine);
-        let entries = offered.filter_map(|act| {
-            let binding = keys::binding(context, *act)?;
-            let why_not =
-                verb_of(*act).and_then(|verb| self.why_not(verb)).or_else(|| self.act_why_not(*act));
-            let title = self.title_of(binding).to_owned();
-            Some(menu::Entry { act: *act, title, keys: binding.keys_text(), why_not })
-        });
-        let menu = Menu::new(entries.collect());
-        self.popups.push(Popup::Menu(menu));
-    }
-
-    /// Why an act that is no verb makes no sense now.
-    pub(super) fn act_why_not(&self, act: Act) -> Option<String> {
-        match act {
-            Act::Back if self.detail.trail.is_empty() && !self.detail.focused => {
-                Some(texts::NO_WAY_BACK.to_owned())
-            }
-            Act::Accept if !self.detail.focused && self.list().key.is_none() => {
-                Some(texts::NOTHING_SELECTED.to_owned())
-            }
-            Act::Decide if !self.needs_person() => Some(texts::NOTHING_TO_DECIDE.to_owned()),
-            Act::MarkClear if self.list().marks.is_empty() => Some(texts::NOTHING_MARKED.to_owned()),
-            _ => None,
-        }
     }
 
     /// Starts a verb on the row, or says why not.
@@ -329,8 +285,10 @@ impl App {
     }
 
     pub(super) fn popup_act(&mut self, act: Act) -> Effects {
-        if matches!(self.popups.last(), Some(Popup::Bulk(_))) {
-            return self.bulk_act(act);
+        match self.popups.last() {
+            Some(Popup::Bulk(_)) => return self.bulk_act(act),
+            Some(Popup::Columns(_)) => return self.columns_act(act),
+            _ => {}
         }
         let page = match self.popups.last() {
             Some(Popup::Help(_)) => PAGE,
@@ -373,7 +331,7 @@ impl App {
             let Some((intent, reason)) = form.accept() else { return Vec::new() };
             if !form.many.is_empty() {
                 let (keys, set) = (form.many.clone(), form.touched());
-                return self.several_accepted(&keys, &set, reason);
+                return self.several_accepted(&keys, &set, reason.as_deref());
             }
             if let Some(edit) = form.mends {
                 let fields = form.set();
@@ -404,123 +362,6 @@ impl App {
                 vec![Effect::Ask(Why::FormFollows, Query::Consequences { intent })]
             }
             _ => Vec::new(),
-        }
-    }
-
-    fn picker_accept(&mut self) -> Effects {
-        let Some(Popup::Picker(picker)) = self.popups.last_mut() else { return Vec::new() };
-        let Some(choice) = picker.selected().filter(|choice| choice.why_not.is_none()).cloned() else {
-            return Vec::new();
-        };
-        let mut seen = Fields::new();
-        let intent = match &picker.goal {
-            picker::Goal::Field(name) => {
-                let name = name.clone();
-                self.popups.pop();
-                if let Some(Popup::Form(form)) = self.popups.last_mut() {
-                    form.choose(&name, &choice);
-                }
-                return self.form_follows();
-            }
-            picker::Goal::Marked(verb) => {
-                let verb = *verb;
-                return self.marked_chosen(verb, choice.value, &choice.label);
-            }
-            picker::Goal::Sort => {
-                self.popups.pop();
-                self.list_mut().set_sort(choice.value.as_deref().unwrap_or_default());
-                return vec![self.ask_list()];
-            }
-            picker::Goal::Cards(cards) => {
-                let cards = cards.clone();
-                self.card_chosen(&cards, choice.value.as_deref());
-                return Vec::new();
-            }
-            picker::Goal::Decide(card) => {
-                let card = card.clone();
-                return self.decided(&card, choice.value.as_deref());
-            }
-            picker::Goal::Column(card, chosen) => {
-                let (card, chosen) = (card.clone(), chosen.clone());
-                return self.column_chosen(&card, chosen, choice.value.as_deref());
-            }
-            picker::Goal::Own(goal) => {
-                let goal = *goal;
-                return self.own_picked(goal, &choice.value.unwrap_or_default());
-            }
-            picker::Goal::Look => {
-                self.popups.pop();
-                return Vec::new();
-            }
-            picker::Goal::Held => return self.held_settled(choice.value.as_deref()),
-            picker::Goal::Lost => return self.lost_seen(choice.value.as_deref()),
-            picker::Goal::Traffic => return self.traffic_chosen(choice.value.as_deref()),
-            picker::Goal::Status(key, on) => {
-                seen.insert("status".to_owned(), on.clone());
-                let set = Fields::from([("status".to_owned(), choice.value.clone())]);
-                Some(Intent::Update { key: key.clone(), set })
-            }
-            picker::Goal::Assign(key) => {
-                pair(key, choice.value.as_deref()).map(|(drone, user)| Intent::Assign { drone, user })
-            }
-            picker::Goal::Unassign(key) => {
-                pair(key, choice.value.as_deref()).map(|(drone, user)| Intent::Unassign { drone, user })
-            }
-        };
-        let Some(intent) = intent else { return Vec::new() };
-        let effect = self.submit_edit(intent, None, seen);
-        if let Some(Popup::Picker(picker)) = self.popups.last_mut() {
-            picker.saving = Some(self.submitted);
-            picker.error = None;
-        }
-        vec![effect]
-    }
-
-    fn confirm_accept(&mut self) -> Effects {
-        let Some(Popup::Confirm(confirm)) = self.popups.last() else { return Vec::new() };
-        if !confirm.is_yes() {
-            // With a name to type, Enter before it is typed does nothing; else it was the answer "no".
-            return if confirm.typed.is_none() { self.put_away() } else { Vec::new() };
-        }
-        let action = match confirm.goal.clone() {
-            confirm::Goal::Own(goal) => return self.own_confirmed(goal),
-            confirm::Goal::Quit => return vec![Effect::Quit],
-            confirm::Goal::TakeOver => {
-                self.popups.pop();
-                return vec![Effect::TakeOver(true)];
-            }
-            confirm::Goal::SignOut => Action::SignOut,
-            confirm::Goal::Erase => Action::Erase,
-            confirm::Goal::RemoveWords => Action::RemoveWords,
-            confirm::Goal::LoadInitial => Action::LoadInitial,
-            confirm::Goal::Delete(key) => {
-                Action::Edit { intent: Intent::Delete { key }, reason: None, seen: Fields::new() }
-            }
-        };
-        let effect = self.submit(action);
-        if let Some(Popup::Confirm(confirm)) = self.popups.last_mut() {
-            confirm.saving = Some(self.submitted);
-        }
-        vec![effect]
-    }
-
-    fn menu_accept(&mut self) -> Effects {
-        let Some(Popup::Menu(menu)) = self.popups.last() else { return Vec::new() };
-        let Some(entry) = menu.selected().cloned() else { return Vec::new() };
-        if let Some(why) = entry.why_not {
-            self.toast = Some(why);
-            return Vec::new();
-        }
-        self.popups.pop();
-        match entry.act {
-            Act::Quit => self.ask_to_quit(),
-            Act::TrainingLine => self.turn_line(),
-            Act::Help => {
-                let help = super::popups::Help::new(self.context());
-                self.popups.push(Popup::Help(help));
-                Vec::new()
-            }
-            act => self.browse(act),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the service tells, and what becomes of it on the screen.
 
 use super::app::{App, Effect, Effects, Why};
+use super::places::Place;
 use super::popups::{Confirm, Form, Message, Picker, Popup, confirm, picker, prompt};
 use super::screens::list::Next;
 use super::texts;
@@ -18,10 +19,11 @@ impl App {
                 self.toast = Some(words);
                 Vec::new()
             }
+            Event::Status if self.place == Place::Sync && self.signed_in => self.ask_place(),
             Event::Status => vec![Effect::Ask(Why::Status, Query::Status)],
             // Told as `Msg::Done`, under the number the screen gave it; and the loop ends when the session moves.
             Event::Done { .. } | Event::Own(..) | Event::Moved { .. } => Vec::new(),
-            Event::OlderPassword { unsent, wrong } => self.ask_for_old(unsent, wrong),
+            Event::OlderPassword { why, unsent, wrong } => self.ask_for_old(why, unsent, wrong),
             Event::Locked { syncing } => self.lock(syncing),
             Event::Unlocked => self.unlocked(),
             Event::Words(words) => {
@@ -42,7 +44,9 @@ impl App {
                 self.popups.extend(told);
                 let words = if taken { texts::TAKEN_OVER } else { texts::signed_in(offline) };
                 self.toast = Some(words.to_owned());
-                self.refresh()
+                let mut effects = self.refresh();
+                effects.push(self.ask_taste());
+                effects
             }
             Event::SignInFailed(error) => {
                 self.sign_in.failed(error);
@@ -100,11 +104,15 @@ impl App {
     pub(super) fn forget_session(&mut self) {
         (self.signed_in, self.code_asked) = (false, false);
         (self.offered, self.asked) = (false, 0);
-        self.lists = super::screens::TABS.map(super::screens::list::List::new);
+        self.lists = super::screens::LISTED.map(super::screens::list::List::new);
+        self.forget_screens();
+        self.messages = super::messages::Messages::default();
         self.detail = super::screens::detail::Detail::default();
         self.verbs = Vec::<VerbState>::new();
         self.popups.clear();
         self.toast = None;
+        (self.taste, self.tasting) = (crate::service::Taste::default(), None);
+        self.recent.clear();
     }
 
     pub(super) fn answered(&mut self, why: Why, answer: Result<Answer, ServiceError>) -> Effects {
@@ -125,6 +133,7 @@ impl App {
                     // What was open shows rows; what the start told stays.
                     self.popups.retain(|popup| matches!(popup, Popup::Message(_)));
                     self.detail = super::screens::detail::Detail::default();
+                    self.forget_screens();
                 }
                 self.status = *status;
                 let wanted = self.status.link == Link::SecondFactor;
@@ -141,6 +150,13 @@ impl App {
                 self.toast = Some(texts::saved(edits, &summary));
             }
             (Why::List(kind), Answer::List(page)) => return self.take_page(kind, page),
+            (Why::Found(text), Answer::Found(found)) => self.take_found(&text, found),
+            (Why::Complete(kind), Answer::Completed(completion)) if self.list().kind == kind => {
+                let before = self.list().filter.text().to_owned();
+                self.list_mut().filter.set(&completion.text);
+                self.toast = (!completion.offers.is_empty()).then(|| completion.offers.join("  "));
+                return self.filter_changed(&before);
+            }
             (Why::Keys(kind, marking), Answer::Keys(keys)) => return self.take_keys(kind, marking, keys),
             (Why::Detail(about), Answer::Show(shown)) if Some(&about) == self.detail.key.as_ref() => {
                 let fresh = self.detail.shown.is_none();
@@ -155,8 +171,17 @@ impl App {
             (Why::Unassign(key), Answer::Show(Some(shown))) => self.pick_unassign(key, &shown),
             (Why::Pick(picker, on), Answer::Choices(choices)) => self.open_picker(*picker, choices, &on),
             (Why::Delete(key, label), Answer::Consequences(lines)) => self.confirm_delete(key, &label, lines),
-            (Why::Runs, Answer::Runs(runs)) => self.show_runs(&runs),
+            (Why::Runs, Answer::Runs(runs)) => self.sync.runs = runs,
+            (Why::Outbox, Answer::Outbox(lines)) => self.sync.outbox = lines,
+            (Why::Activity, Answer::Activity(shown)) => self.activity.shown = shown,
+            (Why::Overview, Answer::Overview(shown)) => self.overview.shown = shown,
+            (Why::Card(edit), Answer::Cards(cards)) => {
+                if let Some(card) = cards.iter().find(|card| card.edit == edit) {
+                    self.open_card(card);
+                }
+            }
             (Why::Lost, Answer::Lost(gaps)) => self.open_lost(&gaps),
+            (Why::Aside, Answer::Aside(kept)) => self.open_aside(&kept),
             (Why::Words, Answer::Ways(ways)) => self.take_ways(ways),
             (Why::Erase, Answer::Outbox(lines)) => self.ask_to_erase(&lines),
             (Why::Cards(about), Answer::Cards(cards)) => self.take_cards(about.as_ref(), cards),
@@ -202,16 +227,8 @@ impl App {
         self.popups.push(Popup::Picker(picker.on(on)));
     }
 
-    /// Those a drone can be taken from, or the drones that can be taken from a user.
     fn pick_unassign(&mut self, key: Key, shown: &Detail) {
-        let wanted = if key.kind == Kind::Drone { Kind::User } else { Kind::Drone };
-        let mut choices: Vec<Choice> = Vec::new();
-        for (item, label) in shown.related.iter().flat_map(|related| &related.items) {
-            if item.kind == wanted && !choices.iter().any(|choice| choice.value.as_ref() == Some(&item.pk)) {
-                let value = Some(item.pk.clone());
-                choices.push(Choice { value, label: label.clone(), note: String::new(), why_not: None });
-            }
-        }
+        let choices = holders(shown);
         if choices.is_empty() {
             self.toast = Some(format!("{} has no assignment.", shown.row.label));
             return;
@@ -234,6 +251,10 @@ impl App {
 
     /// A submission came to its end: the popup that waits for it hears it, else everybody does.
     pub(super) fn done(&mut self, submission: u64, result: Result<Done, ServiceError>) -> Effects {
+        if self.tasting == Some(submission) {
+            self.taste_heard(&result);
+            return Vec::new();
+        }
         if self.is_of_bulk(submission) {
             return self.bulk_heard(result);
         }
@@ -293,7 +314,7 @@ impl App {
                 effects.extend(self.refresh());
                 effects
             }
-            Done::Settled { summary } | Done::Undone { summary } => {
+            Done::Settled { summary } | Done::Undone { summary } | Done::Account { summary } => {
                 self.toast = Some(summary);
                 let mut effects = vec![Effect::Ask(Why::Status, Query::Status)];
                 effects.extend(self.refresh());
@@ -307,16 +328,19 @@ impl App {
                 self.toast = Some(texts::SYNC_ASKED.to_owned());
                 Vec::new()
             }
+            Done::ActivityAsked => self.ask_place(),
             Done::Traffic { .. } => vec![Effect::Ask(Why::Status, Query::Status)],
             // The session's end is told by its own event, and so are its lock and new words.
-            Done::SignedOut
+            // A rehearsal that somebody left is of no use any more.
+            Done::Rehearsed { .. }
+            | Done::TasteKept
+            | Done::SignedOut
             | Done::SessionsEnded { .. }
             | Done::Erased
             | Done::Locked
             | Done::Unlocked
-            | Done::WordsMade
-            // A rehearsal that somebody left is of no use any more.
-            | Done::Rehearsed { .. } => Vec::new(),
+            | Done::WordsMade => Vec::new(),
+            Done::Taste { taste, problem } => self.take_taste(taste, problem),
             Done::WordsKept | Done::WordsRemoved => {
                 let kept = done == Done::WordsKept;
                 self.toast = Some(if kept { texts::WORDS_KEPT } else { texts::WORDS_REMOVED }.to_owned());
@@ -329,6 +353,15 @@ impl App {
             Done::Imported { author, saved, known, refused } => {
                 self.imported(&author, saved, known, refused);
                 self.refresh()
+            }
+            Done::Machines(machines) => {
+                self.toast = None;
+                self.show_machines(machines);
+                Vec::new()
+            }
+            Done::MachineErased => {
+                self.toast = Some(texts::MACHINE_ERASED.to_owned());
+                Vec::new()
             }
             Done::ProjectAdded { name } => {
                 self.sign_in.add = None;
@@ -362,4 +395,17 @@ impl App {
         }
         vec![effect]
     }
+}
+
+/// Those a drone can be taken from, or the drones that can be taken from a user.
+pub(super) fn holders(shown: &Detail) -> Vec<Choice> {
+    let wanted = if shown.row.key.kind == Kind::Drone { Kind::User } else { Kind::Drone };
+    let mut choices: Vec<Choice> = Vec::new();
+    for (item, label) in shown.related.iter().flat_map(|related| &related.items) {
+        if item.kind == wanted && !choices.iter().any(|choice| choice.value.as_ref() == Some(&item.pk)) {
+            let value = Some(item.pk.clone());
+            choices.push(Choice { value, label: label.clone(), note: String::new(), why_not: None });
+        }
+    }
+    choices
 }

@@ -9,21 +9,27 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::decode::Input;
-use super::keys::{self, Act, Context};
+use super::hands::Hands;
+use super::keys::{Act, Context};
 use super::layout::{Shape, shape};
+use super::messages::Messages;
+use super::places::Place;
 use super::popups::Popup;
 use super::press::Press;
+use super::screens::LISTED;
+use super::screens::activity::Activity;
 use super::screens::detail::Detail;
 use super::screens::list::List;
 use super::screens::lock::Locked;
+use super::screens::overview::Overview;
 use super::screens::sign_in::SignIn;
-use super::screens::{TABS, tab_of};
+use super::screens::sync::Sync;
 use super::texts;
 use super::theme::Theme;
 use crate::domain::{Intent, Key, Kind, Stamp};
 use crate::service::{
-    Action, Answer, Confidence, Done, Event, ListQuery, Own, OwnDone, Query, ServiceError, Setup, Status,
-    Verb, VerbState,
+    Action, Administer, Answer, Confidence, Done, Event, ListQuery, Own, OwnDone, Query, ServiceError, Setup,
+    Status, Taste, Verb, VerbState,
 };
 
 /// What happened.
@@ -49,6 +55,10 @@ pub enum Why {
     /// For telling that so many edits were saved, and what they say.
     Saved(usize, String),
     List(Kind),
+    /// By that text, for the palette.
+    Found(String),
+    /// Of that list's filter.
+    Complete(Kind),
     /// To mark them.
     Keys(Kind, super::marks::Marking),
     /// Of that row.
@@ -69,8 +79,15 @@ pub enum Why {
     Cards(Option<Key>),
     /// To show what of the journal is lost.
     Lost,
-    /// To show what the line was used for.
+    /// For the screens beside the lists.
     Runs,
+    Outbox,
+    Activity,
+    Overview,
+    /// To decide on that edit.
+    Card(u64),
+    /// To take something of it over again.
+    Aside,
     /// To make recovery words.
     Words,
     /// To say what would be lost.
@@ -106,10 +123,16 @@ pub enum Effect {
     ForgetWords,
     /// A wish about the own sign-in.
     Own(u64, Own),
+    /// A wish about somebody's sign-in account.
+    Administer(u64, Administer),
     /// What this machine has opens with an older password.
     OpenWithOld(SecretString),
     /// What it has is kept aside.
     SetAside,
+    /// Gives a text to the terminal's clipboard.
+    Copy(String),
+    /// Takes clicks and the wheel, or leaves them to the terminal.
+    Mouse(bool),
     Suspend,
     Quit,
 }
@@ -127,6 +150,8 @@ pub type Ids = Box<dyn Fn() -> Uuid>;
 pub struct App {
     pub theme: Theme,
     pub zone: TimeZone,
+    /// Keys, mouse, and what the terminal is taken for.
+    pub hands: Hands,
     pub now: Stamp,
     pub size: (u16, u16),
     pub status: Status,
@@ -139,11 +164,21 @@ pub struct App {
     pub asked: usize,
     pub sign_in: SignIn,
     pub lists: [List; 3],
-    pub tab: usize,
+    pub place: Place,
+    pub sync: Sync,
+    pub activity: Activity,
+    pub overview: Overview,
     pub detail: Detail,
     pub verbs: Vec<VerbState>,
     pub popups: Vec<Popup>,
     pub toast: Option<String>,
+    /// What was said, to be read again.
+    pub messages: Messages,
+    /// What was done from the palette last, the latest first.
+    pub(super) recent: Vec<Act>,
+    /// How the lists look, as it is kept, and the submission that keeps it.
+    pub(super) taste: Taste,
+    pub(super) tasting: Option<u64>,
     /// The console is locked, and this is shown instead of anything else.
     pub locked: Option<Locked>,
     /// The form that was open then.
@@ -161,6 +196,7 @@ impl App {
         Self {
             theme,
             zone,
+            hands: Hands::default(),
             now: Stamp(0),
             size: (80, 24),
             status,
@@ -169,12 +205,19 @@ impl App {
             code_asked: false,
             asked: 0,
             sign_in: SignIn::default(),
-            lists: TABS.map(List::new),
-            tab: 2,
+            lists: LISTED.map(List::new),
+            place: Place::Drones,
+            sync: Sync::default(),
+            activity: Activity::default(),
+            overview: Overview::default(),
             detail: Detail::default(),
             verbs: Vec::new(),
             popups: Vec::new(),
             toast: None,
+            messages: Messages::default(),
+            recent: Vec::new(),
+            taste: Taste::default(),
+            tasting: None,
             locked: None,
             held: None,
             ids,
@@ -194,13 +237,19 @@ impl App {
         shape(Rect::new(0, 0, self.size.0, self.size.1))
     }
 
+    /// The list that is shown; in a place without one, that of the drones.
     pub fn list(&self) -> &List {
-        // TABS and lists have the same length, and the tab is only ever set to a place in them.
-        &self.lists[self.tab.min(TABS.len() - 1)]
+        &self.lists[self.listed()]
     }
 
     pub fn list_mut(&mut self) -> &mut List {
-        &mut self.lists[self.tab.min(TABS.len() - 1)]
+        &mut self.lists[self.listed()]
+    }
+
+    /// LISTED and lists have the same length, so this is a place in both.
+    fn listed(&self) -> usize {
+        let shown = |kind: &Kind| Some(*kind) == self.place.kind();
+        LISTED.iter().position(shown).unwrap_or(LISTED.len() - 1)
     }
 
     /// Where a press would be looked up now.
@@ -210,25 +259,8 @@ impl App {
             None if self.locked.is_some() => Context::Locked,
             None if !self.signed_in && self.sign_in.add.is_some() => Context::AddProject,
             None if !self.signed_in => Context::SignIn,
-            None if self.list().filtering => Context::Filter,
-            None if self.detail.focused => Context::Detail,
-            None => Context::List,
+            None => self.place_context(),
         }
-    }
-
-    /// The row that verbs are about.
-    pub fn subject(&self) -> Option<Key> {
-        if self.detail.focused { self.detail.key.clone() } else { self.list().key.clone() }
-    }
-
-    /// Its name.
-    pub fn subject_label(&self) -> String {
-        let row = if self.detail.focused {
-            self.detail.shown.as_ref().map(|shown| &shown.row)
-        } else {
-            self.list().row()
-        };
-        row.map(|row| row.label.clone()).unwrap_or_default()
     }
 
     /// Why that verb is not open to me here; `None`: it is.
@@ -247,9 +279,17 @@ impl App {
     }
 
     pub fn update(&mut self, msg: Msg) -> Effects {
+        let (toast, errors) = (self.toast.clone(), self.errors());
+        let effects = self.take(msg);
+        self.remember(toast.as_ref(), errors);
+        effects
+    }
+
+    fn take(&mut self, msg: Msg) -> Effects {
         match msg {
             Msg::Input(Input::Press(press)) => self.press(press),
             Msg::Input(Input::Paste(text)) => self.paste(&text),
+            Msg::Input(Input::Mouse(mouse)) => self.mouse(mouse),
             Msg::Resized(width, height) => {
                 self.size = (width, height);
                 let rows = self.shape().rows.height;
@@ -278,7 +318,7 @@ impl App {
     fn press(&mut self, press: Press) -> Effects {
         self.toast = None;
         let interrupted = mem::take(&mut self.interrupted);
-        match keys::act(self.context(), press) {
+        match self.hands.keys.act(self.context(), press) {
             Some(Act::Interrupt) if interrupted => vec![Effect::Quit],
             Some(Act::Interrupt) => {
                 self.interrupted = true;
@@ -298,6 +338,7 @@ impl App {
             }
             if popup.field().is_some_and(|field| field.press(press)) {
                 popup.typed();
+                return self.ask_found();
             } else if let Popup::Bulk(bulk) = popup {
                 bulk.press(press);
             } else if let Popup::Form(form) = popup
@@ -311,61 +352,31 @@ impl App {
             locked.typed.press(press);
         } else if !self.signed_in {
             self.sign_in.press(press);
-        } else if self.list().filtering {
-            let before = self.list().filter.text().to_owned();
-            self.list_mut().filter.press(press);
+        } else if self.context() == Context::Filter {
+            let before = self.filter_line().text().to_owned();
+            self.filter_line().press(press);
             return self.filter_changed(&before);
         }
         Vec::new()
     }
 
-    fn paste(&mut self, text: &str) -> Effects {
-        self.toast = None;
-        let context = self.context();
-        if let Some(popup) = self.popups.last_mut() {
-            if let Some(field) = popup.field() {
-                field.paste(text);
-                popup.typed();
-                return Vec::new();
-            }
-        } else if let Some(locked) = &mut self.locked {
-            locked.typed.paste(text);
-            return Vec::new();
-        } else if context == Context::AddProject {
-            if let Some(add) = &mut self.sign_in.add
-                && let Some(field) = add.fields.get_mut(add.at)
-            {
-                field.paste(text);
-            }
-            return Vec::new();
-        } else if context == Context::SignIn {
-            if self.sign_in.waiting.is_none() {
-                self.sign_in.field().paste(text);
-            }
-            return Vec::new();
-        } else if context == Context::Filter {
-            let before = self.list().filter.text().to_owned();
-            self.list_mut().filter.paste(text);
-            return self.filter_changed(&before);
-        }
-        self.toast = Some(texts::PASTE_DROPPED.to_owned());
-        Vec::new()
-    }
-
-    fn filter_changed(&mut self, before: &str) -> Effects {
-        if self.list().filter.text() == before {
+    pub(super) fn filter_changed(&mut self, before: &str) -> Effects {
+        if self.filter_line().text() == before || self.place.kind().is_none() {
             return Vec::new();
         }
         self.list_mut().restart();
         vec![self.ask_list()]
     }
 
-    fn act(&mut self, act: Act) -> Effects {
+    pub(super) fn act(&mut self, act: Act) -> Effects {
+        if let Some(effects) = self.hands_act(act) {
+            return effects;
+        }
         match act {
             Act::Suspend => return vec![Effect::Suspend],
             Act::Quit => return self.ask_to_quit(),
             Act::Help if !matches!(self.popups.last(), Some(Popup::Help(_))) => {
-                let help = super::popups::Help::new(self.context());
+                let help = super::popups::Help::new(self.context(), self.hands.keys);
                 self.popups.push(Popup::Help(help));
                 return Vec::new();
             }
@@ -375,7 +386,7 @@ impl App {
         match self.context() {
             Context::SignIn | Context::AddProject => self.sign_in_act(act),
             Context::Locked => self.locked_act(act),
-            Context::List | Context::Filter | Context::Detail => self.browse(act),
+            context if context.is_place() => self.browse(act),
             _ => self.popup_act(act),
         }
     }
@@ -386,26 +397,6 @@ impl App {
             return Vec::new();
         };
         vec![self.submit(Action::TrainingLine { up: !up })]
-    }
-
-    /// Leaving asks only where something typed would be lost.
-    pub(super) fn ask_to_quit(&mut self) -> Effects {
-        let form_open = self.popups.iter().any(|popup| matches!(popup, Popup::Form(_)));
-        let making =
-            self.popups.iter().any(|popup| matches!(popup, Popup::Bulk(bulk) if bulk.saving.is_some()));
-        let asked = self.popups.iter().any(
-            |popup| matches!(popup, Popup::Confirm(confirm) if confirm.goal == super::popups::confirm::Goal::Quit),
-        );
-        if !(form_open || making) || asked {
-            return vec![Effect::Quit];
-        }
-        let open = if making { texts::BULK_OPEN } else { texts::FORM_OPEN };
-        let mut lines = vec![open.to_owned()];
-        lines.extend(texts::waiting(self.status.waiting));
-        let (title, goal) = ("Leave the console?".to_owned(), super::popups::confirm::Goal::Quit);
-        let confirm = super::popups::Confirm::new(title, lines, ["Stay", "Leave"], goal);
-        self.popups.push(Popup::Confirm(confirm));
-        Vec::new()
     }
 
     pub(super) fn submit(&mut self, action: Action) -> Effect {
@@ -426,10 +417,7 @@ impl App {
     pub(super) fn refresh(&mut self) -> Effects {
         let mut effects = vec![Effect::Ask(Why::Status, Query::Status)];
         if self.signed_in {
-            self.list_mut().stale();
-            // The subject first: where the list's answer selects another row, it asks for that one's itself.
-            effects.extend(self.ask_subject());
-            effects.push(self.ask_list());
+            effects.extend(self.ask_place());
         }
         effects
     }
@@ -453,32 +441,6 @@ impl App {
         {
             effects.push(Effect::Ask(Why::Detail(key.clone()), Query::Show { key }));
         }
-        effects
-    }
-
-    /// Goes to the list of that kind.
-    pub(super) fn turn_to_tab(&mut self, tab: usize) -> Effects {
-        self.tab = tab.min(TABS.len() - 1);
-        self.detail.focused = false;
-        self.list_mut().filtering = false;
-        self.list_mut().stale();
-        let mut effects = self.ask_subject();
-        effects.push(self.ask_list());
-        effects
-    }
-
-    /// Opens a row, wherever it is in its list.
-    pub(super) fn open(&mut self, key: Key) -> Effects {
-        let Some(tab) = tab_of(key.kind) else { return Vec::new() };
-        self.tab = tab;
-        let list = self.list_mut();
-        list.filtering = false;
-        list.key = Some(key.clone());
-        list.stale();
-        self.detail.turn_to(Some(key));
-        self.detail.focused = true;
-        let mut effects = vec![self.ask_list()];
-        effects.extend(self.ask_subject());
         effects
     }
 }

@@ -1,6 +1,6 @@
 //! The way to the line, for lines that are slow: a frame is gathered in memory and goes out in one write;
 //! where nothing changed nothing is written, not even the cursor. Attributes and cursor moves are told in
-//! the fewest bytes, colours as the sixteen that every terminal has. A large frame is wrapped in
+//! the fewest bytes, the sixteen colours by the codes that every terminal has. A large frame is wrapped in
 //! synchronised-update marks, so that it does not tear; terminals that do not know them ignore them.
 
 use std::fmt::Write as _;
@@ -96,22 +96,23 @@ impl<W: Write> Frugal<W> {
             self.pen = pen;
             return;
         }
-        let mut codes: Vec<u8> = Vec::new();
+        let mut codes: Vec<String> = Vec::new();
         let mut from = self.pen;
         if !(from.modifier - pen.modifier).is_empty() {
-            codes.push(0);
+            codes.push("0".to_owned());
             from = PLAIN;
         }
         let added = pen.modifier - from.modifier;
-        let marks = [(Modifier::BOLD, 1), (Modifier::UNDERLINED, 4), (Modifier::REVERSED, 7)];
-        codes.extend(marks.iter().filter(|(mark, _)| added.contains(*mark)).map(|(_, code)| code));
+        let marks = [(Modifier::BOLD, "1"), (Modifier::UNDERLINED, "4"), (Modifier::REVERSED, "7")];
+        codes.extend(
+            marks.iter().filter(|(mark, _)| added.contains(*mark)).map(|(_, code)| (*code).to_owned()),
+        );
         if pen.fore != from.fore {
-            codes.push(colour_code(pen.fore));
+            codes.push(colour_code(pen.fore, 0));
         }
         if pen.back != from.back {
-            codes.push(colour_code(pen.back) + 10);
+            codes.push(colour_code(pen.back, BEHIND));
         }
-        let codes: Vec<String> = codes.iter().map(u8::to_string).collect();
         let _ = write!(self.frame, "\x1b[{}m", codes.join(";"));
         self.pen = pen;
     }
@@ -132,9 +133,12 @@ impl<W: Write> Frugal<W> {
     }
 }
 
-/// The code of one of the sixteen colours in the foreground; other colours are shown as the default one.
-const fn colour_code(colour: Color) -> u8 {
-    match colour {
+/// What the codes of backgrounds are beyond those of foregrounds.
+const BEHIND: u8 = 10;
+
+/// The code of a colour in the foreground; `more`: beyond that.
+fn colour_code(colour: Color, more: u8) -> String {
+    let named = match colour {
         Color::Black => 30,
         Color::Red => 31,
         Color::Green => 32,
@@ -151,8 +155,11 @@ const fn colour_code(colour: Color) -> u8 {
         Color::LightMagenta => 95,
         Color::LightCyan => 96,
         Color::White => 97,
-        Color::Reset | Color::Rgb(..) | Color::Indexed(_) => 39,
-    }
+        Color::Reset => 39,
+        Color::Indexed(number) => return format!("{};5;{number}", 38 + more),
+        Color::Rgb(red, green, blue) => return format!("{};2;{red};{green};{blue}", 38 + more),
+    };
+    (named + more).to_string()
 }
 
 impl<W: Write> Backend for Frugal<W> {
@@ -168,8 +175,10 @@ impl<W: Write> Backend for Frugal<W> {
             self.take_pen(self.pen_of(cell));
             self.frame.push_str(cell.symbol());
             let after = x.saturating_add(u16::try_from(cell.symbol().width()).unwrap_or(1));
-            // In the last column terminals differ on where the cursor is: then it is told anew.
-            self.at = (after < width).then_some(Position { x: after, y });
+            // In the last column terminals differ on where the cursor is, and on the width of what is put together
+            // of several characters: then it is told anew, and nothing beside it is shifted.
+            let sure = after < width && cell.symbol().chars().nth(1).is_none();
+            self.at = sure.then_some(Position { x: after, y });
         }
         Ok(())
     }

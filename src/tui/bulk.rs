@@ -42,7 +42,7 @@ impl App {
     }
 
     /// A choice for all marked rows.
-    pub(super) fn marked_chosen(&mut self, verb: Verb, value: crate::domain::Value, label: &str) -> Effects {
+    pub(super) fn marked_chosen(&mut self, verb: Verb, value: &crate::domain::Value, label: &str) -> Effects {
         let keys = self.list().marks.keys();
         let rows = texts::rows(keys.len(), self.list().kind);
         let user = value.as_deref().and_then(|text| uuid::Uuid::try_parse(text).ok());
@@ -70,7 +70,7 @@ impl App {
     }
 
     /// The form for several rows was accepted.
-    pub(super) fn several_accepted(&mut self, keys: &[Key], set: &Fields, reason: Option<String>) -> Effects {
+    pub(super) fn several_accepted(&mut self, keys: &[Key], set: &Fields, reason: Option<&str>) -> Effects {
         if set.is_empty() {
             self.toast = Some(texts::NOTHING_TOUCHED.to_owned());
             return Vec::new();
@@ -82,7 +82,7 @@ impl App {
     }
 
     /// Asks what would come of it, and shows that.
-    fn preview(&mut self, title: String, wishes: Vec<(Key, Intent)>, reason: Option<String>) -> Effects {
+    fn preview(&mut self, title: String, wishes: Vec<(Key, Intent)>, reason: Option<&str>) -> Effects {
         let mut bulk = Bulk::new(title, wishes, reason);
         let effect = self.submit(Action::Rehearse { intents: bulk.intents() });
         bulk.saving = Some(self.submitted);

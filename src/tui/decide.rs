@@ -9,7 +9,7 @@ use super::popups::{Confirm, Form, Picker, Popup, confirm};
 use super::screens::detail;
 use super::texts;
 use crate::domain::{Fields, Key, Kind};
-use crate::service::{Action, Card, CardField, Choice, Decision, Gap, Query, RunView, Traffic, line, status};
+use crate::service::{Action, Card, CardField, Choice, Decision, Gap, Query, Traffic, status};
 
 /// The modes of the line: as stored in a choice, as called, and what it does.
 const TRAFFIC: [(Traffic, &str, &str); 3] = [
@@ -181,7 +181,7 @@ impl App {
     /// Edits that are held back: asked once in a session, and on the key for what needs a person.
     pub(super) fn ask_about_held(&mut self) {
         let held = self.status.disk.held;
-        if held != self.asked && self.popups.is_empty() {
+        if held != self.asked && self.popups.is_empty() && !self.status.read_only {
             self.asked = held;
             if held > 0 {
                 self.open_held();
@@ -228,19 +228,6 @@ impl App {
         if others { self.ask_cards() } else { Vec::new() }
     }
 
-    /// What the line was used for in this session.
-    pub(super) fn show_runs(&mut self, runs: &[RunView]) {
-        let entry = |run: &RunView| {
-            let when = status::at_text(run.at, self.now, &self.zone);
-            let note = format!("{}, {} ms, {}", run.came, run.took_ms, line::bytes(run.bytes));
-            choice("", format!("{when} {}", run.what), note)
-        };
-        let choices: Vec<Choice> = runs.iter().map(entry).collect();
-        let about = vec![texts::spent(&line::bytes(self.status.bytes))];
-        let picker = Picker::new(texts::RUNS.to_owned(), choices, Goal::Look).about(about);
-        self.popups.push(Popup::Picker(picker));
-    }
-
     pub(super) fn open_traffic(&mut self) {
         let choices = TRAFFIC.iter().map(|(_, name, what)| choice(name, *name, *what)).collect();
         let now = TRAFFIC.iter().find(|(traffic, ..)| *traffic == self.status.traffic);
@@ -260,7 +247,7 @@ impl App {
 }
 
 /// A decision in words, with what it does to the values.
-fn words(decision: &Decision, fields: &[CardField]) -> Choice {
+pub(super) fn words(decision: &Decision, fields: &[CardField]) -> Choice {
     let values = |which: fn(&CardField) -> &String| {
         let each = fields.iter().map(|field| format!("{} {}", field.title.to_lowercase(), which(field)));
         each.collect::<Vec<_>>().join(", ")

@@ -11,6 +11,24 @@ use super::press::{Code, Press};
 pub enum Input {
     Press(Press),
     Paste(String),
+    Mouse(Mouse),
+}
+
+/// What was done with the mouse, where it is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pointer {
+    /// The first button went down.
+    Press,
+    WheelUp,
+    WheelDown,
+}
+
+/// Where, in cells from the upper left corner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mouse {
+    pub pointer: Pointer,
+    pub column: u16,
+    pub row: u16,
 }
 
 /// The longest paste that is kept, in bytes: far more than any field takes.
@@ -32,6 +50,7 @@ enum Step {
     Wait,
     /// So many bytes meant this (or nothing we know).
     Took(usize, Option<Press>),
+    Pointed(usize, Mouse),
     PasteBegins(usize),
 }
 
@@ -59,6 +78,10 @@ impl Decoder {
                 Step::Took(count, press) => {
                     self.bytes.drain(..count);
                     out.extend(press.map(Input::Press));
+                }
+                Step::Pointed(count, mouse) => {
+                    self.bytes.drain(..count);
+                    out.push(Input::Mouse(mouse));
                 }
                 Step::PasteBegins(count) => {
                     self.bytes.drain(..count);
@@ -162,6 +185,12 @@ fn control_sequence(bytes: &[u8]) -> Step {
         .split(';')
         .map(|text| text.parse().unwrap_or(0))
         .collect();
+    if let Some(last @ (b'M' | b'm')) = body.get(at)
+        && body.first() == Some(&b'<')
+    {
+        let mouse = mouse(body.get(1..at).unwrap_or_default(), *last == b'M');
+        return mouse.map_or(Step::Took(count, None), |mouse| Step::Pointed(count, mouse));
+    }
     let first = parameters.first().copied().unwrap_or(0);
     let modifiers = parameters.get(1).copied().unwrap_or(1).saturating_sub(1);
     let code = match body.get(at) {
@@ -174,6 +203,20 @@ fn control_sequence(bytes: &[u8]) -> Step {
     };
     let press = |code| Press { code, alt: modifiers & 2 != 0, ctrl: modifiers & 4 != 0 };
     Step::Took(count, code.map(press))
+}
+
+/// `button ; column ; row`, counted from 1. Releases, other buttons and those with a modifier mean nothing here.
+fn mouse(parameters: &[u8], down: bool) -> Option<Mouse> {
+    let text = std::str::from_utf8(parameters).ok()?;
+    let mut numbers = text.split(';').map(|number| number.parse::<u16>().ok());
+    let (button, column, row) = (numbers.next()??, numbers.next()??, numbers.next()??);
+    let pointer = match button {
+        0 if down => Pointer::Press,
+        64 if down => Pointer::WheelUp,
+        65 if down => Pointer::WheelDown,
+        _ => return None,
+    };
+    Some(Mouse { pointer, column: column.checked_sub(1)?, row: row.checked_sub(1)? })
 }
 
 fn final_key(last: u8) -> Option<Code> {
@@ -214,6 +257,7 @@ mod tests {
         let name = |input: &Input| match input {
             Input::Press(press) => press.to_string(),
             Input::Paste(text) => format!("<{text}>"),
+            Input::Mouse(mouse) => format!("{:?}@{},{}", mouse.pointer, mouse.column, mouse.row),
         };
         inputs.iter().map(name).collect::<Vec<_>>().join(" ")
     }
@@ -231,6 +275,12 @@ mod tests {
             (b"\x1bx", "Esc x"),
             (b"\x1b[?1;2c\x1b[12;40Rq", "q"),
             (b"\xff\xc3(a", "( a"),
+            (
+                b"\x1b[<0;1;2M\x1b[<0;1;2m\x1b[<64;80;24M\x1b[<65;9;9Mq",
+                "Press@0,1 WheelUp@79,23 WheelDown@8,8 q",
+            ),
+            // What no terminal sends: other buttons, nothing, too much.
+            (b"\x1b[<2;1;1M\x1b[<0;0;1M\x1b[<;;M\x1b[<0;99999;1M\x1b[<0;-1;1Mq", "q"),
             (b"\x1b[200~a\nb\x1b[201~c", "<a\nb> c"),
         ];
         for (bytes, expected) in table {

@@ -1,23 +1,36 @@
 //! The whole picture, from the state. It changes nothing and asks nobody.
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::app::App;
-use super::keys::{self, Act, Binding, Context};
+use super::keys::{Act, Binding, Context};
 use super::layout::shape;
-use super::screens::{TAB_TITLES, detail, list, sign_in};
+use super::places::Place;
+use super::screens::{activity, detail, list, sign_in};
 use super::texts;
-use super::widgets::{Pen, after, columns, state_line, tabs};
+use super::widgets::{Pen, Spot, after, columns, state_line, tabs};
 
 impl App {
     pub fn draw(&self, frame: &mut Frame) {
         let area = frame.area();
         let mut pen = Pen::new(frame.buffer_mut(), self.theme);
+        pen.lay(area, self.theme.plain());
         self.paint(&mut pen, area);
         if let Some(cursor) = pen.cursor {
             frame.set_cursor_position(cursor);
         }
+    }
+
+    /// What a click there does: looked up in the picture, which alone knows what stands where.
+    pub(super) fn spot(&self, at: (u16, u16)) -> Option<Spot> {
+        let area = Rect::new(0, 0, self.size.0, self.size.1);
+        let mut buffer = Buffer::empty(area);
+        let mut pen = Pen::new(&mut buffer, self.theme);
+        self.paint(&mut pen, area);
+        let there = |(area, _): &&(Rect, Spot)| area.contains(at.into());
+        pen.spots.iter().rev().find(there).map(|(_, spot)| *spot)
     }
 
     fn paint(&self, pen: &mut Pen, area: Rect) {
@@ -48,14 +61,18 @@ impl App {
 
     fn paint_main(&self, pen: &mut Pen) {
         let shape = self.shape();
-        let name = TAB_TITLES.get(self.tab).copied().unwrap_or_default();
-        if shape.compact {
-            let title = format!("[{} {name}]", self.tab + 1);
-            list::draw_title(pen, shape.title, self.list(), &title);
-        } else {
-            tabs::draw(pen, shape.tabs, &TAB_TITLES, self.tab, self.status.account.as_ref());
+        let name = self.place.title();
+        if !shape.compact {
+            tabs::draw(pen, shape.tabs, self.place, self.status.account.as_ref());
             pen.rule(shape.rule_top);
             pen.rule(shape.rule_bottom);
+        }
+        if self.place.kind().is_none() {
+            return self.paint_screen(pen);
+        }
+        if shape.compact {
+            let title = format!("[{} {name}]", self.place.digit());
+            list::draw_title(pen, shape.title, self.list(), &title);
         }
         if self.detail.focused && shape.pane.is_none() {
             detail::draw(pen, shape.body, &self.detail, self.now, &self.zone);
@@ -67,9 +84,43 @@ impl App {
         list::draw(pen, &shape, self.list(), !self.detail.focused, self.now, &self.zone);
         if let Some(pane) = shape.pane {
             for y in shape.divider.top()..shape.divider.bottom() {
-                pen.put(Rect { y, height: 1, ..shape.divider }, pen.theme.divider(), pen.theme.faint());
+                pen.put(Rect { y, height: 1, ..shape.divider }, pen.theme.divider(), pen.theme.lines());
             }
             detail::draw(pen, pane, &self.detail, self.now, &self.zone);
+        }
+    }
+
+    /// A place that is read line by line: its name, and as many lines as there is room for.
+    fn paint_screen(&self, pen: &mut Pen) {
+        let (shape, name) = (self.shape(), self.place.title());
+        let body = shape.whole;
+        if shape.compact {
+            let title = format!(" [{} {name}]", self.place.digit());
+            pen.put(shape.title, &title, pen.theme.strong());
+        } else {
+            pen.put(after(shape.title, 1), name, pen.theme.strong());
+        }
+        let skipped = body.height.saturating_sub(self.screen_room());
+        let rows = Rect { y: body.y + skipped, height: self.screen_room(), ..body };
+        match self.place {
+            Place::Sync => self.sync.cursor.draw(pen, rows, &self.sync_lines()),
+            Place::Activity => {
+                self.activity.cursor.draw(pen, rows, &self.activity_lines());
+                self.paint_activity_title(pen, Rect { width: body.width, ..shape.title });
+            }
+            _ => self.overview.cursor.draw(pen, rows, &self.overview_lines()),
+        }
+    }
+
+    /// How old it is, and the filter line.
+    fn paint_activity_title(&self, pen: &mut Pen, area: Rect) {
+        let note = activity::note(&self.activity, &self.status, self.now, &self.zone);
+        let area = Rect { width: area.width.saturating_sub(1), ..area };
+        pen.put_right(after(area, 16), &note, pen.theme.faint());
+        if self.activity.filtering || !self.activity.filter.is_empty() {
+            let line = Rect { width: area.width.saturating_sub(columns(&note) + 18), ..after(area, 16) };
+            let used = pen.put(line, "/ ", pen.theme.strong());
+            self.activity.filter.draw(pen, after(line, used), self.activity.filtering);
         }
     }
 
@@ -77,12 +128,15 @@ impl App {
     /// stands in the first line: the state is never hidden.
     fn paint_bottom(&self, pen: &mut Pen, area: Rect) {
         let shape = shape(area);
-        let hint = " F1 help ";
-        let beside = if shape.compact { columns(hint) } else { 0 };
+        let help = self.hands.keys.bindings(self.context()).find(|binding| binding.act == Act::Help);
+        let key = help.map_or_else(|| "F1".to_owned(), Binding::last_key_text);
+        let hint = format!(" {key} help ");
+        let beside = if shape.compact { columns(&hint) } else { 0 };
         let state = Rect { width: shape.state.width.saturating_sub(beside), ..shape.state };
         state_line::draw(pen, state, &self.status, self.now, &self.zone);
         if shape.compact {
-            pen.put_right(shape.state, hint, pen.theme.plain());
+            pen.spots.push((after(shape.state, state.width), Spot::Act(Act::Help)));
+            pen.put_right(shape.state, &hint, pen.theme.plain());
         }
         let message = if shape.compact { Rect { height: area.height.min(1), ..area } } else { shape.footer };
         if let Some(toast) = &self.toast {
@@ -97,7 +151,10 @@ impl App {
     /// stands in brackets; pressing it, or the menu, says why.
     fn paint_footer(&self, pen: &mut Pen, area: Rect) {
         let context = self.context();
-        let mut bindings: Vec<&Binding> = keys::bindings(context)
+        let mut bindings: Vec<&Binding> = self
+            .hands
+            .keys
+            .bindings(context)
             .filter(|binding| binding.rank > 0 && self.is_offered(context, binding.act))
             .collect();
         bindings.sort_by_key(|binding| binding.rank);
@@ -121,9 +178,10 @@ impl App {
             } else {
                 pen.put_all(
                     rest,
-                    &[(&key, pen.theme.strong()), (" ", pen.theme.plain()), (title, pen.theme.plain())],
+                    &[(&key, pen.theme.key()), (" ", pen.theme.plain()), (title, pen.theme.plain())],
                 )
             };
+            pen.spots.push((Rect { width: used, ..rest }, Spot::Act(binding.act)));
             rest = after(rest, used + 2);
         }
     }
@@ -134,6 +192,7 @@ impl App {
         match (context, act) {
             (_, Act::TrainingLine) => self.status.training_line.is_some(),
             (_, Act::Back) => !self.detail.trail.is_empty(),
+            (_, Act::Forward) => !self.detail.ahead.is_empty(),
             (Context::SignIn, Act::Leave) => screen.waiting.is_some() || screen.error.is_some(),
             (Context::SignIn, act) if screen.waiting.is_some() => act == Act::Quit,
             (Context::SignIn, Act::OtherProject) => screen.setup.projects.len() > 1,

@@ -15,8 +15,10 @@ pub struct Runner {
 }
 
 /// What the loop itself has to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
+    Copy(String),
+    Mouse(bool),
     Suspend,
     Quit,
 }
@@ -54,8 +56,14 @@ impl Runner {
                 self.submissions.insert(ctx.op, submission);
                 self.service.own(&ctx, wish);
             }
+            Effect::Administer(submission, wish) => {
+                self.submissions.insert(ctx.op, submission);
+                self.service.administer(&ctx, wish);
+            }
             Effect::OpenWithOld(old) => self.service.open_with_old(&ctx, old),
             Effect::SetAside => self.service.set_aside(&ctx),
+            Effect::Copy(text) => return Err(Request::Copy(text)),
+            Effect::Mouse(on) => return Err(Request::Mouse(on)),
             Effect::Suspend => return Err(Request::Suspend),
             Effect::Quit => return Err(Request::Quit),
         }

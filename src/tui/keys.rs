@@ -1,12 +1,19 @@
 //! The one table of keys. What a press does in which place, what the footer offers, what help and the menu
 //! list: all of it is read from here, and a test holds that no press means two things in one place and that
-//! nothing needs a letter key.
+//! nothing needs a letter key. A person's own keys (`own`) make another table of it, held to the same.
 
+mod listing;
+mod own;
+mod places;
 mod rows;
 mod table;
 
+pub use listing::{Form, listing};
+pub use own::with_own;
 use rows::ROWS;
 use table::TABLE;
+
+use std::sync::LazyLock;
 
 use super::press::Press;
 
@@ -18,6 +25,9 @@ pub enum Context {
     List,
     Filter,
     Detail,
+    Sync,
+    Activity,
+    Overview,
     Form,
     Ask,
     Picker,
@@ -27,16 +37,20 @@ pub enum Context {
     Message,
     Words,
     Bulk,
+    Columns,
     Locked,
 }
 
 impl Context {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::SignIn,
         Self::AddProject,
         Self::List,
         Self::Filter,
         Self::Detail,
+        Self::Sync,
+        Self::Activity,
+        Self::Overview,
         Self::Form,
         Self::Ask,
         Self::Picker,
@@ -46,6 +60,7 @@ impl Context {
         Self::Message,
         Self::Words,
         Self::Bulk,
+        Self::Columns,
         Self::Locked,
     ];
 
@@ -56,6 +71,9 @@ impl Context {
             Self::List => "Lists",
             Self::Filter => "The filter line",
             Self::Detail => "Details",
+            Self::Sync => "The line, and edits on their way",
+            Self::Activity => "The activity",
+            Self::Overview => "The overview",
             Self::Form => "Forms",
             Self::Ask => "Codes and passwords",
             Self::Picker => "Choosing",
@@ -65,14 +83,19 @@ impl Context {
             Self::Message => "Messages",
             Self::Words => "Recovery words",
             Self::Bulk => "Several rows at once",
+            Self::Columns => "Columns",
             Self::Locked => "The locked console",
         }
     }
 
+    /// Somewhere without a popup over it.
+    pub fn is_place(self) -> bool {
+        self == Self::Filter || table::PLACES.contains(&self)
+    }
+
     /// Do characters belong to a text field here?
-    #[cfg(test)]
-    pub const fn takes_text(self) -> bool {
-        !matches!(self, Self::List | Self::Detail | Self::Message | Self::Words)
+    pub fn takes_text(self) -> bool {
+        !table::PLACES.contains(&self) && !matches!(self, Self::Message | Self::Words | Self::Columns)
     }
 }
 
@@ -88,12 +111,14 @@ pub enum Act {
     Traffic,
     Verify,
     Reload,
-    Runs,
+    Pause,
     Decide,
     Undo,
     Redo,
     TrainingLine,
     Account,
+    SignInAccount,
+    Messages,
     SignOut,
     Reveal,
     Lock,
@@ -101,10 +126,17 @@ pub enum Act {
     RemoveWords,
     Export,
     Import,
+    Aside,
+    Machines,
     Erase,
     Users,
     Regions,
     Drones,
+    GoSync,
+    GoActivity,
+    GoOverview,
+    Fold,
+    Unfold,
     TabNext,
     TabPrevious,
     Up,
@@ -117,8 +149,16 @@ pub enum Act {
     Leave,
     Back,
     Filter,
+    Complete,
     Sort,
+    SortThen,
     SortReverse,
+    Columns,
+    Reset,
+    Views,
+    KeepView,
+    DropView,
+    Forward,
     Mark,
     MarkRange,
     MarkAll,
@@ -137,6 +177,9 @@ pub enum Act {
     OtherProject,
     NewProject,
     NoPassword,
+    Copy,
+    Mouse,
+    Terminal,
 }
 
 /// One line of the table.
@@ -165,59 +208,152 @@ pub const MENU: &[Act] = &[
     Act::Delete,
     Act::Filter,
     Act::Sort,
+    Act::SortThen,
     Act::SortReverse,
+    Act::Columns,
+    Act::Views,
+    Act::KeepView,
+    Act::DropView,
     Act::Mark,
     Act::MarkRange,
     Act::MarkAll,
     Act::MarkInvert,
     Act::MarkClear,
     Act::Back,
+    Act::Forward,
     Act::Users,
     Act::Regions,
     Act::Drones,
+    Act::GoSync,
+    Act::GoActivity,
+    Act::GoOverview,
+    Act::Unfold,
+    Act::Fold,
     Act::Undo,
     Act::Redo,
     Act::Decide,
     Act::SyncNow,
     Act::Traffic,
-    Act::Runs,
+    Act::Pause,
     Act::Verify,
     Act::Reload,
     Act::TrainingLine,
+    Act::Copy,
+    Act::Mouse,
+    Act::Terminal,
     Act::Help,
+    Act::SignInAccount,
+    Act::Messages,
     Act::Account,
     Act::SignOut,
     Act::Quit,
     Act::Lock,
     Act::Export,
     Act::Import,
+    Act::Aside,
+    Act::Machines,
     Act::Words,
     Act::RemoveWords,
     Act::Erase,
 ];
 
-/// What a press does there.
-pub fn act(context: Context, press: Press) -> Option<Act> {
-    bindings(context).find(|binding| binding.keys.contains(&press)).map(|binding| binding.act)
+/// The table that counts: the built-in one, or one with a person's own keys, which is made once and kept for as long
+/// as the program runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Keymap(&'static [Binding]);
+
+impl Default for Keymap {
+    fn default() -> Self {
+        Self(all())
+    }
 }
 
-/// The table's lines for one place.
-pub fn bindings(context: Context) -> impl Iterator<Item = &'static Binding> {
-    all().filter(move |binding| binding.contexts.contains(&context))
+/// The built-in table, all its parts.
+pub fn all() -> &'static [Binding] {
+    static ALL: LazyLock<Vec<Binding>> = LazyLock::new(|| [TABLE, ROWS, places::TABLE].concat());
+    &ALL
 }
 
-/// The whole table.
-pub fn all() -> impl Iterator<Item = &'static Binding> {
-    TABLE.iter().chain(ROWS)
+impl Keymap {
+    /// What a press does there.
+    pub fn act(self, context: Context, press: Press) -> Option<Act> {
+        self.bindings(context).find(|binding| binding.keys.contains(&press)).map(|binding| binding.act)
+    }
+
+    /// The table's lines for one place.
+    pub fn bindings(self, context: Context) -> impl Iterator<Item = &'static Binding> {
+        self.0.iter().filter(move |binding| binding.contexts.contains(&context))
+    }
+
+    pub fn binding(self, context: Context, act: Act) -> Option<&'static Binding> {
+        self.bindings(context).find(|binding| binding.act == act)
+    }
+
+    pub fn all(self) -> &'static [Binding] {
+        self.0
+    }
 }
 
-pub fn binding(context: Context, act: Act) -> Option<&'static Binding> {
-    bindings(context).find(|binding| binding.act == act)
+impl Act {
+    /// The name by which the configuration file and `flyos keys` call it: `SetStatus` is `set-status`.
+    pub fn name(self) -> String {
+        let mut name = String::new();
+        for c in format!("{self:?}").chars() {
+            if c.is_uppercase() && !name.is_empty() {
+                name.push('-');
+            }
+            name.push(c.to_ascii_lowercase());
+        }
+        name
+    }
+}
+
+/// Something wrong with a table of keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub acts: [Act; 2],
+    pub words: String,
+}
+
+/// What is wrong with a table of keys, if anything: a press that means two things in one place, a character that could
+/// not be typed into a text field any more, something that only a letter does.
+pub fn faults(table: &[Binding]) -> Vec<Fault> {
+    let of = |context: Context| table.iter().filter(move |binding| binding.contexts.contains(&context));
+    let mut faults = Vec::new();
+    for context in Context::ALL {
+        let mut seen: std::collections::BTreeMap<Press, Act> = std::collections::BTreeMap::new();
+        for binding in of(context) {
+            let name = binding.act.name();
+            let mut fault = |other: Act, words: String| {
+                if faults.iter().all(|known: &Fault| known.words != words) {
+                    faults.push(Fault { acts: [binding.act, other], words });
+                }
+            };
+            for press in binding.keys {
+                if let Some(other) = seen.insert(*press, binding.act) {
+                    fault(other, format!("{press} is a key of {} and of {name}", other.name()));
+                }
+                if context.takes_text() && press.text().is_some() {
+                    fault(binding.act, format!("{press} of {name} could not be typed any more"));
+                }
+            }
+            let by_menu = MENU.contains(&binding.act) && table::PLACES.contains(&context);
+            if !by_menu && binding.keys.iter().all(|press| press.text().is_some()) {
+                fault(binding.act, format!("{name} needs a key that is no letter as well"));
+            }
+        }
+    }
+    faults
 }
 
 impl Binding {
     pub fn key_text(&self) -> String {
         self.keys.first().map(Press::to_string).unwrap_or_default()
+    }
+
+    /// The key that works in most places: where there is one beside the letter, it comes last.
+    pub fn last_key_text(&self) -> String {
+        self.keys.last().map(Press::to_string).unwrap_or_default()
     }
 
     pub fn keys_text(&self) -> String {
@@ -227,42 +363,52 @@ impl Binding {
 
 #[cfg(test)]
 mod tests {
-    use super::table::BROWSING;
     use super::*;
     use crate::tui::press::Code;
-    use std::collections::BTreeSet;
 
     #[test]
-    fn no_press_means_two_things_in_one_place() {
-        for context in Context::ALL {
-            let mut seen = BTreeSet::new();
-            for binding in bindings(context) {
-                for press in binding.keys {
-                    assert!(seen.insert(*press), "{press} twice in {context:?}");
-                }
-            }
-        }
+    fn each_press_means_one_thing_text_can_be_typed_and_nothing_needs_a_letter() {
+        assert_eq!(faults(all()), Vec::new());
+        let menu = Keymap::default().binding(Context::List, Act::Menu);
+        assert!(menu.is_some_and(|menu| menu.keys.contains(&Press::f(10))));
     }
 
     #[test]
-    fn text_fields_keep_every_character() {
-        for context in Context::ALL.into_iter().filter(|context| context.takes_text()) {
-            for press in bindings(context).flat_map(|binding| binding.keys) {
-                assert_eq!(press.text(), None, "{press} in {context:?} could not be typed");
-            }
+    fn faults_are_found() {
+        static WRONG: [Binding; 3] = [
+            Binding {
+                act: Act::Edit,
+                keys: &[Press::char('x')],
+                contexts: &[Context::List],
+                title: "a",
+                help: "A.",
+                rank: 0,
+            },
+            Binding {
+                act: Act::Up,
+                keys: &[Press::char('x')],
+                contexts: &[Context::List],
+                title: "b",
+                help: "B.",
+                rank: 0,
+            },
+            Binding {
+                act: Act::Save,
+                keys: &[Press::char('s')],
+                contexts: &[Context::Form],
+                title: "c",
+                help: "C.",
+                rank: 0,
+            },
+        ];
+        let told = faults(&WRONG).into_iter().map(|fault| fault.words).collect::<Vec<_>>().join("; ");
+        for expected in [
+            "x is a key of edit and of up",
+            "up needs a key that is no letter",
+            "s of save could not be typed",
+        ] {
+            assert!(told.contains(expected), "{told}");
         }
-    }
-
-    #[test]
-    fn nothing_needs_a_letter_key() {
-        for context in Context::ALL {
-            for binding in bindings(context) {
-                let by_menu = MENU.contains(&binding.act) && BROWSING.contains(&context);
-                let without_letter = binding.keys.iter().any(|press| press.text().is_none());
-                assert!(by_menu || without_letter, "{:?} in {context:?}", binding.act);
-            }
-        }
-        assert!(binding(Context::List, Act::Menu).is_some_and(|menu| menu.keys.contains(&Press::f(10))));
     }
 
     #[test]
@@ -275,8 +421,9 @@ mod tests {
 
     #[test]
     fn destroying_is_not_beside_the_frequent() {
-        let delete = binding(Context::List, Act::Delete).expect("in the table");
+        let delete = Keymap::default().binding(Context::List, Act::Delete).expect("in the table");
         let near: Vec<Press> = all()
+            .iter()
             .filter(|other| other.act != Act::Delete)
             .flat_map(|other| other.keys.iter().copied())
             .filter(|press| matches!(press.code, Code::Char('d')))

@@ -30,6 +30,8 @@ pub struct Shape {
     pub body: Rect,
     pub divider: Rect,
     pub pane: Option<Rect>,
+    /// The body over the whole width, for places without a pane: its first line is the title, where that has no other.
+    pub whole: Rect,
     pub rule_bottom: Rect,
     pub footer: Rect,
     pub state: Rect,
@@ -51,6 +53,7 @@ pub fn shape(area: Rect) -> Shape {
             title: line(area, 0),
             rows: body,
             body,
+            whole: body,
             state: bottom(1),
             ..Shape::default()
         };
@@ -73,6 +76,7 @@ pub fn shape(area: Rect) -> Shape {
         header: line(list, 1),
         rows: Rect { y: list.y + 2, height: list.height - 2, ..list },
         body: list,
+        whole: body,
         divider: Rect { x: body.x + list_width, width: u16::from(with_pane), ..body },
         pane: with_pane.then(|| Rect {
             x: body.x + list_width + 1,
@@ -103,6 +107,7 @@ mod tests {
                     shape.header,
                     shape.rows,
                     shape.body,
+                    shape.whole,
                     shape.divider,
                     pane,
                     shape.rule_bottom,

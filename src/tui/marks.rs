@@ -44,14 +44,12 @@ impl App {
     fn mark_range(&mut self) -> Effects {
         let list = self.list_mut();
         let Some(to) = list.key.clone() else { return Vec::new() };
-        match list.marks.range.take() {
-            Some((from, _)) => self.ask_keys(Marking::Add, Some((from, to))),
-            None => {
-                list.marks.range = Some((to, list.selected));
-                self.toast = Some(texts::RANGE_BEGUN.to_owned());
-                Vec::new()
-            }
+        if let Some((from, _)) = list.marks.range.take() {
+            return self.ask_keys(Marking::Add, Some((from, to)));
         }
+        list.marks.range = Some((to, list.selected));
+        self.toast = Some(texts::RANGE_BEGUN.to_owned());
+        Vec::new()
     }
 
     fn ask_keys(&mut self, marking: Marking, between: Option<(Key, Key)>) -> Effects {

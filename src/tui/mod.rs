@@ -5,28 +5,40 @@
 //! nothing happens nothing is computed and nothing is written. When a slow line keeps a frame waiting, what
 //! happened meanwhile is taken in first and only the newest state is drawn.
 
+mod accept;
+mod activity;
 mod acts;
 mod answers;
 mod app;
 mod backend;
 mod bulk;
+mod copy;
 mod decide;
 mod decode;
 mod draw;
 mod effects;
+mod hands;
 mod input;
-mod keys;
+pub mod keys;
 mod layout;
+mod machines;
 mod marks;
+mod messages;
 mod own;
+mod palette;
+mod people;
+mod places;
+pub mod plain;
 mod popups;
 mod press;
 mod screens;
 mod secrets;
 mod signals;
+mod sync;
+mod tables;
 mod terminal;
 mod texts;
-mod theme;
+pub mod theme;
 mod widgets;
 
 #[cfg(test)]
@@ -35,6 +47,7 @@ mod testing;
 mod tests;
 
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -44,19 +57,48 @@ use jiff::tz::TimeZone;
 use ratatui::Terminal;
 
 use crate::domain::Stamp;
+use crate::service::ladder::{Colours, Ladder, Surroundings};
 use crate::service::{ErrorKind, Event, Holder, Service, status};
 use app::{App, Effect, Msg};
 use backend::Frugal;
 use decode::Input;
 use effects::{Request, Runner};
+use hands::Hands;
+use keys::Keymap;
 use terminal::Tty;
 use theme::Theme;
+use theme::palette::Palette;
+
+/// How the console shows itself and is used.
+pub struct Look {
+    pub around: Surroundings,
+    pub ladder: Ladder,
+    /// The theme's name and its colours on this terminal's rung.
+    pub theme: String,
+    pub palette: Palette,
+    pub keys: Keymap,
+    /// Clicks and the wheel are taken from the start.
+    pub mouse: bool,
+}
+
+impl Look {
+    /// What the terminal is taken for, a line each.
+    fn lines(&self) -> Vec<String> {
+        let theme = format!("theme {}", self.theme);
+        self.ladder.lines().into_iter().chain([theme]).collect()
+    }
+
+    const fn theme(&self) -> Theme {
+        let mono = matches!(self.ladder.colours, Colours::Mono);
+        Theme { ascii: self.ladder.ascii, mono, palette: self.palette }
+    }
+}
 
 /// What the main program decides.
 pub struct Options {
-    /// Only characters that every terminal has.
-    pub ascii: bool,
-    pub no_color: bool,
+    pub look: Look,
+    /// Where a text goes that is too long for a clipboard.
+    pub folder: PathBuf,
     /// Shuts the store on the way out by a signal; the ordinary end leaves that to the caller.
     pub shutdown: Box<dyn Fn() + Send + Sync>,
     pub start_email: Option<String>,
@@ -101,12 +143,15 @@ pub fn run(service: Service, options: Options) -> Result<Option<String>, TuiErro
     input::watch(tty.input()?, sender, shutdown)?;
     let output = tty.output()?;
     let sized = tty.output()?;
-    let backend = Frugal::new(output, !options.no_color, move || terminal::size(&sized));
-    let theme = Theme { ascii: options.ascii, mono: options.no_color };
-    let app = App::new(theme, TimeZone::system(), service.status(), Box::new(uuid::Uuid::now_v7))
+    let theme = options.look.theme();
+    let backend = Frugal::new(output, !theme.mono, move || terminal::size(&sized));
+    let mut app = App::new(theme, TimeZone::system(), service.status(), Box::new(uuid::Uuid::now_v7))
         .with_wishes(options.start_project, options.start_email);
+    app.hands = Hands { keys: options.look.keys, mouse: options.look.mouse, terminal: options.look.lines() };
     let mut screen = Screen {
         app,
+        around: options.look.around,
+        folder: options.folder,
         clock: service.clock(),
         runner: Runner::new(service),
         terminal: Terminal::new(backend)?,
@@ -169,6 +214,8 @@ fn moved(to: &Holder, at: Stamp, waiting: usize) -> String {
 /// The loop's own things.
 struct Screen {
     app: App,
+    around: Surroundings,
+    folder: PathBuf,
     clock: crate::service::Clock,
     runner: Runner,
     terminal: Terminal<Frugal<File>>,
@@ -190,6 +237,7 @@ impl Screen {
         self.tell(Msg::Time(self.clock.now()))?;
         self.tell(Msg::Resized(size.width, size.height))?;
         self.carry_out(vec![Effect::Setup])?;
+        self.take_mouse()?;
         self.draw()
     }
 
@@ -288,6 +336,8 @@ impl Screen {
                 }
                 Ok(None) => {}
                 Err(Request::Suspend) => self.suspend()?,
+                Err(Request::Mouse(_)) => self.tty.take_mouse(self.app.hands.mouse)?,
+                Err(Request::Copy(text)) => self.copy(&text)?,
                 Err(Request::Quit) => return Ok(true),
             }
         }
@@ -309,6 +359,27 @@ impl Screen {
         Ok(())
     }
 
+    /// The mouse, where it is wanted.
+    fn take_mouse(&self) -> Result<(), TuiError> {
+        if self.app.hands.mouse {
+            self.tty.take_mouse(true)?;
+        }
+        Ok(())
+    }
+
+    /// Puts a text on the terminal's clipboard; one that is too long goes into a file that others cannot read.
+    fn copy(&mut self, text: &str) -> Result<(), TuiError> {
+        self.app.toast = Some(match copy::clipboard(text, &self.around) {
+            Some(bytes) => {
+                self.tty.send(&bytes)?;
+                texts::copied(text.len())
+            }
+            None => copy::into_file(text, &self.folder)
+                .map_or_else(|error| texts::not_copied(&error.to_string()), |path| texts::copied_to(&path)),
+        });
+        Ok(())
+    }
+
     /// Gives the terminal to the shell and stops until it is given back.
     fn suspend(&mut self) -> Result<(), TuiError> {
         self.tty.leave();
@@ -319,6 +390,7 @@ impl Screen {
     /// Takes the terminal again; nothing is known of what it shows.
     fn take_back(&mut self) -> Result<(), TuiError> {
         self.tty.enter()?;
+        self.take_mouse()?;
         self.terminal.backend_mut().forget();
         self.terminal.clear()?;
         (self.dirty, self.urgent) = (true, true);

@@ -10,7 +10,7 @@ use super::popups::qr::Qr;
 use super::popups::{Ask, Confirm, Message, Picker, Popup, confirm};
 use super::texts;
 use crate::service::own::field;
-use crate::service::{Choice, Enrolling, FactorView, Link, Own, OwnDone, Redeem, ServiceError};
+use crate::service::{Choice, Enrolling, FactorView, Link, Own, OwnDone, Redeem, ServiceError, Shut};
 
 fn choice(value: &str, label: &str, note: &str) -> Choice {
     Choice { value: Some(value.to_owned()), label: label.to_owned(), note: note.to_owned(), why_not: None }
@@ -208,21 +208,30 @@ impl App {
         self.popups.push(Popup::Ask(ask));
     }
 
-    /// What this machine has is sealed with an older password.
-    pub(super) fn ask_for_old(&mut self, unsent: Option<usize>, wrong: Option<ServiceError>) -> Effects {
+    /// What this machine has does not open by the password of today.
+    pub(super) fn ask_for_old(
+        &mut self,
+        why: Shut,
+        unsent: Option<usize>,
+        wrong: Option<ServiceError>,
+    ) -> Effects {
         // Who stopped waiting for the sign-in is not asked.
         if self.sign_in.waiting.is_none() {
             return vec![Effect::TakeOver(false)];
         }
-        let choices = vec![
-            choice("old", "I know the old password", "it is asked for this once"),
-            choice("aside", "Keep it aside", "begin empty"),
-        ];
+        let other = match why {
+            Shut::OlderPassword => {
+                Some(choice("old", "I know the old password", "it is asked for this once"))
+            }
+            Shut::Damaged => Some(choice("old", "I have recovery words", "or an older password")),
+            Shut::Unreadable => None,
+        };
+        let choices = other.into_iter().chain([choice("aside", "Keep it aside", "begin empty")]).collect();
         let unsent = unsent.or(self.sign_in.unsent);
         self.sign_in.unsent = unsent;
-        let picker =
-            Picker::new(texts::CHANGED_TITLE.to_owned(), choices, picker::Goal::Own(Goal::OldPassword));
-        self.popups.push(Popup::Picker(picker.about(texts::changed_elsewhere(unsent))));
+        let title = if why == Shut::OlderPassword { texts::CHANGED_TITLE } else { texts::DAMAGED_TITLE };
+        let picker = Picker::new(title.to_owned(), choices, picker::Goal::Own(Goal::OldPassword));
+        self.popups.push(Popup::Picker(picker.about(texts::shut(why, unsent))));
         if let Some(error) = wrong {
             let mut ask = Ask::new(ask::Goal::OldPassword, Vec::new());
             ask.failed(ServiceError { field: Some(field::CURRENT.to_owned()), ..error });
@@ -242,7 +251,11 @@ impl App {
             return Vec::new();
         }
         let secret = |name: &str| ask.secret(name).unwrap_or_else(|| SecretString::from(String::new()));
-        let wish = match ask.goal.clone() {
+        let goal = ask.goal.clone();
+        if matches!(goal, ask::Goal::Account { .. } | ask::Goal::AccountEmail { .. }) {
+            return self.account_asked(&goal);
+        }
+        let wish = match goal {
             ask::Goal::Code => Own::Code { code: secret(field::CODE) },
             ask::Goal::Confirm { factor } => Own::Confirm { factor, code: secret(field::CODE) },
             ask::Goal::ChangePassword => Own::ChangePassword {
@@ -255,6 +268,7 @@ impl App {
                 self.popups.clear();
                 return vec![Effect::OpenWithOld(old)];
             }
+            ask::Goal::Account { .. } | ask::Goal::AccountEmail { .. } => return Vec::new(),
             ask::Goal::MailCode | ask::Goal::Redeem { .. } => {
                 let email = ask.text(EMAIL);
                 let redeem = match ask.goal {

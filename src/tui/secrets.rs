@@ -10,11 +10,13 @@ use secrecy::SecretString;
 
 use super::app::{App, Effect, Effects, Why};
 use super::keys::Act;
-use super::popups::{Confirm, Message, Popup, Prompt, Words, confirm, prompt};
+use super::popups::{Confirm, Message, Picker, Popup, Prompt, Words, confirm, picker, prompt};
 use super::screens::lock::Locked;
 use super::texts;
 use super::widgets::text_field::TextField;
-use crate::service::{Action, Confidence, ErrorKind, OutboxLine, Query, ServiceError, Ways};
+use crate::service::{
+    Action, Aside, Choice, Confidence, ErrorKind, OutboxLine, Query, ServiceError, Ways, status,
+};
 
 /// Unsent edits that are named before they are erased; the others are counted.
 const NAMED_MAX: usize = 4;
@@ -33,6 +35,11 @@ impl App {
         match act {
             Act::Lock => return vec![self.submit(Action::Lock)],
             Act::Words => return vec![Effect::Ask(Why::Words, Query::Ways)],
+            Act::Aside => return vec![Effect::Ask(Why::Aside, Query::Aside)],
+            Act::Machines => {
+                self.toast = Some(texts::ASKING.to_owned());
+                return vec![self.submit(Action::Machines)];
+            }
             Act::Erase => return vec![Effect::Ask(Why::Erase, Query::Outbox)],
             Act::RemoveWords => self.ask_to_remove_words(),
             Act::Export => self.ask_to_export(Vec::new()),
@@ -60,7 +67,9 @@ impl App {
         self.signed_in = true;
         self.popups.extend(self.held.take());
         self.toast = Some(texts::UNLOCKED.to_owned());
-        self.refresh()
+        let mut effects = self.refresh();
+        effects.push(self.ask_taste());
+        effects
     }
 
     pub(super) fn locked_act(&mut self, act: Act) -> Effects {
@@ -144,6 +153,34 @@ impl App {
         )));
     }
 
+    // ---- what is kept aside ----
+
+    pub(super) fn open_aside(&mut self, kept: &[Aside]) {
+        if kept.is_empty() {
+            self.toast = Some(texts::NOTHING_ASIDE.to_owned());
+            return;
+        }
+        let choice = |aside: &Aside| Choice {
+            value: Some(aside.name.clone()),
+            label: status::at_text(aside.since, self.now, &self.zone),
+            note: texts::unsent_aside(aside.unsent),
+            why_not: None,
+        };
+        let picker = Picker::new(
+            texts::ASIDE_TITLE.to_owned(),
+            kept.iter().map(choice).collect(),
+            picker::Goal::Aside,
+        );
+        self.popups.push(Popup::Picker(picker.about(vec![texts::ASIDE.to_owned()])));
+    }
+
+    pub(super) fn ask_to_take_back(&mut self, chosen: &Choice) {
+        self.popups.pop();
+        let goal = prompt::Goal::TakeBack(chosen.value.clone().unwrap_or_default());
+        let fields = vec![("Old password", TextField::masked())];
+        self.popups.push(Popup::Prompt(Prompt::new(texts::ASIDE_TITLE, &[texts::TAKE_BACK], fields, goal)));
+    }
+
     /// Enter in a popup that asks: to the next field, or on with it.
     pub(super) fn prompt_accept(&mut self) -> Effects {
         let Some(Popup::Prompt(ask)) = self.popups.last_mut() else { return Vec::new() };
@@ -155,6 +192,9 @@ impl App {
             return Vec::new();
         }
         let goal = ask.goal.clone();
+        if goal == prompt::Goal::View {
+            return self.keep_view();
+        }
         if let (prompt::Goal::Export(_), [_, (_, one), (_, again)]) = (&goal, ask.fields.as_mut_slice())
             && one.text() != again.text()
         {
@@ -174,7 +214,10 @@ impl App {
             prompt::Goal::MakeWords => Confidence::MakeWords { typed: secret },
             prompt::Goal::KeepWords => Confidence::KeepWords { typed: secret },
             prompt::Goal::Export(edits) => Confidence::Export { edits, path: file, passphrase: secret },
-            prompt::Goal::Import => Confidence::Import { path: file, passphrase: secret },
+            prompt::Goal::Import | prompt::Goal::View => {
+                Confidence::Import { path: file, passphrase: secret }
+            }
+            prompt::Goal::TakeBack(aside) => Confidence::TakeBack { aside, typed: secret },
         })
     }
 

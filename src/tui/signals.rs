@@ -51,6 +51,17 @@ pub fn watch(out: Sender<Happening>, shutdown: Shutdown) -> io::Result<()> {
     Ok(())
 }
 
+/// Watches for the requests to end alone, where there is no screen to be given back.
+pub fn watch_ends(shutdown: Shutdown) -> io::Result<()> {
+    let mut signals = Signals::new([SIGHUP, SIGTERM, SIGQUIT, SIGINT])?;
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            leave_process(DEATH_BY_SIGNAL + signal, None, &shutdown);
+        }
+    })?;
+    Ok(())
+}
+
 /// Ends the process with that code, whatever else it does, and with a last line where there is one to say.
 pub fn leave_process(code: i32, words: Option<&str>, shutdown: &Shutdown) -> ! {
     terminal::leave_at_once(words);

@@ -13,8 +13,11 @@ use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize,
 
 /// Alternate screen, bracketed paste, no cursor.
 const SETUP: &[u8] = b"\x1b[?1049h\x1b[?2004h\x1b[?25l\x1b[m\x1b[2J";
-/// Ends a synchronised update, attributes, bracketed paste; shows the cursor; leaves the alternate screen.
-pub const TEARDOWN: &[u8] = b"\x1b[?2026l\x1b[m\x1b[?2004l\x1b[?25h\x1b[?1049l";
+/// Ends a synchronised update, attributes, mouse, bracketed paste; shows the cursor; leaves the alternate screen.
+pub const TEARDOWN: &[u8] = b"\x1b[?2026l\x1b[m\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[?25h\x1b[?1049l";
+/// Clicks and the wheel are told, with numbers of any size.
+const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
 
 /// Is the terminal ours? Whoever sets this to false gives it back.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -70,6 +73,16 @@ impl Tty {
             self.leave();
         }
         Ok(())
+    }
+
+    /// Takes clicks and the wheel, or leaves them to the terminal.
+    pub fn take_mouse(&self, on: bool) -> io::Result<()> {
+        self.send(if on { MOUSE_ON } else { MOUSE_OFF })
+    }
+
+    /// Sends what is no part of the picture, between two frames; nothing where the terminal is not ours.
+    pub fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        if is_taken() { (&self.output).write_all(bytes) } else { Ok(()) }
     }
 
     /// Gives the terminal back.

@@ -18,9 +18,10 @@ use super::press::{Code, Press};
 use super::theme::Theme;
 use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, merge::Clash};
 use crate::service::{
-    Account, Action, Answer, Card, CardField, Choice, Decision, Detail, DetailLine, Done, EditState,
-    ErrorKind, Event, Foreseen, Gap, Link, ListPage, ListQuery, Mark, OutboxLine, Own, OwnDone, ProjectView,
-    Query, Related, RowView, RunView, ServiceError, Setup, Status, TrainingHint, Verb, VerbState, Wanted,
+    Account, Action, Activity, ActivityLine, Answer, Aside, Card, CardField, Choice, Completion, Decision,
+    Detail, DetailLine, Done, EditState, ErrorKind, Event, Figure, Foreseen, Found, Gap, Group, Link,
+    ListPage, ListQuery, Machine, Mark, OutboxLine, Overview, Own, OwnDone, ProjectView, Query, Related,
+    RowView, RunView, ServiceError, Setup, Status, Taste, TrainingHint, Verb, VerbState, Wanted,
 };
 
 /// Sat 21 Nov 2026, 13:30 UTC.
@@ -43,9 +44,18 @@ pub struct Fake {
     /// Edits that need a decision.
     pub cards: Vec<Card>,
     pub runs: Vec<RunView>,
+    pub overview: Option<Overview>,
+    pub activity: Activity,
+    /// Wishes about others' accounts, as `Debug` shows them.
+    pub administered: Vec<String>,
     pub lost: Vec<Gap>,
+    pub asides: Vec<Aside>,
+    pub machines: Vec<Machine>,
     /// What the next bulk action refuses, by name.
     pub refused: Vec<(String, String)>,
+    /// How the lists look, as it was kept.
+    pub taste: Taste,
+    pub taste_problem: Option<String>,
     pub actions: Vec<Action>,
     /// Wishes about the own sign-in, and what they come to; without an answer they are under way.
     pub owns: Vec<Own>,
@@ -160,10 +170,12 @@ pub fn status() -> Status {
         needs_you: 1,
         not_saved: None,
         disk: crate::service::DiskState::default(),
+        news: None,
         training_line: None,
         empty: false,
         traffic: crate::service::Traffic::Normal,
         bytes: 12_400,
+        read_only: false,
     }
 }
 
@@ -199,6 +211,112 @@ pub fn training_setup() -> Setup {
     }
 }
 
+/// What the line was used for, newest first.
+pub fn runs() -> Vec<RunView> {
+    let run = |minutes, what: &str, came: &str, rows, edits, failed| RunView {
+        at: ago(minutes),
+        what: what.to_owned(),
+        came: came.to_owned(),
+        took_ms: 40 * (rows as u64 + 3),
+        bytes: 1600 + 120 * rows as u64,
+        failed,
+        up: 1100,
+        rows,
+        edits,
+    };
+    vec![
+        run(134, "asked for news, 3 times", "failed, no route", 0, 0, true),
+        run(149, "sent", "3 edits answered", 0, 3, false),
+        run(150, "asked for news", "12 rows", 12, 0, false),
+        run(165, "asked for news", "1,204 rows", 1204, 0, false),
+    ]
+}
+
+/// Who did what: an unsent edit of one's own, and three lines of the server's.
+pub fn activity() -> Activity {
+    let line =
+        |id: Option<i64>, minutes, who: &str, drone: &str, what: &str, reason: Option<&str>| ActivityLine {
+            id,
+            at: ago(minutes),
+            who: who.to_owned(),
+            key: Key::drone(drone),
+            label: drone.to_owned(),
+            what: what.to_owned(),
+            reason: reason.map(str::to_owned),
+        };
+    Activity {
+        lines: vec![
+            line(None, 130, "you", "drone-003", "status MAINTENANCE (was ACTIVE)", Some("left engine")),
+            line(Some(12), 200, "east_hq", "drone-017", "operator m_rodriguez (was -)", None),
+            line(Some(11), 3000, "main", "drone-017", "status STANDBY (was ACTIVE)", Some("inspection")),
+            line(Some(10), 13000, "postgres", "drone-004", "new drone", None),
+        ],
+        as_of: Some(ago(134)),
+        more: true,
+        asking: false,
+        trouble: None,
+    }
+}
+
+/// The figures of a fleet.
+pub fn overview() -> Overview {
+    let figure = |word: &str, count, kind, filter: &str| Figure {
+        word: word.to_owned(),
+        count,
+        kind,
+        filter: filter.to_owned(),
+        note: String::new(),
+        alert: false,
+        inside: Vec::new(),
+    };
+    let status = |word: &str, count| figure(word, count, Kind::Drone, &format!("status={word}"));
+    let region = |name: &str, count, note: &str, alert| Figure {
+        note: note.to_owned(),
+        alert,
+        inside: vec![
+            figure("ACTIVE", count, Kind::Drone, &format!("region={name} status=ACTIVE")),
+            figure("OPERATOR", 70, Kind::User, &format!("region={name} role=OPERATOR")),
+        ],
+        ..figure(name, count, Kind::Drone, &format!("region={name}"))
+    };
+    let wrong =
+        |word: &str, count, kind, filter: &str| Figure { alert: true, ..figure(word, count, kind, filter) };
+    let group = |title: &str, total, figures| Group { title: title.to_owned(), total, figures };
+    Overview {
+        since: Some(ago(52 * 60)),
+        groups: vec![
+            group("Since you were here", None, vec![figure("drones", 14, Kind::Drone, "changed:since")]),
+            group(
+                "Drones",
+                Some(1204),
+                vec![
+                    status("ACTIVE", 812),
+                    status("STANDBY", 301),
+                    status("MAINTENANCE", 37),
+                    status("OFFLINE", 54),
+                ],
+            ),
+            group(
+                "Look at",
+                None,
+                vec![
+                    wrong("drones without operator", 9, Kind::Drone, "operator:-"),
+                    wrong("region without commander", 1, Kind::Region, "commander:-"),
+                ],
+            ),
+            group(
+                "Drones by region",
+                Some(1204),
+                vec![
+                    region("Eastern", 642, "88 users  Col. Sarah Mitchell", false),
+                    region("Western", 553, "71 users  no commander", true),
+                ],
+            ),
+            group("People", Some(159), vec![figure("OPERATOR", 150, Kind::User, "role=OPERATOR")]),
+        ],
+    }
+}
+
 impl Default for Fake {
     fn default() -> Self {
         let rows =
@@ -212,9 +330,16 @@ impl Default for Fake {
             refusal: None,
             verbs_asked: std::cell::RefCell::default(),
             cards: Vec::new(),
-            runs: Vec::new(),
+            runs: runs(),
+            overview: Some(overview()),
+            activity: activity(),
+            administered: Vec::new(),
             lost: Vec::new(),
+            asides: Vec::new(),
+            machines: Vec::new(),
             refused: Vec::new(),
+            taste: Taste::default(),
+            taste_problem: None,
             actions: Vec::new(),
             owns: Vec::new(),
             own_answers: std::collections::VecDeque::new(),
@@ -235,12 +360,15 @@ impl Fake {
         };
         let mut rows: Vec<RowView> =
             self.rows.get(&query.kind).into_iter().flatten().filter(matches).cloned().collect();
-        rows.sort_by_key(|row| match query.sort.as_str() {
-            "changed" => row.changed.map(Stamp::text).unwrap_or_default(),
-            column => row.cells.get(column).cloned().unwrap_or_default(),
-        });
-        if query.descending {
-            rows.reverse();
+        for word in query.sort.split(',').rev() {
+            let (down, name) = word.strip_prefix('-').map_or((false, word), |name| (true, name));
+            rows.sort_by_key(|row| match name {
+                "changed" => row.changed.map(Stamp::text).unwrap_or_default(),
+                column => row.cells.get(column).cloned().unwrap_or_default(),
+            });
+            if down {
+                rows.reverse();
+            }
         }
         rows
     }
@@ -251,6 +379,10 @@ impl Fake {
             total: self.rows.get(&query.kind).map_or(0, Vec::len),
             matched: rows.len(),
             rows: rows.into_iter().skip(query.offset).take(query.limit).collect(),
+            problem: query
+                .filter
+                .contains("color:")
+                .then(|| "There is no column color here, but id, model.".to_owned()),
         }
     }
 
@@ -381,7 +513,21 @@ impl Fake {
     pub fn answer(&self, query: &Query) -> Answer {
         match query {
             Query::List(query) => Answer::List(self.list(query)),
-            Query::Rows(_) | Query::Copy(_) => unreachable!("no screen asks for rows as files have them"),
+            Query::Find { text } => {
+                let rows = self.rows.values().flatten().filter(|row| row.label.contains(text.as_str()));
+                let found = rows.map(|row| Found {
+                    key: row.key.clone(),
+                    label: row.label.clone(),
+                    note: row.key.kind.noun().to_owned(),
+                });
+                Answer::Found(found.take(20).collect())
+            }
+            Query::Complete { filter, .. } => {
+                Answer::Completed(Completion { text: format!("{filter}tus:"), offers: Vec::new() })
+            }
+            Query::Rows(_) | Query::Row { .. } | Query::Stored(_) | Query::Copy(_) => {
+                unreachable!("for commands")
+            }
             Query::Keys { list, between } => {
                 let keys: Vec<Key> = self.matching(list).into_iter().map(|row| row.key).collect();
                 let place = |key: &Key| keys.iter().position(|other| other == key).unwrap_or(0);
@@ -414,8 +560,12 @@ impl Fake {
             }),
             Query::Outbox => Answer::Outbox(self.outbox.clone()),
             Query::Runs => Answer::Runs(self.runs.clone()),
+            Query::Activity => Answer::Activity(self.activity.clone()),
+            Query::History { .. } => Answer::History(self.activity.clone()),
+            Query::Overview => Answer::Overview(self.overview.clone()),
             Query::Metrics => Answer::Metrics(Box::default()),
             Query::Cards => Answer::Cards(self.cards.clone()),
+            Query::Aside => Answer::Aside(self.asides.clone()),
             Query::Lost => Answer::Lost(self.lost.clone()),
             Query::Ways => Answer::Ways(crate::service::Ways { words: false, server: true }),
             Query::Export { .. } => Answer::Export(String::new()),
@@ -485,6 +635,8 @@ pub struct Bench {
     pub confided: Vec<(u64, String)>,
     /// Old passwords that were given; `None`: it is to be set aside.
     pub old_given: Vec<Option<String>>,
+    /// Texts that went to the clipboard.
+    pub copied: Vec<String>,
 }
 
 impl Bench {
@@ -499,6 +651,7 @@ impl Bench {
             taken_over: Vec::new(),
             confided: Vec::new(),
             old_given: Vec::new(),
+            copied: Vec::new(),
         };
         bench.tell(Msg::Time(NOW));
         bench.tell(Msg::Resized(width, height));
@@ -541,6 +694,17 @@ impl Bench {
                 self.signed_in_as.push((project, email));
                 None
             }
+            Effect::Submit(submission, Action::ReadTaste) => {
+                let taste = self.fake.taste.clone();
+                Some(Msg::Done(
+                    submission,
+                    Ok(Done::Taste { taste, problem: self.fake.taste_problem.clone() }),
+                ))
+            }
+            Effect::Submit(submission, Action::KeepTaste { taste }) => {
+                self.fake.taste = taste;
+                Some(Msg::Done(submission, Ok(Done::TasteKept)))
+            }
             Effect::Submit(submission, action) => {
                 self.fake.actions.push(action.clone());
                 let result = match (self.fake.refusal.take(), action) {
@@ -548,6 +712,7 @@ impl Bench {
                     (None, Action::Edit { intent, .. }) => {
                         Ok(Done::Saved { edits: 1, summary: format!("{} changed", intent.key().pk) })
                     }
+                    (None, Action::ReadTaste | Action::KeepTaste { .. }) => Ok(Done::TasteKept),
                     (None, Action::Rehearse { intents }) => {
                         Ok(Done::Rehearsed { rows: self.fake.foreseen(&intents) })
                     }
@@ -563,6 +728,8 @@ impl Bench {
                         Ok(Done::SessionsEnded { sessions, told: true })
                     }
                     (None, Action::Erase) => Ok(Done::Erased),
+                    (None, Action::Machines) => Ok(Done::Machines(self.fake.machines.clone())),
+                    (None, Action::EraseMachine { .. }) => Ok(Done::MachineErased),
                     (None, Action::Lock) => Ok(Done::Locked),
                     (None, Action::RemoveWords) => Ok(Done::WordsRemoved),
                     (None, Action::AddProject { name, .. }) => Ok(Done::ProjectAdded { name }),
@@ -576,6 +743,7 @@ impl Bench {
                         | Action::Freeze
                         | Action::AcknowledgeLost,
                     ) => Ok(Done::Undone { summary: "done".to_owned() }),
+                    (None, Action::MoreActivity) => Ok(Done::ActivityAsked),
                     (None, Action::SetTraffic { traffic }) => Ok(Done::Traffic { traffic }),
                     (None, Action::TrainingLine { up }) => Ok(Done::Line { up }),
                 };
@@ -585,6 +753,12 @@ impl Bench {
                 self.fake.owns.push(wish);
                 let answer = self.fake.own_answers.pop_front();
                 answer.map(|result| Msg::Own(submission, result))
+            }
+            Effect::Administer(submission, wish) => {
+                self.fake.administered.push(format!("{wish:?}"));
+                let refused = self.fake.refusal.take().map(Err);
+                let done = || Ok(Done::Account { summary: "done by the server".to_owned() });
+                Some(Msg::Done(submission, refused.unwrap_or_else(done)))
             }
             Effect::OpenWithOld(old) => {
                 self.old_given.push(Some(old.expose_secret().to_owned()));
@@ -606,7 +780,11 @@ impl Bench {
                 self.confided.push((0, "forget".to_owned()));
                 None
             }
-            Effect::Suspend => None,
+            Effect::Copy(text) => {
+                self.copied.push(text);
+                None
+            }
+            Effect::Mouse(_) | Effect::Suspend => None,
             Effect::Quit => {
                 self.left = true;
                 None

@@ -2,9 +2,13 @@
 
 mod behaviour;
 mod budget;
+mod hands;
 mod marks;
 mod own;
+mod people;
 mod pictures;
+mod places;
 mod sealed;
 mod sizes;
+mod tables;
 mod ways_out;

@@ -2,6 +2,7 @@
 //! service; titles of keys are in the table of keys.
 
 use crate::domain::Kind;
+use crate::service::Shut;
 
 pub const PROJECT_NEEDED: &str = "No project is known on this machine yet. Which one?";
 pub const PROJECT_NAME_HINT: &str = "What you call it here, such as field or training";
@@ -65,22 +66,48 @@ pub const OLD_TITLE: &str = "The old password";
 pub const CHANGED_TITLE: &str = "Your password was changed elsewhere";
 pub const SET_ASIDE_TITLE: &str = "Keep what is here aside?";
 pub const SET_ASIDE: [&str; 2] = [
-    "It is renamed and stays on this disk, sealed; nothing is deleted. Without the old password nobody can open it, and its unsent edits are not sent.",
+    "It is renamed and stays on this disk, sealed; nothing is deleted. Its unsent edits are not sent; whoever finds a way in can take them over later.",
     "You begin with an empty cache, which is loaded anew.",
 ];
 pub const LEFT_AS_IT_IS: &str = "Nothing was changed or deleted.";
 
-/// What an account holds that is sealed with an older password.
-pub fn changed_elsewhere(unsent: Option<usize>) -> Vec<String> {
+pub const READ_ONLY: &str = "This is a read-only session: nothing is changed.";
+pub const MOUSE_ON: &str = "The mouse is taken: clicks and the wheel work. Shift+drag selects text.";
+pub const MOUSE_OFF: &str = "The mouse is the terminal's own.";
+pub const TERMINAL_TITLE: &str = "This terminal";
+pub const TERMINAL_CHANGE: &str =
+    "Other: --colors, --ascii, --unicode, --theme, --plain, or the table [screen] of config.toml.";
+
+/// A text went to the terminal; whether it keeps it, it does not say.
+pub fn copied(bytes: usize) -> String {
+    format!("Given to the terminal's clipboard: {bytes} bytes. A terminal that forbids it keeps nothing.")
+}
+
+/// A text was too long for a clipboard.
+pub fn copied_to(path: &str) -> String {
+    format!("Too long for a clipboard: written into {path}, in the clear.")
+}
+
+pub fn not_copied(why: &str) -> String {
+    format!("Too long for a clipboard, and no file could be written: {why}. Nothing was copied.")
+}
+
+pub const DAMAGED_TITLE: &str = "What is here does not open";
+
+/// Why what this machine has of an account does not open, and what is in it.
+pub fn shut(why: Shut, unsent: Option<usize>) -> Vec<String> {
     let unsent = match unsent {
         Some(0) => "No edit in it is unsent.".to_owned(),
         Some(1) => "1 edit in it was not sent yet.".to_owned(),
         Some(edits) => format!("{edits} edits in it were not sent yet."),
         None => "How many edits in it are unsent is not known.".to_owned(),
     };
-    vec![format!(
-        "The server takes this password. What this machine has is sealed with the one before. {unsent}"
-    )]
+    let why = match why {
+        Shut::OlderPassword => "What this machine has is sealed with the one before.",
+        Shut::Damaged => "What this machine has does not open by it: its copy of the key was found damaged.",
+        Shut::Unreadable => "The file with the keys of what this machine has is damaged, and so is its copy.",
+    };
+    vec![format!("The server takes this password. {why} {unsent}")]
 }
 
 /// A code is on its way; in training it is told.
@@ -175,12 +202,44 @@ pub const NOTHING_TOUCHED: &str = "No field was set, so there is nothing to chan
 pub const AS_IT_IS: &str = "(as it is)";
 pub const LOOKING: &str = "Looking at what each row would come to …";
 pub const NOTHING_YET: &str = "Nothing is changed yet.";
+pub const FILTER_LANGUAGE: &str = "What a filter understands";
+pub const NO_WAY_FORWARD: &str = "There is nothing to go forward to.";
+pub const VIEWS: &str = "Views of this list";
+pub const DROP_VIEW: &str = "Take a view away";
+pub const NO_VIEWS: &str = "There is no view of this list yet: F keeps it as it is now, under a name.";
+pub const VIEWS_FULL: &str = "There are 100 views already: Ctrl+F takes one away first.";
+pub const KEEP_VIEW: &str = "Keep this list as a view";
+pub const KEEP_VIEW_ABOUT: &str =
+    "Filter, order and columns are kept under a name, sealed on this machine; the list opens so from now on.";
+pub const ALL_ROWS: &str = "all rows";
+pub const AS_IT_COMES: &str = "As it comes";
 pub const EACH: &str = "each for itself: what can be done is done";
 pub const TOGETHER: &str = "one group: all or nothing";
 pub const FORM_OPEN: &str = "A form is open; what is typed in it is not saved.";
 pub const NOTHING_MARKED: &str = "No row is marked.";
 pub const BULK_OPEN: &str =
     "Several changes are being made: those that are saved stay, the others are not made.";
+
+pub fn view_kept(name: &str) -> String {
+    format!("Kept as {name}; f lists the views.")
+}
+
+pub fn view_gone(name: &str) -> String {
+    format!("The view {name} is gone; the list stays as it is.")
+}
+
+pub fn taste_not_kept(why: &str) -> String {
+    format!("How the list looks could not be kept for the next time: {why}")
+}
+
+/// What the list is sorted by already.
+pub fn sorted_by(at: usize, descending: bool) -> String {
+    let way = if descending { "descending" } else { "ascending" };
+    match at {
+        0 => format!("now: {way}"),
+        _ => format!("then, {}.: {way}", at + 1),
+    }
+}
 
 /// No more rows can be marked.
 pub fn marks_full(most: usize) -> String {
@@ -280,11 +339,47 @@ pub const EXPORT: &str = "They are written into a new file that the passphrase a
 pub const IMPORT_TITLE: &str = "Import edits";
 pub const IMPORT: &str = "The edits of a sealed file become yours: judged by your rights, sent by this console, and naming \
                           their author.";
+pub const ASIDE_TITLE: &str = "Kept aside";
+pub const ASIDE: &str = "What did not open by a new password was kept aside here, sealed. Its unsent edits can be taken \
+                         over into the account as it is now.";
+pub const TAKE_BACK: &str = "The password of then, or recovery words, open it. Each unsent edit in it is judged by your \
+                             rights of today and becomes yours; none is sent twice, and what is refused stays there.";
+pub const NOTHING_ASIDE: &str = "Nothing of this account is kept aside here.";
+
+/// How much is unsent in what is kept aside, as it was counted last.
+pub fn unsent_aside(unsent: Option<usize>) -> String {
+    match unsent {
+        Some(0) => "nothing unsent".to_owned(),
+        Some(1) => "1 edit unsent".to_owned(),
+        Some(edits) => format!("{edits} edits unsent"),
+        None => "unsent edits are not known".to_owned(),
+    }
+}
+
 pub const PASSPHRASES_DIFFER: &str = "The two passphrases differ: type the second one again.";
 
 pub const ERASE_TITLE: &str = "Sign out and erase?";
 pub const ERASE: &str = "What this machine has of the account goes: its keys first, then rows, edits and session. The \
                          server keeps what it has.";
+pub const MACHINES_TITLE: &str = "People's machines";
+pub const MACHINES: &str = "As each last said of itself. Enter has one erased that was lost.";
+pub const MACHINE_IS_ERASED: &str =
+    "Its keys go the next time it reaches the server, if they have not gone yet.";
+pub const MACHINE_IS_HERE: &str = "This is the machine you sit at: X erases what it has.";
+pub const MACHINES_ARE_HEADQUARTERS: &str = "Only headquarters can have a machine erased.";
+pub const MACHINE_ERASED: &str = "It is erased as soon as it reaches the server.";
+pub const ERASE_MACHINE: &str = "What it has of the account goes the next time it reaches the server: its keys first. Until \
+                                 then it lies there, sealed. This cannot be taken back.";
+
+/// What would go with a machine that is erased.
+pub fn machine_loses(unsent: u64, heard: &str) -> String {
+    match unsent {
+        0 => format!("Nothing was unsent there when it was heard of ({heard})."),
+        1 => format!("1 edit was unsent there when it was heard of ({heard}), and would be lost."),
+        _ => format!("{unsent} edits were unsent there when it was heard of ({heard}), and would be lost."),
+    }
+}
+
 pub const ERASE_EXPORT: &str = "Esc, then E exports them into a sealed file first.";
 
 pub fn erase_loses(edits: usize) -> String {
@@ -327,7 +422,38 @@ pub fn bulk(saved: usize, refused: usize) -> String {
     }
 }
 
-/// What the line cost since the session began.
-pub fn spent(bytes: &str) -> String {
-    format!("{bytes} since you signed in, up and down, about.")
+// ---- the places beside the lists ----
+
+pub const COUNTING: &str = "Counting.";
+/// As the service calls the group.
+pub const SINCE: &str = "Since you were here";
+pub const NEEDS_YOU: &str = "Needs you";
+pub const ON_THEIR_WAY: &str = "On their way";
+pub const NO_RUNS: &str = "Nothing yet.";
+pub const HELD_LINE: &str = "PAUSED: nothing goes out but on F5; P goes on";
+pub const READING_ACTIVITY: &str = "reading …";
+pub const NO_ACTIVITY: &str = "Nothing was done yet that you may see.";
+pub const NO_SUCH_ACTIVITY: &str = "Nothing of what is here matches. Esc clears the filter.";
+pub const ACTIVITY_ONLINE: &str =
+    "Who did what is kept by the server, and it has not been read yet: it is read when there is a line.";
+pub const MORE_ACTIVITY: &str = "Enter reads further back";
+pub const YOU_UNSENT: &str = "you, not sent";
+
+pub const MESSAGES: &str = "Messages";
+pub const MESSAGE: &str = "Message";
+pub const NO_MESSAGES: &str = "Nothing was said yet.";
+pub const DISMISS_ALL: &str = "Put all of them away";
+
+pub const ACCOUNTS_HQ: &str = "Sign-in accounts of others are for MAIN_HQ alone.";
+pub const ACCOUNT_ONLINE: &str =
+    "Done by the server at once, or not at all: nothing of it is kept for later.";
+pub const ACCOUNT_NEW: &str = "A sign-in account";
+pub const ACCOUNT_PASSWORD: &str = "A new password";
+pub const ACCOUNT_ADDRESS: &str = "Another address";
+pub const ACCOUNT_ADDRESS_HINT: &str = "an address like name@unit.mil";
+pub const BAN_ABOUT: &str = "They cannot sign in until the bar is lifted, and their sessions end at once. What their machines hold stays sealed there.";
+pub const OUT_ABOUT: &str = "Their sessions on all machines end at once. What those machines hold stays sealed there; unsent edits go out when they sign in again.";
+
+pub fn account_of(label: &str) -> String {
+    format!("For {label}. It goes to the server alone and is written down nowhere.")
 }

@@ -1,11 +1,14 @@
 //! How things look, by what they mean. Colour only ever repeats what a glyph, a word or an attribute says
-//! already, so that nothing is lost without it; the sixteen colours leave the shade to the person's terminal.
+//! already, so that nothing is lost without it; which colour a meaning has is the palette's affair.
+
+pub mod palette;
 
 use ratatui::style::{Color, Modifier, Style};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::domain::field::is_harmful;
 use crate::service::Mark;
+use palette::{Palette, Token};
 
 /// The look, decided at the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,16 +17,26 @@ pub struct Theme {
     pub ascii: bool,
     /// No colour at all.
     pub mono: bool,
+    pub palette: Palette,
 }
 
-#[expect(clippy::unused_self, reason = "every style is asked of the theme, for any may come to depend on it")]
 impl Theme {
-    fn coloured(self, colour: Color) -> Style {
-        if self.mono { Style::new() } else { Style::new().fg(colour) }
+    fn coloured(self, token: Token) -> Style {
+        let colour = if self.mono { Color::Reset } else { self.palette.get(token) };
+        let style = self.behind();
+        if colour == Color::Reset { style } else { style.fg(colour) }
+    }
+
+    /// The background, where the theme draws one.
+    fn behind(self) -> Style {
+        match self.palette.back {
+            Some(back) if !self.mono => Style::new().bg(back),
+            _ => Style::new(),
+        }
     }
 
     pub fn plain(self) -> Style {
-        Style::new()
+        self.coloured(Token::Text)
     }
 
     /// The one selected row; the gutter's mark says it a second time.
@@ -32,31 +45,48 @@ impl Theme {
     }
 
     pub fn strong(self) -> Style {
-        Style::new().add_modifier(Modifier::BOLD)
+        self.plain().add_modifier(Modifier::BOLD)
+    }
+
+    /// A key that can be pressed now.
+    pub fn key(self) -> Style {
+        self.coloured(Token::Key).add_modifier(Modifier::BOLD)
     }
 
     /// What helps and could be missed.
     pub fn faint(self) -> Style {
-        self.coloured(Color::DarkGray)
+        self.coloured(Token::Faint)
+    }
+
+    /// Lines and frames.
+    pub fn lines(self) -> Style {
+        self.coloured(Token::Rule)
     }
 
     pub fn loud(self) -> Style {
-        Style::new().add_modifier(Modifier::REVERSED)
+        self.plain().add_modifier(Modifier::REVERSED)
     }
 
     pub fn warning(self) -> Style {
-        self.coloured(Color::Yellow)
+        self.coloured(Token::Warning)
     }
 
     pub fn error(self) -> Style {
-        self.coloured(Color::Red).add_modifier(Modifier::BOLD)
+        self.coloured(Token::Error).add_modifier(Modifier::BOLD)
     }
 
-    /// The style of a status word; only what wants a second look has one.
+    /// The mark of an edit that was not sent.
+    pub fn unsent(self) -> Style {
+        self.coloured(Token::Unsent).add_modifier(Modifier::BOLD)
+    }
+
+    /// The style of a status word.
     pub fn status(self, word: &str) -> Style {
         match word {
-            "MAINTENANCE" => self.warning(),
-            "OFFLINE" | "INACTIVE" => self.faint(),
+            "ACTIVE" => self.coloured(Token::Active),
+            "STANDBY" => self.coloured(Token::Standby),
+            "MAINTENANCE" => self.coloured(Token::Maintenance),
+            "OFFLINE" | "INACTIVE" => self.coloured(Token::Offline),
             _ => self.plain(),
         }
     }
@@ -74,6 +104,20 @@ impl Theme {
             "OFFLINE" | "INACTIVE" => self.glyph("×", "x"),
             _ => "?",
         }
+    }
+
+    /// Is it a status word that has a glyph?
+    pub fn has_glyph(word: &str) -> bool {
+        matches!(word, "ACTIVE" | "STANDBY" | "MAINTENANCE" | "OFFLINE" | "INACTIVE")
+    }
+
+    /// Before a line that has more inside.
+    pub const fn folded(self) -> &'static str {
+        self.glyph("▸", "+")
+    }
+
+    pub const fn unfolded(self) -> &'static str {
+        self.glyph("▾", "-")
     }
 
     pub const fn sort_arrow(self, descending: bool) -> &'static str {
@@ -162,7 +206,21 @@ mod tests {
     fn data_cannot_reach_the_terminal_as_anything_but_text() {
         let theme = Theme::default();
         assert_eq!(theme.clean("a\u{1b}[31mb\u{202e}c\n"), "a·[31mb·c·");
-        assert_eq!(Theme { ascii: true, mono: true }.clean("Küste · 漢\u{7}"), "K?ste - ??");
+        assert_eq!(Theme { ascii: true, ..Theme::default() }.clean("Küste · 漢\u{7}"), "K?ste - ??");
+    }
+
+    /// What a status is told by, were every colour taken away.
+    #[test]
+    fn each_status_has_a_glyph_of_its_own_beside_its_word() {
+        for theme in [Theme::default(), Theme { ascii: true, ..Theme::default() }] {
+            let words = ["ACTIVE", "STANDBY", "MAINTENANCE", "OFFLINE"];
+            let glyphs: std::collections::BTreeSet<&str> =
+                words.iter().map(|word| theme.status_glyph(word)).collect();
+            assert_eq!(glyphs.len(), words.len(), "{glyphs:?}");
+            let mono = Theme { mono: true, ..theme };
+            assert!(words.iter().all(|word| mono.status(word) == Style::new()));
+            assert!(mono.selected().add_modifier.contains(Modifier::REVERSED));
+        }
     }
 
     #[test]
@@ -172,6 +230,6 @@ mod tests {
         assert_eq!(theme.fit("漢字漢字", 4), "漢…");
         assert_eq!(theme.fit("abc", 3), "abc");
         assert_eq!(theme.fit("abc", 0), "");
-        assert_eq!(Theme { ascii: true, mono: false }.fit("abcdef", 4), "ab..");
+        assert_eq!(Theme { ascii: true, ..Theme::default() }.fit("abcdef", 4), "ab..");
     }
 }

@@ -34,16 +34,19 @@ pub enum Purpose {
     Journal = 2,
     /// The sign-in's refresh token.
     Session = 3,
+    /// How the lists look, with the views.
+    Taste = 4,
 }
 
 impl Purpose {
-    const ALL: [Self; 3] = [Self::Rows, Self::Journal, Self::Session];
+    const ALL: [Self; 4] = [Self::Rows, Self::Journal, Self::Session, Self::Taste];
 
     const fn context(self) -> &'static str {
         match self {
             Self::Rows => "flyos console 2026 vault v1 rows",
             Self::Journal => "flyos console 2026 vault v1 journal",
             Self::Session => "flyos console 2026 vault v1 session",
+            Self::Taste => "flyos console 2026 vault v1 taste",
         }
     }
 }
@@ -70,11 +73,12 @@ impl Sealer {
     }
 
     fn cipher(&self, purpose: Purpose) -> &XChaCha20Poly1305 {
-        let [rows, journal, session] = &self.0.ciphers;
+        let [rows, journal, session, taste] = &self.0.ciphers;
         match purpose {
             Purpose::Rows => rows,
             Purpose::Journal => journal,
             Purpose::Session => session,
+            Purpose::Taste => taste,
         }
     }
 

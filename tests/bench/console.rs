@@ -96,6 +96,7 @@ fn measure(rows: usize) -> anyhow::Result<Column> {
     door::delivered(&mut column, &person, &other)?;
     drop(other);
     door::reads(&mut column, &person)?;
+    door::lists(&mut column, &person);
     door::saved(&mut column, &person)?;
     drop(person);
     server.stop();

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use flyos::domain::{Key, Kind};
-use flyos::service::Link;
+use flyos::service::{Link, ListQuery};
 
 use crate::person::{Person, Place};
 use crate::report::{Column, Samples, Target, Unit, float};
@@ -15,6 +15,9 @@ const LOAD_RUNS: usize = 3;
 const OPEN_RUNS: usize = 9;
 const READS: usize = 200;
 const EDITS: usize = 200;
+/// What is typed into the filter, and how often.
+const TYPED: &str = "jensen";
+const TYPED_RUNS: usize = 20;
 const CONFIRMED: usize = 50;
 /// Edits made without a line and pushed together.
 const PUSHED: usize = 1_000;
@@ -95,6 +98,35 @@ pub fn reads(column: &mut Column, person: &Person) -> anyhow::Result<()> {
     column.ms("read: the drones in order anew, after an edit, p50", anew.median(), limit);
     column.ms("read: the users by a filter of two words, p50", found.median(), limit);
     Ok(())
+}
+
+/// Filters typed letter by letter, each letter a list of its own, and lists sorted anew.
+pub fn lists(column: &mut Column, person: &Person) {
+    let ctx = person.ctx();
+    let (mut first, mut letter, mut sorted) = (Samples::default(), Samples::default(), Samples::default());
+    let time = |samples: &mut Samples, query: &ListQuery| {
+        let begun = Instant::now();
+        drop(person.service.list(&ctx, query));
+        samples.push_ms(begun.elapsed());
+    };
+    // As on the screen, where the whole list was shown before.
+    drop(person.service.list(&ctx, &Person::query(Kind::User, "", 0, WINDOW)));
+    for number in 0..TYPED_RUNS {
+        // A word that finds everything, so that no run finds what the one before it kept.
+        let before = format!("!nobody{number} ");
+        for letters in 1..=TYPED.len() {
+            let filter = format!("{before}{}", TYPED.get(..letters).unwrap_or(TYPED));
+            let samples = if letters == 1 { &mut first } else { &mut letter };
+            time(samples, &Person::query(Kind::User, &filter, 0, WINDOW));
+        }
+    }
+    for sort in ["region,status", "status,-changed", "operator,id", "model,status,region"] {
+        let query = Person::query(Kind::Drone, "", 0, WINDOW);
+        time(&mut sorted, &ListQuery { sort: sort.to_owned(), ..query });
+    }
+    column.ms("filter: the first letter, all users looked at, p50", first.median(), Target::None);
+    column.ms("filter: each further letter, p50", letter.median(), Target::AtMost(1.0));
+    column.ms("sort: the drones by two or three columns anew, p50", sorted.median(), Target::None);
 }
 
 /// Submit to saved, with the line up and back to back.

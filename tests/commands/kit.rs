@@ -44,6 +44,10 @@ impl Field {
         Self { home: tempfile::tempdir().unwrap(), data, server: Some(server), address, url, key }
     }
 
+    pub fn server(&self) -> &Server {
+        self.server.as_ref().unwrap()
+    }
+
     /// Takes the line away.
     pub fn stop_server(&mut self) {
         self.server.take().unwrap().stop();
@@ -54,9 +58,9 @@ impl Field {
         self.server = Some(Server::start_at(&self.address, self.data.path(), &[]));
     }
 
-    fn env(&self) -> [(&str, &str); 6] {
+    fn env<'a>(&'a self, home: &'a Path) -> [(&'a str, &'a str); 6] {
         [
-            ("FLYOS_HOME", self.home.path().to_str().unwrap()),
+            ("FLYOS_HOME", home.to_str().unwrap()),
             ("SUPABASE_URL", &self.url),
             ("SUPABASE_PUBLISHABLE_KEY", &self.key),
             ("TZ", "UTC"),
@@ -66,15 +70,20 @@ impl Field {
     }
 
     /// A command that runs.
-    pub fn running(&self, args: &[&str]) -> Child {
+    pub fn running(&self, home: &Path, args: &[&str]) -> Child {
         let mut command = Command::new(FLYOS);
-        command.args(args).env_clear().envs(self.env()).current_dir(self.home.path());
+        command.args(args).env_clear().envs(self.env(home)).current_dir(home);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// A command, with this text as its input.
     pub fn fed(&self, args: &[&str], input: &str) -> Ended {
-        let mut child = self.running(args);
+        self.fed_at(self.home.path(), args, input)
+    }
+
+    /// The same on another machine.
+    pub fn fed_at(&self, home: &Path, args: &[&str], input: &str) -> Ended {
+        let mut child = self.running(home, args);
         // One that asks for nothing may have ended already.
         drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
         Ended::of(&child.wait_with_output().unwrap())
@@ -87,8 +96,13 @@ impl Field {
 
     /// A command of that person, who gives the password by the input.
     pub fn by(&self, email: &str, args: &[&str]) -> Ended {
+        self.by_at(self.home.path(), email, args)
+    }
+
+    /// The same on another machine.
+    pub fn by_at(&self, home: &Path, email: &str, args: &[&str]) -> Ended {
         let args = [args, &["--email", email, "--password-stdin"]].concat();
-        self.fed(&args, &format!("{PASSWORD}\n"))
+        self.fed_at(home, &args, &format!("{PASSWORD}\n"))
     }
 
     /// The same, which goes well and answers in JSON.
@@ -99,7 +113,8 @@ impl Field {
 
     /// A console at the same home, in sync.
     pub fn console(&self, email: &str) -> Console {
-        let mut console = Console::start(&Start { args: &[], env: &self.env()[..3], size: (100, 30) });
+        let mut console =
+            Console::start(&Start { args: &[], env: &self.env(self.home.path())[..3], size: (100, 30) });
         console.sign_in(email, PASSWORD);
         console.expect("ONLINE · up to date");
         console

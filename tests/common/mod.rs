@@ -11,7 +11,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,8 @@ pub struct Console {
     screen: Arc<Mutex<Screen>>,
     reader: Option<std::thread::JoinHandle<()>>,
     closing: Arc<AtomicBool>,
+    /// Bytes a second that the line carries; 0: as many as come.
+    pace: Arc<AtomicUsize>,
 }
 
 struct Screen {
@@ -76,18 +78,41 @@ impl Console {
         let shared = Arc::clone(&screen);
         let closing = Arc::new(AtomicBool::new(false));
         let close = Arc::clone(&closing);
+        let pace = Arc::new(AtomicUsize::new(0));
+        let line = Arc::clone(&pace);
         let reader = std::thread::spawn(move || {
             let mut buffer = [0; 8192];
-            while let Ok(count) = reader.read(&mut buffer) {
+            loop {
+                // Twenty helpings a second.
+                let helping = line.load(Ordering::Relaxed) / 20;
+                let room = if helping == 0 { buffer.len() } else { helping };
+                let Ok(count) = reader.read(&mut buffer[..room]) else { break };
                 if count == 0 || close.load(Ordering::Relaxed) {
                     break;
                 }
                 let mut screen = shared.lock().unwrap();
                 screen.parser.process(&buffer[..count]);
                 screen.bytes.extend_from_slice(&buffer[..count]);
+                drop(screen);
+                if helping > 0 {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
             }
         });
-        Self { child, master: Some(pty.master), keys: Some(keys), screen, reader: Some(reader), closing }
+        Self {
+            child,
+            master: Some(pty.master),
+            keys: Some(keys),
+            screen,
+            reader: Some(reader),
+            closing,
+            pace,
+        }
+    }
+
+    /// From now on the line carries so many bytes a second.
+    pub fn slow_down(&self, bytes: usize) {
+        self.pace.store(bytes, Ordering::Relaxed);
     }
 
     /// What the screen shows, line by line.

@@ -380,7 +380,8 @@ fn wipe_asks_shows_what_is_unsent_and_leaves_nothing() {
         ("SUPABASE_URL", server.url.as_str()),
         ("SUPABASE_PUBLISHABLE_KEY", server.publishable_key.as_str()),
     ];
-    let args = ["wipe", "--email", OPERATOR];
+    // Whose it is and of which project is known once the password has opened it.
+    let args = ["wipe"];
     let shell = format!("cd '{}' && exec '{FLYOS}' {}", home.display(), args.join(" "));
     let start = || Console::start_program("/bin/sh", &Start { args: &["-c", &shell], env: &env, size: WIDE });
     let mut asked = start();

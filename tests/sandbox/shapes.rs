@@ -3,11 +3,14 @@
 
 #![expect(clippy::panic, reason = "it is how a helper fails its test")]
 
+use flyos::remote::wire::activity::{ActivityReply, ActivityRequest};
 use flyos::remote::wire::admin::{
     AdminCaller, AdminRefusal, AdminReply, AdminRequest, CallerReply, LinkedReply, LinkedRequest,
     SignOutReply, SignOutRequest,
 };
-use flyos::remote::wire::device::{DeviceKeyReply, DeviceKeyRequest, EraseDeviceReply, EraseDeviceRequest};
+use flyos::remote::wire::device::{
+    DeviceKeyReply, DeviceKeyRequest, DevicesReply, EraseDeviceReply, EraseDeviceRequest,
+};
 use flyos::remote::wire::{
     AuthUser, DigestReply, DigestRequest, PullReply, PullRequest, PushReply, PushRequest, TokenReply,
 };
@@ -59,8 +62,15 @@ fn fixtures_are_what_the_types_say() {
         round_trips::<AdminReply>(name);
     }
     round_trips::<AdminRefusal>("admin_refusal");
+    round_trips::<ActivityRequest>("activity_request");
+    for name in ["activity_page", "must_inactive", "must_schema_old"] {
+        round_trips::<ActivityReply>(name);
+    }
     round_trips::<DeviceKeyRequest>("device_key_request");
     round_trips::<EraseDeviceRequest>("erase_device_request");
+    for name in ["sync_devices", "must_inactive", "must_signed_out"] {
+        round_trips::<DevicesReply>(name);
+    }
     for name in ["device_key", "device_key_none", "device_key_erased", "must_inactive", "must_aal2"] {
         round_trips::<DeviceKeyReply>(name);
     }

@@ -20,6 +20,7 @@ mod kit;
 mod matrix;
 #[path = "../common/pg/mod.rs"]
 mod pg;
+mod plain;
 mod project;
 mod race;
 mod reach;

@@ -189,7 +189,7 @@ fn each_kind_of_trouble_is_named_with_what_to_do() {
         fs::write(path, bytes).unwrap();
     };
     let segment = account.join("journal/00000001.log");
-    let damages: [(&str, Damage); 7] = [
+    let damages: [(&str, Damage); 8] = [
         (
             "open to others",
             Box::new(|| {
@@ -204,10 +204,22 @@ fn each_kind_of_trouble_is_named_with_what_to_do() {
                     .unwrap();
             }),
         ),
-        ("account.toml is missing", Box::new(|| fs::remove_file(account.join("account.toml")).unwrap())),
+        ("its copy is whole", Box::new(|| fs::write(account.join("account.toml"), "garbage").unwrap())),
+        (
+            "account.toml is missing",
+            Box::new(|| {
+                for name in ["account.toml", "account.copy"] {
+                    fs::remove_file(account.join(name)).unwrap();
+                }
+            }),
+        ),
         (
             "account.toml cannot be read",
-            Box::new(|| fs::write(account.join("account.toml"), "garbage").unwrap()),
+            Box::new(|| {
+                for name in ["account.toml", "account.copy"] {
+                    fs::write(account.join(name), "garbage").unwrap();
+                }
+            }),
         ),
         ("cache", Box::new(|| flip(&account.join("cache/conf"), 10))),
         (

@@ -47,7 +47,7 @@ fn change(
 fn asked_for_old(person: &Person) -> (Option<usize>, Option<flyos::service::ServiceError>) {
     loop {
         match person.events.recv_timeout(PATIENCE).expect("the question") {
-            Event::OlderPassword { unsent, wrong } => return (unsent, wrong),
+            Event::OlderPassword { unsent, wrong, .. } => return (unsent, wrong),
             Event::SignedIn { .. } => unreachable!("it does not open"),
             Event::SignInFailed(error) => unreachable!("{error}"),
             _ => {}
@@ -178,7 +178,7 @@ fn without_server_key(home: &std::path::Path) {
     let account = std::fs::read_dir(home.join("data/accounts")).unwrap().next().unwrap().unwrap();
     let path = account.path().join("account.toml");
     let text = std::fs::read_to_string(&path).unwrap().replace("by = \"server\"", "by = \"recovery\"");
-    std::fs::write(path, text).unwrap();
+    std::fs::write(path, text.split_once('\n').unwrap().1).unwrap();
 }
 
 /// `there` has an edit that was not sent, and the password was changed `here` meanwhile.
@@ -235,6 +235,12 @@ fn what_headquarters_did_meanwhile_is_met_in_words() {
     let words = told(&moved);
     assert!(words.contains("Your role is now REGIONAL_HQ."), "{words}");
     assert!(words.contains("Your region is now Western."), "{words}");
+    // It stays in the state line until it was loaded and somebody was at the keys.
+    moved.wait("loaded", |service| service.status().news.is_some_and(|news| !news.reloading));
+    let news = moved.service.status().news.unwrap();
+    assert_eq!(news.text, "YOUR ROLE IS NOW REGIONAL_HQ, YOUR REGION IS NOW Western");
+    assert!(moved.service.touched());
+    assert_eq!(moved.service.status().news, None);
     // Made INACTIVE while away: the account is barred and its sessions have ended, so there is no page to tell.
     let away = Person::at(homes[0].path(), &server);
     assert_eq!(away.sign_in("operator2@flyos.mil", PASSWORD), Ok(true));

@@ -7,6 +7,7 @@ use flyos::remote::wire::admin::{AdminRequest, Password};
 use flyos::remote::{Client, Project};
 use flyos::service::beside::consoles;
 use flyos::service::{Confidence, Config, Done, Folders, Query, ServiceError};
+use flyos::service::{doctor, wipe};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::*;
@@ -343,6 +344,199 @@ fn never_means_never_and_another_console_can_take_over_a_locked_one() {
     }
     unlock(&person, PASSWORD).unwrap_err();
     assert!(!other.labels(Kind::Drone, "").is_empty());
+}
+
+// ---- damage ----
+
+/// Changes what the password's copy of the key says, in a file that has no other copy; `server`: that way stays.
+fn damage(home: &Path, server: bool) {
+    let path = folder(home).unwrap().join("account.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let at = text.find("by = \"password\"").unwrap();
+    let sealed = at + text[at..].find("sealed = \"").unwrap() + 30;
+    let other = if &text[sealed..=sealed] == "A" { "B" } else { "A" };
+    let mut text = format!("{}{other}{}", &text[..sealed], &text[sealed + 1..]);
+    if !server {
+        text = text.replace("by = \"server\"", "by = \"recovery\"");
+    }
+    std::fs::write(&path, text).unwrap();
+    std::fs::remove_file(path.with_extension("copy")).unwrap();
+}
+
+#[test]
+fn a_damaged_copy_of_the_key_leaves_the_other_ways_in() {
+    let (server, home) = (Server::start(), home());
+    let person = with_an_edit(home.path(), &server);
+    let words = words(&person);
+    drop(person);
+    damage(home.path(), true);
+    let person = Person::at(home.path(), &server);
+    let told = person.sign_in(OPERATOR, PASSWORD).unwrap_err();
+    assert!(told.message.contains("found damaged") && told.hints[0].contains("Recovery words"), "{told:?}");
+    assert_eq!(person.sign_in(OPERATOR, words.expose_secret()), Ok(true), "the words open it without a line");
+    drop(person);
+    damage(home.path(), true);
+    server.line(true);
+    let person = Person::at(home.path(), &server);
+    assert_eq!(person.sign_in(OPERATOR, PASSWORD), Ok(false), "the server's key opens it");
+    person.up_to_date();
+    assert!(server.row(drone()).contains("MAINTENANCE"), "and what was unsent got in");
+    drop(person);
+    server.line(false);
+    let person = Person::at(home.path(), &server);
+    assert_eq!(person.sign_in(OPERATOR, PASSWORD), Ok(true), "and the password has a copy of the key again");
+}
+
+#[test]
+fn what_nothing_opens_is_set_aside_and_the_account_begins_anew() {
+    let (server, home) = (Server::start(), home());
+    drop(with_an_edit(home.path(), &server));
+    server.line(true);
+    let shut = |person: &Person| {
+        person.service.sign_in(&person.service.ctx(Front::Test), "p", OPERATOR, PASSWORD.into());
+        loop {
+            match person.events.recv_timeout(PATIENCE).expect("the question") {
+                Event::OlderPassword { why, unsent, .. } => return (why, unsent),
+                Event::SignedIn { .. } | Event::SignInFailed(_) => unreachable!("it does not open"),
+                _ => {}
+            }
+        }
+    };
+    damage(home.path(), false);
+    let person = Person::at(home.path(), &server);
+    assert_eq!(shut(&person), (flyos::service::Shut::Damaged, Some(1)));
+    for name in ["account.toml", "account.copy"] {
+        std::fs::write(folder(home.path()).unwrap().join(name), "garbage").unwrap();
+    }
+    assert_eq!(shut(&person), (flyos::service::Shut::Unreadable, Some(1)));
+    person.service.set_aside(&person.service.ctx(Front::Test));
+    person.wait("anew", |service| service.status().link == Link::Online && service.status().waiting == 0);
+    let accounts = std::fs::read_dir(home.path().join("data/accounts")).unwrap();
+    let aside: Vec<_> = accounts
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_string_lossy().contains(".aside-"))
+        .collect();
+    assert_eq!(aside.len(), 1);
+    assert_eq!(std::fs::read(aside[0].join("account.toml")).unwrap(), b"garbage", "as it was");
+}
+
+// ---- kept aside ----
+
+#[test]
+fn what_was_set_aside_is_taken_over_by_the_old_password_and_sent_once() {
+    let (server, home) = (Server::start(), home());
+    let person = with_an_edit(home.path(), &server);
+    // One of its two edits will not be his to make any more.
+    let other = person.service.list(&person.service.ctx(Front::Test), &list_of_drones());
+    let second = other.rows.iter().map(|row| row.key.clone()).find(|key| *key != drone()).unwrap();
+    person.set(second.clone(), "status", "OFFLINE").unwrap();
+    drop(person);
+    server.line(true);
+    let without_key = folder(home.path()).unwrap().join("account.toml");
+    let text = std::fs::read_to_string(&without_key).unwrap().replace("by = \"server\"", "by = \"recovery\"");
+    std::fs::write(&without_key, text.split_once('\n').unwrap().1).unwrap();
+    set_password(&server, OPERATOR, NEW);
+    let person = Person::at(home.path(), &server);
+    let ctx = person.service.ctx(Front::Test);
+    person.service.sign_in(&ctx, "p", OPERATOR, NEW.into());
+    loop {
+        match person.events.recv_timeout(PATIENCE).expect("the question") {
+            Event::OlderPassword { unsent, .. } => break assert_eq!(unsent, Some(2)),
+            Event::SignedIn { .. } | Event::SignInFailed(_) => unreachable!("it does not open"),
+            _ => {}
+        }
+    }
+    person.service.set_aside(&ctx);
+    person.wait("anew", |service| service.status().link == Link::Online && service.status().as_of.is_some());
+    let gone = second.clone();
+    server.with(move |sandbox| {
+        let row = sandbox.with_world(|world| world.get(&gone)).unwrap();
+        sandbox.admin(&[flyos::domain::Change::delete(&row)]).unwrap();
+    });
+    let aside = |person: &Person| match person.service.ask(&ctx, &Query::Aside).unwrap() {
+        flyos::service::Answer::Aside(kept) => kept,
+        other => unreachable!("{other:?}"),
+    };
+    person.wait("the drone is gone", |service| service.show(&ctx, &second).is_none());
+    let kept = aside(&person);
+    assert_eq!((kept.len(), kept[0].unsent), (1, Some(2)));
+    let take = |typed: &str| {
+        confide(&person, Confidence::TakeBack { aside: kept[0].name.clone(), typed: typed.into() })
+    };
+    let told = take(NEW).unwrap_err();
+    assert!(told.message.contains("opens nothing of what was kept aside"), "{told:?}");
+    let Ok(Done::Imported { saved, known, refused, .. }) = take(PASSWORD) else { unreachable!("it opens") };
+    assert_eq!((saved, known, refused.len()), (1, 0, 1), "{refused:?}");
+    person.up_to_date();
+    assert!(server.row(drone()).contains("MAINTENANCE"), "what was unsent got in");
+    // What was refused stays there; the other one is not taken twice.
+    assert_eq!(aside(&person)[0].unsent, Some(1));
+    let Ok(Done::Imported { saved, known, refused, .. }) = take(PASSWORD) else { unreachable!("it opens") };
+    assert_eq!((saved, known, refused.len()), (0, 0, 1), "{refused:?}");
+    let gone = Confidence::TakeBack { aside: "nothing".to_owned(), typed: PASSWORD.into() };
+    assert!(confide(&person, gone).unwrap_err().message.contains("not kept aside any more"));
+    // From outside it is seen, and reached with the account it is of.
+    let what = doctor::Examination {
+        folders: Folders::under(home.path()),
+        environment: flyos::service::Environment::default(),
+        password: None,
+        online: false,
+        now: ctx.now,
+    };
+    let findings = doctor::examine(&what).findings;
+    let told = findings.iter().find(|finding| finding.about.ends_with("set aside")).unwrap();
+    assert!(told.health == doctor::Health::Attention, "{told:?}");
+    assert!(told.text.contains("1 edit in it was not sent"), "{told:?}");
+    drop(person);
+    let kept = |one| wipe::kept(&Folders::under(home.path()), one).unwrap();
+    assert_eq!(kept(Some((server.url.as_str(), "main@flyos.mil"))).len(), 0);
+    let theirs = kept(Some((server.url.as_str(), OPERATOR)));
+    assert_eq!((theirs.len(), theirs.iter().filter(|kept| kept.aside().is_some()).count()), (2, 1));
+    theirs.into_iter().try_for_each(wipe::Kept::erase).unwrap();
+    assert_eq!((folder(home.path()), kept(None).len()), (None, 0));
+}
+
+fn list_of_drones() -> ListQuery {
+    let (filter, sort) = (String::new(), "id".to_owned());
+    ListQuery { kind: Kind::Drone, filter, sort, descending: false, offset: 0, limit: 9 }
+}
+
+// ---- machines ----
+
+#[test]
+fn headquarters_sees_the_machines_and_has_one_erased() {
+    let (server, home, hq_home) = (Server::start(), home(), tempfile::tempdir().unwrap());
+    let person = Person::in_sync(home.path(), &server, OPERATOR);
+    person.set(drone(), "status", "MAINTENANCE").unwrap();
+    person.up_to_date();
+    let device = device(home.path());
+    drop(person);
+    let hq = Person::in_sync(hq_home.path(), &server, "main@flyos.mil");
+    let ctx = hq.service.ctx(Front::Test);
+    let theirs = || match hq.service.run(&ctx, Action::Machines).unwrap() {
+        Done::Machines(machines) => {
+            machines.into_iter().find(|machine| machine.username == "operator1").unwrap()
+        }
+        other => unreachable!("{other:?}"),
+    };
+    let machine = theirs();
+    assert_eq!((machine.device.to_string(), machine.erased, machine.here), (device, false, false));
+    let erase = Action::EraseMachine { user: machine.user, device: machine.device };
+    // Nobody else may, and nothing is done without a line.
+    let person = Person::at(home.path(), &server);
+    person.sign_in(OPERATOR, PASSWORD).unwrap();
+    let told = person.service.run(&person.service.ctx(Front::Test), erase.clone()).unwrap_err();
+    assert_eq!(told.kind, ErrorKind::Refused, "{told:?}");
+    drop(person);
+    server.line(false);
+    assert_eq!(hq.service.run(&ctx, erase.clone()).unwrap_err().kind, ErrorKind::Offline);
+    server.line(true);
+    assert_eq!(hq.service.run(&ctx, erase), Ok(Done::MachineErased));
+    assert!(theirs().erased);
+    let person = Person::at(home.path(), &server);
+    person.sign_in(OPERATOR, PASSWORD).unwrap();
+    person.wait("erased", |_| folder(home.path()).is_none());
+    assert_eq!(person.service.status().link, Link::SignedOut);
 }
 
 // ---- erasing ----

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use flyos::service::transfer::export::{self, Export, Exported};
 use flyos::service::transfer::import::{self, Import, Imported};
 use flyos::service::transfer::{Door, Format};
-use flyos::service::{Done, Query, RowsQuery, ServiceError};
+use flyos::service::{Done, Query, ServiceError, StoredQuery};
 
 use super::*;
 
@@ -139,6 +139,35 @@ fn all_or_nothing_is_one_group_or_nothing_at_all() {
 }
 
 #[test]
+fn the_largest_group_that_is_let_pass_is_one_that_the_journal_takes() {
+    let server = Server::start();
+    let home = home();
+    let hq = Person::in_sync(home.path(), &server, MAIN);
+    let together = Import { kind: Some(Kind::Drone), format: Format::Csv, together: true, ..rows_by_rows() };
+    let rows = |count: usize| -> String {
+        let rows = (0..count).map(|n| format!("a-drone-with-a-name-{n:04},FlyOS_MQ5,ACTIVE\n"));
+        format!("id,model,status\n{}", rows.collect::<String>())
+    };
+    let passes = |count: usize| {
+        let dry = import(&hq, &rows(count), &Import { dry_run: true, ..together.clone() }).unwrap();
+        dry.why_nothing.is_none_or(|why| {
+            assert!(why.message.contains("254 KiB"), "{why:?}");
+            false
+        })
+    };
+    let (mut few, mut many) = (1, 1000);
+    assert!(passes(few) && !passes(many));
+    while many - few > 1 {
+        let middle = usize::midpoint(few, many);
+        *if passes(middle) { &mut few } else { &mut many } = middle;
+    }
+    let told = import(&hq, &rows(few), &together).unwrap();
+    assert_eq!((told.report.saved, hq.service.status().waiting), (few, 1), "{few}");
+    hq.up_to_date();
+    assert_eq!(hq.labels(Kind::Drone, "a-drone-with").len(), few);
+}
+
+#[test]
 fn a_role_takes_in_what_it_may_edit() {
     let server = Server::start();
     let home = home();
@@ -175,9 +204,9 @@ fn pages_neither_double_nor_lose_rows_and_a_filter_and_columns_choose() {
     assert_eq!(told.header.unsent, 4500);
     // A row that is deleted here and not there yet is not among them; one goes between two pages, and none is doubled.
     let page = |after| {
-        let query = Query::Rows(RowsQuery { kind: Kind::Drone, filter: "p-".to_owned(), after });
+        let query = Query::Stored(StoredQuery { kind: Kind::Drone, filter: "p-".to_owned(), after });
         match hq.service.ask(&hq.service.ctx(Front::Test), &query).unwrap() {
-            flyos::service::Answer::Rows(page) => page,
+            flyos::service::Answer::Stored(page) => page,
             other => unreachable!("{other:?}"),
         }
     };

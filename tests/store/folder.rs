@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 
-use flyos::store::{AccountFile, AccountFolder, Cache, Journal, StoreError};
+use flyos::store::{AccountFile, AccountFolder, Cache, Journal, Mended, Store, StoreError, look};
 use flyos::vault::{KdfParams, Purpose, Wrap, WrapBy};
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
@@ -220,14 +220,83 @@ fn the_account_file_keeps_what_it_is_given() {
     fs::write(folder.path().join("account.toml"), format!("colour = \"blue\"\n{text}")).unwrap();
     folder.write(&folder.read().unwrap().unwrap()).unwrap();
     assert!(fs::read_to_string(folder.path().join("account.toml")).unwrap().contains("blue"));
-    fs::write(folder.path().join("account.toml"), text.replace("version = 1", "version = 2")).unwrap();
+    let (_, unsummed) = text.split_once('\n').unwrap();
+    fs::write(folder.path().join("account.toml"), unsummed.replace("version = 1", "version = 2")).unwrap();
     assert!(matches!(folder.read(), Err(StoreError::Schema { found: 2, known: 1, .. })));
+    // Without its sum, as an older version writes it, it is taken as it is.
+    fs::write(folder.path().join("account.toml"), unsummed).unwrap();
+    assert!(folder.read().unwrap().is_some_and(|file| !file.is_doubtful() && file.wraps.len() == 2));
+    fs::remove_file(folder.path().join("account.copy")).unwrap();
     for garbage in ["", "version = 1", "\u{0}", &"x".repeat(100_000)] {
         fs::write(folder.path().join("account.toml"), garbage).unwrap();
         assert!(matches!(folder.read(), Err(StoreError::Corrupt { .. })), "{garbage:.9}");
     }
     let token = sealer().seal(Purpose::Rows, b"refresh token", b"x").unwrap();
     assert!(sealer().open(Purpose::Session, b"refresh token", &token).is_err());
+}
+
+#[test]
+fn a_damaged_account_file_is_read_from_its_copy_and_put_right() {
+    let place = Place::new();
+    let (folder, words) = full_folder(&place);
+    let (path, copy) = (folder.path().join("account.toml"), folder.path().join("account.copy"));
+    let whole = fs::read(&path).unwrap();
+    assert_eq!(fs::read(&copy).unwrap(), whole);
+    let opened = |found: Option<Mended>| {
+        let folder = AccountFolder::create_or_open(place.path(), ACCOUNT).unwrap();
+        let (store, told) = Store::open(folder.clone(), folder.lock().unwrap(), &sealer()).unwrap();
+        assert_eq!(told.account, found);
+        store.close();
+        assert!(folder.is_file_whole());
+        let file = folder.read().unwrap().unwrap();
+        assert_eq!(file.wraps[0].open(&words).unwrap().id(), key().id());
+        look::quarantine(&folder).0.len()
+    };
+    let before = opened(None);
+    let flipped: Vec<u8> = whole.iter().enumerate().map(|(at, byte)| byte ^ u8::from(at == 200)).collect();
+    for (nth, damaged) in
+        [Some(flipped.as_slice()), Some(b"garbage"), Some(b""), None].into_iter().enumerate()
+    {
+        match damaged {
+            Some(bytes) => fs::write(&path, bytes).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        assert_eq!(folder.read().unwrap().map(|file| file.is_doubtful()), Some(false), "the copy is read");
+        assert!(!folder.is_file_whole());
+        assert_eq!(opened(Some(Mended::FromCopy)), before + (nth + 1).min(3), "what was damaged is kept");
+        assert_eq!(fs::read(&path).unwrap(), whole);
+        assert_eq!(opened(None), before + (nth + 1).min(3), "told once");
+    }
+    // A copy that lags behind, as after a crash between the two, is brought up to date.
+    fs::write(&copy, b"an older one").unwrap();
+    opened(None);
+    assert_eq!(fs::read(&copy).unwrap(), whole);
+}
+
+#[test]
+fn a_damaged_account_file_without_a_copy_is_doubtful_and_opens_by_what_is_whole() {
+    let place = Place::new();
+    let (folder, words) = full_folder(&place);
+    let path = folder.path().join("account.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let device = text.lines().find(|line| line.starts_with("device")).unwrap();
+    fs::write(&path, text.replace(device, &format!("device = \"{}\"", Uuid::from_u128(1)))).unwrap();
+    fs::remove_file(folder.path().join("account.copy")).unwrap();
+    let folder = AccountFolder::create_or_open(place.path(), ACCOUNT).unwrap();
+    // A wrong password that is counted does not make it any better.
+    folder
+        .update(|account| {
+            account.tries.failed(flyos::domain::Stamp(7));
+            Ok(())
+        })
+        .unwrap();
+    let file = folder.read().unwrap().unwrap();
+    assert!(file.is_doubtful() && file.wraps[0].open(&words).is_ok());
+    let (store, told) = Store::open(folder.clone(), folder.lock().unwrap(), &sealer()).unwrap();
+    assert_eq!(told.account, Some(Mended::Doubtful));
+    store.close();
+    assert!(folder.is_file_whole(), "what opened is kept from now on");
+    assert!(look::quarantine(&folder).0.contains(&"account.toml".to_owned()));
 }
 
 #[test]
@@ -254,8 +323,10 @@ fn ways_to_the_key_are_added_replaced_and_removed_durably_and_the_last_one_stays
     assert!(!folder.remove_wrap(WrapBy::Server).unwrap(), "there is none");
     assert!(folder.remove_wrap(WrapBy::Recovery).unwrap());
     assert_eq!(ways(), [WrapBy::Password]);
-    let text = fs::read_to_string(folder.path().join("account.toml")).unwrap();
-    assert!(!text.contains("recovery"), "nothing of it is left: {text}");
+    for name in ["account.toml", "account.copy"] {
+        let text = fs::read_to_string(folder.path().join(name)).unwrap();
+        assert!(!text.contains("recovery"), "nothing of it is left: {text}");
+    }
     // A change that fails changes nothing.
     let failed: Result<(), _> = folder.update(|account| {
         account.wraps.clear();

@@ -112,13 +112,17 @@ $$;
 
 -- The scopes of the caller: who sees a row is whose scopes meet the row's.
 create or replace function sync.my_scopes() returns text[]
-language sql stable security definer set search_path = '' as $$
-    select case c.role
-        when 'MAIN_HQ' then array['*']
-        when 'REGIONAL_HQ' then array_remove(array['m:' || c.region_id, 'r:' || c.region_id, 'u:' || c.user_id], null)
-        when 'OPERATOR' then array_remove(array['m:' || c.region_id, 'u:' || c.user_id], null)
-        else '{}'
-    end from flyos.caller() c
+language plpgsql stable security definer set search_path = '' as $$
+begin
+    return (
+        select case c.role
+            when 'MAIN_HQ' then array['*']
+            when 'REGIONAL_HQ' then array_remove(array['m:' || c.region_id, 'r:' || c.region_id, 'u:' || c.user_id], null)
+            when 'OPERATOR' then array_remove(array['m:' || c.region_id, 'u:' || c.user_id], null)
+            else '{}'
+        end from flyos.caller() c
+    );
+end
 $$;
 
 -- Who sees a row: said once, for the triggers and for `sync.repair`. Sorted, like every list of scopes.
@@ -199,18 +203,26 @@ create constraint trigger flyos_tell after insert on sync.telling deferrable ini
 -- whether there is something to wait for, and keeps it with the edit: the whole of it would be half a megabyte.
 create or replace function sync.effects_max() returns int language sql immutable parallel safe return 100;
 
--- Remembers that the edit of this moment wrote a row: so many as its answer may list, and its own. A list that is full
--- ends with a blank: then there is nothing to read.
+-- Which edit of a push writes a row of this key, and why: `id reason`, or null for what is no edit's. The push sets
+-- `flyos.edits`, a line for each: `key<tab>id reason`, with `*` for the one that writes whatever is written.
+create or replace function sync.edit_of(p_pk text) returns text
+language plpgsql stable set search_path = '' as $$
+declare
+    edits text := coalesce(current_setting('flyos.edits', true), '');
+begin
+    return case when edits = '' then null when left(edits, 1) = '*' then substr(edits, 3)
+        else nullif(split_part(split_part(E'\n' || edits, E'\n' || p_pk || E'\t', 2), E'\n', 1), '') end;
+end
+$$;
+
+-- Remembers that the edit of this moment wrote a row: so many as its answer may list, and its own. The push sets
+-- `flyos.noted` to an empty list for an edit from which rows may follow. A list that is full ends with a blank: then there
+-- is nothing to read.
 create or replace function sync.note(p_tbl text, p_pk text) returns void
 language plpgsql security definer set search_path = '' as $$
 declare
-    told text := coalesce(nullif(current_setting('flyos.noted', true), ''), '[]');
-    noted jsonb;
+    noted jsonb := current_setting('flyos.noted')::jsonb;
 begin
-    if right(told, 1) = ' ' then
-        return;
-    end if;
-    noted := told::jsonb;
     if not noted ? (p_tbl || ' ' || p_pk) then
         noted := noted || to_jsonb(p_tbl || ' ' || p_pk);
         perform set_config('flyos.noted', noted::text
@@ -229,7 +241,9 @@ language plpgsql security definer set search_path = '' set enable_seqscan = off 
 declare
     old record;
     scopes text[];
-    op uuid := nullif(current_setting('flyos.op', true), '')::uuid;
+    op uuid := left(sync.edit_of(p_pk), 36)::uuid;
+    listed constant boolean := coalesce(right(current_setting('flyos.noted', true), 1) = ']', false);
+    told constant boolean := coalesce(current_setting('flyos.told', true) = 'all', false);
 begin
     -- The common case: a row was written that stays where it is.
     if p_scopes is null and not p_deleted then
@@ -237,10 +251,12 @@ begin
             at = now(), op = touch.op
         where s.tbl = p_tbl and s.pk = p_pk and not s.deleted returning s.scopes into scopes;
         if found then
-            if op is not null then
+            if listed then
                 perform sync.note(p_tbl, p_pk);
             end if;
-            perform sync.tell(scopes);
+            if not told then
+                perform sync.tell(scopes);
+            end if;
             return;
         end if;
     end if;
@@ -251,7 +267,7 @@ begin
         -- Of two that make the same row at once, the second waited at the row itself: this cannot meet another's.
         on conflict (tbl, pk) do update set ver = s.ver + 1, xid = excluded.xid, deleted = excluded.deleted,
             scopes = excluded.scopes, by = excluded.by, op = excluded.op, at = now();
-        if op is not null then
+        if listed then
             perform sync.note(p_tbl, p_pk);
         end if;
         perform sync.tell(coalesce(p_scopes, '{}'));
@@ -266,7 +282,7 @@ begin
         by = case when p_written then (flyos.writer()).user_id else s.by end,
         at = case when p_written then now() else s.at end, op = case when p_written then touch.op else s.op end
     where s.tbl = p_tbl and s.pk = p_pk;
-    if op is not null and p_written then
+    if listed and p_written then
         perform sync.note(p_tbl, p_pk);
     end if;
     if scopes <> old.scopes then

@@ -8,6 +8,8 @@
 -- * Incremental: rows and exits whose transaction `base` does not see and `target` does, by (xid, tbl, pk): one bulk
 --   update is one transaction with many rows. Bulk: rows of whole scopes by (table, key), parents first; what
 --   changes behind the reader comes with the incremental pages from the `base` taken before.
+-- * Answers are put together as text (`json`): a tree (`jsonb`) of all rows would be built only to be written out, which
+--   takes longer than the rest of a page.
 -- * JIT is off: it made one page cost a second. Pages are put together row by row, by key: hash and merge joins are
 --   off there, since a plan that reads a whole table for one page costs ten times the page.
 
@@ -64,10 +66,14 @@ $$;
 
 -- The word for who may not work, or null.
 create or replace function sync.must(p_schema int) returns text
-language sql stable security definer set search_path = '' as $$
-    select coalesce(c.must, case when p_schema is null or p_schema not between m.min_client and m.schema_ver
-        then 'schema_old' end)
-    from flyos.caller() c, sync.meta m
+language plpgsql stable security definer set search_path = '' as $$
+begin
+    return (
+        select coalesce(c.must, case when p_schema is null or p_schema not between m.min_client and m.schema_ver
+            then 'schema_old' end)
+        from flyos.caller() c, sync.meta m
+    );
+end
 $$;
 
 create or replace function sync.fault(code text, message text) returns void
@@ -233,7 +239,7 @@ begin
 end
 $$;
 
-create or replace function public.sync_pull(cursor jsonb, limit_rows int, limit_bytes int, schema int) returns jsonb
+create or replace function public.sync_pull(cursor jsonb, limit_rows int, limit_bytes int, schema int) returns json
 language plpgsql stable security invoker set search_path = '' set jit = off set timezone = 'UTC' as $$
 declare
     word text := sync.must(sync_pull.schema);
@@ -248,7 +254,9 @@ declare
     added text[];
     rows_left int := least(limit_rows, 2000);
     bytes_left int := least(limit_bytes, 1048576);
-    changes jsonb := '[]';
+    -- With commas between, and how many.
+    changes text;
+    n int := 0;
     part record;
     tbl text;
     more boolean := false;
@@ -305,11 +313,12 @@ begin
             continue when array_position(sync.tables(), tbl) < array_position(sync.tables(), bulk -> 'after' ->> 0);
             select * into part from sync.page_of_load(tbl, sync.texts(bulk -> 'scopes'),
                 case when bulk -> 'after' ->> 0 = tbl then bulk -> 'after' ->> 1 else '' end, mine,
-                rows_left, bytes_left, jsonb_array_length(changes) = 0);
-            changes := changes || part.changes;
-            rows_left := rows_left - jsonb_array_length(part.changes);
+                rows_left, bytes_left, n = 0);
+            changes := coalesce(changes || ',' || part.changes, changes, part.changes);
+            n := n + part.n;
+            rows_left := rows_left - part.n;
             bytes_left := bytes_left - part.bytes;
-            bulk := jsonb_set(bulk, '{done}', to_jsonb((bulk ->> 'done')::bigint + jsonb_array_length(part.changes)));
+            bulk := jsonb_set(bulk, '{done}', to_jsonb((bulk ->> 'done')::bigint + part.n));
             if part.last is not null then
                 bulk := jsonb_set(bulk, '{after}', jsonb_build_array(tbl, part.last));
             end if;
@@ -339,8 +348,8 @@ begin
         end if;
     end if;
 
-    return (select jsonb_build_object(
-        'changes', changes,
+    return (select json_build_object(
+        'changes', ('[' || coalesce(changes, '') || ']')::json,
         'cursor', jsonb_strip_nulls(jsonb_build_object('epoch', epoch, 'base', base::text, 'target', target::text,
             'after', place, 'scopes', to_jsonb(mine), 'bulk', bulk)),
         'more', more, 'progress', progress, 'uid', auth.uid(), 'user', c.user_id, 'role', c.role,
@@ -379,26 +388,32 @@ $$;
 -- What one change costs on the wire besides its row, about, in bytes.
 create or replace function sync.overhead() returns int language sql immutable parallel safe return 120;
 
+-- One change as it stands on the wire.
+create or replace function sync.change(p_tbl text, p_pk text, p_ver bigint, p_kind text, p_row text, p_scopes text)
+returns text language sql stable parallel safe
+    return '{"t":"' || p_tbl || '","pk":' || to_json(p_pk) || ',"v":' || p_ver || ',"k":"' || p_kind || '"'
+        || case when p_kind = 'row' then ',"row":' || p_row || ',"scopes":' || p_scopes else '' end || '}';
+
 create or replace function sync.page_of_load(p_tbl text, p_scopes text[], p_after text, p_mine text[],
-    p_rows int, p_bytes int, p_first boolean, out changes jsonb, out bytes int, out last text, out more boolean)
+    p_rows int, p_bytes int, p_first boolean, out changes text, out n int, out bytes int, out last text, out more boolean)
 language plpgsql stable security invoker set search_path = '' set enable_hashjoin = off set enable_mergejoin = off
     set jit = off set timezone = 'UTC' as $$
 declare
     source text;
 begin
     if p_rows < 1 then
-        changes := '[]'; bytes := 0; more := exists (select from sync.load(p_tbl, p_scopes, p_after, 1));
+        n := 0; bytes := 0; more := exists (select from sync.load(p_tbl, p_scopes, p_after, 1));
         return;
     end if;
     source := case p_tbl
-        when 'regions' then 'select to_jsonb(x) as j from (select id, name, area, commander_name,
+        when 'regions' then 'select row_to_json(x)::text as j from (select id, name, area, commander_name,
             status, created_at, updated_at from public.regions) x where x.id = c.id'
-        when 'profiles' then 'select to_jsonb(x) as j from (select id, username, full_name, email, role, region_id,
-            status, auth_user_id, created_at, updated_at from public.profiles) x where x.id = c.id'
-        when 'drones' then 'select to_jsonb(x) as j from (select id, model, status, region_id, operator_id,
+        when 'profiles' then 'select row_to_json(x)::text as j from (select id, username, full_name, email, role,
+            region_id, status, auth_user_id, created_at, updated_at from public.profiles) x where x.id = c.id'
+        when 'drones' then 'select row_to_json(x)::text as j from (select id, model, status, region_id, operator_id,
             created_at, updated_at from public.drones) x where x.id = c.pk'
-        else 'select to_jsonb(x) as j from (select user_id, drone_id, assigned_at from public.user_drone_assignments) x
-            where x.user_id = c.id and x.drone_id = c.drone'
+        else 'select row_to_json(x)::text as j from (select user_id, drone_id, assigned_at
+            from public.user_drone_assignments) x where x.user_id = c.id and x.drone_id = c.drone'
     end;
     -- The parts of the key are made beforehand: compared with a cast, which might leak, a key could not be looked up
     -- in an index under row-level security.
@@ -409,24 +424,23 @@ begin
         ), found as (
             select c.pk, c.ver, c.scopes, d.j,
                 row_number() over (order by c.pk collate "C") as n,
-                sum(sync.overhead() + length(c.pk) + octet_length(d.j::text)) over (order by c.pk collate "C") as total
+                sum(sync.overhead() + length(c.pk) + octet_length(d.j)) over (order by c.pk collate "C") as total
             from candidates c left join lateral (%s) d on true
         ), taken as (
             select * from found where n <= $5 and (total <= $6 or (n = 1 and $7))
         )
-        select coalesce(jsonb_agg(jsonb_build_object(''t'', $1, ''pk'', t.pk, ''v'', t.ver, ''k'', ''row'', ''row'', t.j,
-                ''scopes'', case when $8 = array[''*''] then ''["*"]''::jsonb else
-                    to_jsonb(array(select s from unnest(t.scopes) s where s = any ($8))) end)
-                order by t.n) filter (where t.j is not null and t.ver is not null), ''[]''),
-            coalesce(max(t.total), 0), max(t.pk collate "C"), (select count(*) from found) > count(*)
+        select string_agg(sync.change($1, t.pk, t.ver, ''row'', t.j, case when $8 = array[''*''] then ''["*"]'' else
+                to_json(array(select s from unnest(t.scopes) s where s = any ($8)))::text end), '','' order by t.n),
+            count(*) filter (where t.j is not null and t.ver is not null), coalesce(max(t.total), 0),
+            max(t.pk collate "C"), (select count(*) from found) > count(*)
         from taken t', source)
-    into changes, bytes, last, more
+    into changes, n, bytes, last, more
     using p_tbl, p_scopes, p_after, p_rows + 1, p_rows, p_bytes, p_first, p_mine;
 end
 $$;
 
 create or replace function sync.page_of_window(p_base pg_snapshot, p_target pg_snapshot, p_place jsonb, p_mine text[],
-    p_rows int, p_bytes int, out changes jsonb, out last jsonb, out more boolean)
+    p_rows int, p_bytes int, out changes text, out last jsonb, out more boolean)
 language plpgsql stable security invoker set search_path = '' set enable_hashjoin = off set enable_mergejoin = off
     set jit = off set timezone = 'UTC' as $$
 begin
@@ -438,21 +452,21 @@ begin
         select c.xid, c.tbl, c.pk, c.ver, c.scopes, d.j,
             case when c.k = 'row' and d.j is null then 'exit' else c.k end as k,
             row_number() over o as n,
-            sum(sync.overhead() + length(c.pk) + coalesce(octet_length(d.j::text), 0)) over o as total
+            sum(sync.overhead() + length(c.pk) + coalesce(octet_length(d.j), 0)) over o as total
         from candidates c
         left join lateral (
-            select to_jsonb(x) as j from (select id, model, status, region_id, operator_id, created_at, updated_at
-                from public.drones) x where c.tbl = 'drones' and c.k = 'row' and x.id = c.pk
+            select row_to_json(x)::text as j from (select id, model, status, region_id, operator_id, created_at,
+                updated_at from public.drones) x where c.tbl = 'drones' and c.k = 'row' and x.id = c.pk
             union all
-            select to_jsonb(x) from (select user_id, drone_id, assigned_at from public.user_drone_assignments) x
+            select row_to_json(x)::text from (select user_id, drone_id, assigned_at from public.user_drone_assignments) x
             where c.tbl = 'user_drone_assignments' and c.k = 'row'
                 and x.user_id = c.id and x.drone_id = c.drone
             union all
-            select to_jsonb(x) from (select id, username, full_name, email, role, region_id, status, auth_user_id,
+            select row_to_json(x)::text from (select id, username, full_name, email, role, region_id, status, auth_user_id,
                 created_at, updated_at from public.profiles) x
             where c.tbl = 'profiles' and c.k = 'row' and x.id = c.id
             union all
-            select to_jsonb(x) from (select id, name, area, commander_name, status, created_at, updated_at
+            select row_to_json(x)::text from (select id, name, area, commander_name, status, created_at, updated_at
                 from public.regions) x
             where c.tbl = 'regions' and c.k = 'row' and x.id = c.id
         ) d on true
@@ -460,11 +474,8 @@ begin
     ), taken as (
         select * from found where n <= p_rows and (total <= p_bytes or n = 1)
     )
-    select coalesce(jsonb_agg(case when t.k = 'row' then
-            jsonb_build_object('t', t.tbl, 'pk', t.pk, 'v', t.ver, 'k', t.k, 'row', t.j, 'scopes',
-                case when p_mine = array['*'] then '["*"]'::jsonb else
-                    to_jsonb(array(select s from unnest(t.scopes) s where s = any (p_mine))) end)
-            else jsonb_build_object('t', t.tbl, 'pk', t.pk, 'v', t.ver, 'k', t.k) end order by t.n), '[]'),
+    select string_agg(sync.change(t.tbl, t.pk, t.ver, t.k, t.j, case when p_mine = array['*'] then '["*"]' else
+            to_json(array(select s from unnest(t.scopes) s where s = any (p_mine)))::text end), ',' order by t.n),
         (array_agg(jsonb_build_array(t.xid::text, t.tbl, t.pk) order by t.n desc))[1],
         (select count(*) from found) > count(*)
     into changes, last, more from taken t;
@@ -526,7 +537,7 @@ grant execute on function
     sync.fault(text, text), sync.read_cursor(jsonb), sync.tables(), sync.are_scopes(jsonb), sync.texts(jsonb),
     sync.load(text, text[], text, int), sync.begin_load(text[]),
     sync.window(pg_snapshot, pg_snapshot, xid8, text, text, int), sync.min_xid(), sync.seen_row(text, text),
-    sync.overhead(), sync.page_of_load(text, text[], text, text[], int, int, boolean),
+    sync.overhead(), sync.change(text, text, bigint, text, text, text), sync.page_of_load(text, text[], text, text[], int, int, boolean),
     sync.page_of_window(pg_snapshot, pg_snapshot, jsonb, text[], int, int), sync.versions(text), sync.schema_ver()
     to authenticated;
 revoke execute on function public.sync_pull(jsonb, int, int, int), public.sync_digest(jsonb)

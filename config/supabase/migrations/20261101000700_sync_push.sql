@@ -8,11 +8,14 @@
 -- * Every row that the call names is locked at its start in one order (region, user, drone, assignment, each by
 --   key), so that two devices with the same rows in other orders do not meet head on. A deadlock that is left is
 --   `retry`.
--- * Each group is a subtransaction. A statement timeout is not caught: it undoes the whole call, claims and all.
+-- * Each group is a subtransaction; single edits of plain columns share one, as long as none is refused (`plain_edits`):
+--   of what an edit costs, looking it up and writing it on its own is the larger part. A statement timeout is not caught:
+--   it undoes the whole call, claims and all.
 -- * A move or a deletion names the assignments that its author saw going with it (`drops`). Where another would go, made
 --   since by somebody else, it is a conflict: a cascade must not undo what nobody decided about. The protocol asks for
 --   "newer than the sender's base"; a list of keys says that without a point in time, and cannot take a concurrent
 --   transaction's assignment for an old one.
+-- * What a call asks for once is in PL/pgSQL: a function in SQL that cannot be unfolded is planned anew in each call.
 -- * `effects` are the rows that the rules' cascades wrote for an edit, a hundred of them at most (`sync.note`).
 
 set local client_min_messages = warning;
@@ -77,8 +80,12 @@ $$;
 create or replace function sync.in_sight(p_tbl text, p_pks text[]) returns text[]
 language plpgsql stable security definer set search_path = '' set jit = off as $$
 declare
-    mine text[] := sync.my_scopes();
+    mine text[];
 begin
+    if array_remove(p_pks, null) = '{}' then
+        return '{}';
+    end if;
+    mine := sync.my_scopes();
     return array(select s.pk::text from sync.row_state s
         where s.tbl = p_tbl and s.pk = any (p_pks) and not s.deleted and (mine = array['*'] or s.scopes && mine));
 end
@@ -169,18 +176,20 @@ $$;
 
 -- sha256 of an edit. What it depends on is no part of it: after a crash an edit whose forerunner is in by then is
 -- sent without it.
-create or replace function sync.hash_of(p_op jsonb) returns bytea
-language sql immutable parallel safe set search_path = '' as $$
-    select sha256(convert_to((p_op - 'deps')::text, 'UTF8'))
-$$;
+create or replace function sync.hash_of(p_op jsonb) returns bytea language sql stable parallel safe
+    return sha256(convert_to((p_op - 'deps')::text, 'UTF8'));
 
 -- Edits that others wait for and that did not get in: by id.
 create or replace function sync.failed_before(p_ops jsonb) returns jsonb
-language sql stable security definer set search_path = '' set jit = off as $$
-    select coalesce(jsonb_object_agg(a.op_id, true), '{}')
-    from (select distinct (d #>> '{}')::uuid as id from jsonb_array_elements(p_ops) o, jsonb_array_elements(o -> 'deps') d) d
-    join sync.applied_op a on a.op_id = d.id
-    where a.user_id = auth.uid() and a.code not in ('applied', 'merged', 'noop')
+language plpgsql stable security definer set search_path = '' set jit = off as $$
+begin
+    return (
+        select coalesce(jsonb_object_agg(a.op_id, true), '{}')
+        from (select distinct (d #>> '{}')::uuid as id from jsonb_array_elements(p_ops) o, jsonb_array_elements(o -> 'deps') d) d
+        join sync.applied_op a on a.op_id = d.id
+        where a.user_id = auth.uid() and a.code not in ('applied', 'merged', 'noop')
+    );
+end
 $$;
 
 -- Stores what was answered for good, and lets go of the claims of the rest.
@@ -198,10 +207,14 @@ $$;
 
 -- The versions that rows have now: `[[table, key], …]` to a list of numbers.
 create or replace function sync.versions_of(p_keys jsonb) returns jsonb
-language sql stable security definer set search_path = '' set jit = off as $$
-    select coalesce(jsonb_agg(coalesce(s.ver, 0) order by n), '[]')
-    from jsonb_array_elements(p_keys) with ordinality as k (key, n)
-    left join sync.row_state s on s.tbl = k.key ->> 0 and s.pk = k.key ->> 1
+language plpgsql stable security definer set search_path = '' set jit = off as $$
+begin
+    return (
+        select coalesce(jsonb_agg(coalesce(s.ver, 0) order by n), '[]')
+        from jsonb_array_elements(p_keys) with ordinality as k (key, n)
+        left join sync.row_state s on s.tbl = k.key ->> 0 and s.pk = k.key ->> 1
+    );
+end
 $$;
 
 -- The rows that cascades wrote for the edit of this moment, or as many as are told: whoever carries it out has set
@@ -259,9 +272,13 @@ $$;
 
 -- The columns, by `table.column`: what an edit may write, and which make sense only together.
 create or replace function sync.fields() returns jsonb
-language sql stable security definer set search_path = '' as $$
-    select jsonb_object_agg(f.tbl || '.' || f.name, jsonb_build_object('title', f.title, 'server', f.server,
-        'unit', f.unit, 'required', f.required, 'type', f.type)) from flyos.field f
+language plpgsql stable security definer set search_path = '' as $$
+begin
+    return (
+        select jsonb_object_agg(f.tbl || '.' || f.name, jsonb_build_object('title', f.title, 'server', f.server,
+            'unit', f.unit, 'required', f.required, 'type', f.type)) from flyos.field f
+    );
+end
 $$;
 
 -- The first column that a new row needs and an edit lacks.
@@ -520,6 +537,80 @@ begin
 end
 $$;
 
+-- The columns on which nothing else hangs: no other column, row or edit is judged or changed by what is in them.
+create or replace function sync.plain_columns(p_tbl text) returns text[]
+language sql immutable parallel safe
+    return case p_tbl when 'regions' then array['area', 'commander_name', 'status'] when 'profiles' then array['full_name']
+        when 'drones' then array['model', 'status'] else '{}' end;
+
+-- The edits, by their places in the call, that may be written in one statement with their neighbours of the same table:
+-- each alone with its row and in its group, waiting for none, and of nothing but such columns, which it changes.
+create or replace function sync.plain_edits(p_list jsonb[], p_keys text[]) returns int[]
+language plpgsql stable security invoker set search_path = '' set jit = off as $$
+begin
+    return (
+        select coalesce(array_agg(e.i order by e.i), '{}') from (
+            select o, i::int, o ->> 't' as t, o -> 'base' as base, o -> 'set' as wanted, p_keys[i] as key,
+                count(*) over (partition by o ->> 't', p_keys[i]) as edits
+            from unnest(p_list) with ordinality as x (o, i)) e
+        where e.edits = 1 and e.o ->> 'k' = 'update' and e.o ->> 'group' is null and e.o -> 'deps' = '[]'
+            and e.wanted <> '{}' and e.wanted - sync.plain_columns(e.t) = '{}' and e.base - sync.plain_columns(e.t) = '{}'
+            and not exists (select from jsonb_each(e.wanted) w
+                where not e.base ? w.key or e.base -> w.key is not distinct from w.value)
+            -- A key that stands for itself in a line (`sync.edit_of`), and casts.
+            and case when e.t = 'drones' then e.key ~ '^[A-Za-z0-9._-]{1,64}$' else sync.key_of(e.t, e.key) is not null end
+    );
+end
+$$;
+
+-- Carries out such edits of one table as the caller. Gives back the keys of those that are in: of rows that were there, to
+-- be seen, and just as the edits started from. What a rule refuses is raised, for all of them; the rest is for
+-- `carry_out` to judge. Each row is written for its own edit; what a trigger of the project's owner writes elsewhere
+-- meanwhile is written for none.
+create or replace function sync.carry_out_plain(p_list jsonb[], p_keys text[]) returns text[]
+language plpgsql volatile security invoker set search_path = '' set jit = off set enable_hashjoin = off
+    set enable_mergejoin = off set enable_seqscan = off as $$
+declare
+    t text := p_list[1] ->> 't';
+    done text[];
+begin
+    perform set_config('flyos.noted', '', true), set_config('flyos.edits', string_agg(
+            key || E'\t' || (o ->> 'id') || ' ' || coalesce(o ->> 'reason', ''), E'\n'), true)
+        from unnest(p_keys, p_list) as e (key, o);
+    if t = 'drones' then
+        with written as (
+            update public.drones d set model = case when e.o -> 'set' ? 'model' then e.o -> 'set' ->> 'model' else d.model end,
+                status = case when e.o -> 'set' ? 'status' then e.o -> 'set' ->> 'status' else d.status end
+            from unnest(p_keys, p_list) as e (id, o)
+            where d.id = e.id and jsonb_build_object('model', d.model, 'status', d.status) @> (e.o -> 'base')
+            returning d.id
+        )
+        select array_agg(w.id) into done from written w;
+    elsif t = 'profiles' then
+        with written as (
+            update public.profiles p set full_name = e.o -> 'set' ->> 'full_name'
+            from unnest(p_keys::uuid[], p_list) as e (id, o)
+            where p.id = e.id and jsonb_build_object('full_name', p.full_name) @> (e.o -> 'base')
+            returning p.id::text
+        )
+        select array_agg(w.id) into done from written w;
+    else
+        with written as (
+            update public.regions r set area = case when e.o -> 'set' ? 'area' then e.o -> 'set' ->> 'area' else r.area end,
+                commander_name = case when e.o -> 'set' ? 'commander_name' then e.o -> 'set' ->> 'commander_name'
+                    else r.commander_name end,
+                status = case when e.o -> 'set' ? 'status' then e.o -> 'set' ->> 'status' else r.status end
+            from unnest(p_keys::uuid[], p_list) as e (id, o)
+            where r.id = e.id and jsonb_build_object('area', r.area, 'commander_name', r.commander_name,
+                'status', r.status) @> (e.o -> 'base')
+            returning r.id::text
+        )
+        select array_agg(w.id) into done from written w;
+    end if;
+    return coalesce(done, '{}');
+end
+$$;
+
 create or replace function sync.same_time(a text, b text) returns boolean
 language plpgsql immutable set search_path = '' set timezone = 'UTC' as $$
 begin
@@ -666,11 +757,17 @@ declare
     names jsonb := '{}';
     bytes bigint;
     part jsonb[];
+    -- May other rows follow from the edit?
+    cascades boolean;
     code text;
     state text; message text; detail text; constr text; col text;
     -- Ids that stand more than once in this call, and the place where each stood first.
     doubled jsonb;
     earlier int;
+    -- What may be written in one statement: the places, the keys of what got in so, and where a run of them ends.
+    plain int[];
+    done text[];
+    stop int;
     vers jsonb;
 begin
     -- Whose edits these are comes first: no word about the caller may settle another's edits.
@@ -736,9 +833,33 @@ begin
     select coalesce(jsonb_object_agg(id, place), '{}') into doubled from (
         select o ->> 'id' as id, min(i) as place from jsonb_array_elements(ops) with ordinality as x (o, i)
         group by 1 having count(*) > 1) d;
+    plain := array(select p from unnest(sync.plain_edits(list, keys)) p
+        where not known ? p::text and not doubled ? (list[p] ->> 'id'));
 
     first := 1;
     foreach last in array ends loop
+        if first = any (plain) then
+            stop := first;
+            while stop + 1 = any (plain) and list[stop + 1] ->> 't' = list[first] ->> 't' loop
+                stop := stop + 1;
+            end loop;
+            begin
+                done := sync.carry_out_plain(list[first:stop], keys[first:stop]);
+                for i in first .. stop loop
+                    if keys[i] = any (done) then
+                        results[i] := jsonb_build_object('id', list[i] -> 'id', 'code', 'applied', 'effects', '[]'::jsonb);
+                    end if;
+                end loop;
+            exception when others then
+                -- One of them is refused: each by itself says which, and lets the others in.
+                null;
+            end;
+            plain := array(select p from unnest(plain) p where p > stop);
+        end if;
+        if results[first] is not null then
+            first := last + 1;
+            continue;
+        end if;
         result := null;
         blocker := null;
         -- An edit that was answered before, and did not get in, settles its group; so does an id used twice.
@@ -780,15 +901,15 @@ begin
                         part := part || (known -> at::text);
                         continue;
                     end if;
-                    perform set_config('flyos.op', op ->> 'id', true), set_config('flyos.noted', '', true),
-                        set_config('flyos.reason', coalesce(op ->> 'reason', ''), true);
+                    cascades := op ->> 'k' = 'delete' or op -> 'set' ? 'region_id';
+                    perform set_config('flyos.edits', '* ' || (op ->> 'id') || ' ' || coalesce(op ->> 'reason', ''), true),
+                        set_config('flyos.noted', case when cascades then '[]' else '' end, true);
                     code := sync.carry_out(op, fields);
                     part := part || jsonb_build_object('id', op -> 'id', 'code', code, 'effects', case
-                        when code <> 'noop' and (op ->> 'k' = 'delete' or op -> 'set' ? 'region_id')
-                        then sync.effects_of(op ->> 't', keys[at])
+                        when code <> 'noop' and cascades then sync.effects_of(op ->> 't', keys[at])
                         else '[]' end);
                 end loop;
-                results := results || part;
+                results[first:last] := part;
             exception when others then
                 get stacked diagnostics state = returned_sqlstate, message = message_text,
                     detail = pg_exception_detail, constr = constraint_name, col = column_name;
@@ -818,7 +939,7 @@ begin
         end if;
         first := last + 1;
     end loop;
-    perform set_config('flyos.op', '', true), set_config('flyos.reason', '', true);
+    perform set_config('flyos.edits', '', true);
 
     -- The versions as they are at the end: a pull brings everything of this call at once.
     vers := sync.versions_of((select coalesce(jsonb_agg(jsonb_build_array(o ->> 't', keys[i]) order by i), '[]')
@@ -842,6 +963,7 @@ grant execute on function
     sync.was_seen(text, text), sync.is_there(text, text), sync.last_write(text, text), sync.noun(text),
     sync.key_of(text, text), sync.fields(), sync.missing(text, jsonb),
     sync.stop(jsonb), sync.check_set(jsonb, jsonb), sync.merge(jsonb, jsonb, jsonb), sync.carry_out(jsonb, jsonb),
+    sync.plain_columns(text), sync.plain_edits(jsonb[], text[]), sync.carry_out_plain(jsonb[], text[]),
     sync.unforeseen(jsonb, text, uuid), sync.check_drops(jsonb, text, uuid),
     sync.same_time(text, text), sync.outcome_of(text, text, text, text, text), sync.report(uuid, jsonb),
     sync.prune(int)

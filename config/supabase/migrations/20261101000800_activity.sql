@@ -32,11 +32,17 @@ create index if not exists activity_region on public.activity
     ((case when scopes[1] like 'r:%' then scopes[1] when scopes[2] like 'r:%' then scopes[2] end), id);
 create index if not exists activity_left on public.activity ((scopes[cardinality(scopes)]), id)
     where scopes[cardinality(scopes)] like 'r:%';
--- In another place a region would not be looked for.
+-- In another place a region would not be looked for. A function, since a check is read and planned anew for each line
+-- that is written, and written out it takes longer than the line itself.
+create or replace function flyos.regions_in_place(scopes text[]) returns boolean
+language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+    return array_to_string(scopes[3:cardinality(scopes) - 1], ' ') not like '%r:%'
+        and (cardinality(scopes) < 3 or scopes[1] not like 'r:%' or scopes[2] not like 'r:%');
+end
+$$;
 alter table public.activity drop constraint if exists activity_scopes_check;
-alter table public.activity add constraint activity_scopes_check check (
-    array_to_string(scopes[3:cardinality(scopes) - 1], ' ') not like '%r:%'
-    and (cardinality(scopes) < 3 or scopes[1] not like 'r:%' or scopes[2] not like 'r:%'));
+alter table public.activity add constraint activity_scopes_check check (flyos.regions_in_place(scopes));
 comment on table public.activity is 'Who did what, when and why. Append-only.';
 
 alter table public.activity enable row level security;
@@ -64,53 +70,60 @@ drop trigger if exists flyos_append_only on public.activity;
 create trigger flyos_append_only before update or delete or truncate on public.activity
     for each statement execute function flyos.append_only();
 
+-- The arguments are the columns that the history tells of; what else the owner keeps in these tables stays where it is.
 create or replace function flyos.note_activity() returns trigger
 language plpgsql security definer set search_path = '' set timezone = 'UTC' as $$
 declare
     was jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
     is_now jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
-    present jsonb := coalesce(is_now, was);
-    key text := flyos.key_of_row(tg_table_name, present);
-    who flyos.actor := flyos.writer();
+    key text := flyos.key_of_row(tg_table_name, coalesce(is_now, was));
+    told text[] := '{}';
+    name text;
+    who flyos.actor;
     seen_by text[];
-    op uuid := nullif(current_setting('flyos.op', true), '')::uuid;
-    why text := nullif(current_setting('flyos.reason', true), '');
+    edit text;
 begin
-    if tg_op = 'UPDATE' and was - 'updated_at' = is_now - 'updated_at' then
-        return null;
+    if tg_op = 'UPDATE' then
+        foreach name in array tg_argv loop
+            if is_now -> name is distinct from was -> name and name <> 'updated_at' then
+                told := told || name;
+            end if;
+        end loop;
+        if told = '{}' then
+            return null;
+        end if;
+    else
+        was := (select jsonb_object_agg(e.key, e.value) from jsonb_each(was) e where e.key = any (tg_argv));
+        is_now := (select jsonb_object_agg(e.key, e.value) from jsonb_each(is_now) e where e.key = any (tg_argv));
+        told := array[null];
     end if;
-    -- What else the owner keeps in these tables stays where it is.
-    if tg_op <> 'UPDATE' then
-        select jsonb_object_agg(e.key, e.value) into present from jsonb_each(present) e
-            join flyos.field f on f.tbl = tg_table_name and f.name = e.key;
-    end if;
-    select s.scopes into seen_by from sync.row_state s where s.tbl = tg_table_name and s.pk = key;
-    insert into public.activity (op_id, actor_id, actor_name, tbl, pk, kind, field, old, new, reason, scopes)
-    select op, who.user_id, coalesce(who.username, nullif(current_setting('role', true), 'none'), session_user),
-        tg_table_name, key, lower(tg_op), f.field, f.old, f.new, why,
-        -- The region that a row left hears that it left, and nothing else of it.
-        case when f.field = 'region_id' and f.old is not null then coalesce(seen_by, '{}') || ('r:' || f.old)
-            else coalesce(seen_by, '{}') end
-    from (
-        select null as field, case when tg_op = 'DELETE' then present::text end as old,
-            case when tg_op = 'INSERT' then present::text end as new where tg_op <> 'UPDATE'
-        union all
-        select n.key, was ->> n.key, n.value from jsonb_each_text(is_now) n
-        join flyos.field k on k.tbl = tg_table_name and k.name = n.key
-        where tg_op = 'UPDATE' and n.key <> 'updated_at' and n.value is distinct from was ->> n.key
-    ) f;
+    who := flyos.writer();
+    edit := sync.edit_of(key);
+    seen_by := coalesce((select s.scopes from sync.row_state s where s.tbl = tg_table_name and s.pk = key), '{}');
+    foreach name in array told loop
+        insert into public.activity (op_id, actor_id, actor_name, tbl, pk, kind, field, old, new, reason, scopes)
+        values (left(edit, 36)::uuid, who.user_id,
+            coalesce(who.username, nullif(current_setting('role', true), 'none'), session_user),
+            tg_table_name, key, lower(tg_op), name,
+            case when name is null then was::text else was ->> name end,
+            case when name is null then is_now::text else is_now ->> name end,
+            nullif(substr(edit, 38), ''),
+            -- The region that a row left hears that it left, and nothing else of it.
+            case when name = 'region_id' and was ->> name is not null then seen_by || ('r:' || (was ->> name))
+                else seen_by end);
+    end loop;
     return null;
 end
 $$;
 
 do $$
 declare
-    tbl text;
+    t record;
 begin
-    foreach tbl in array sync.tables() loop
-        execute format('drop trigger if exists flyos_5_activity on public.%I', tbl);
+    for t in select f.tbl, string_agg(quote_literal(f.name), ', ' order by f.ord) as columns from flyos.field f group by 1 loop
+        execute format('drop trigger if exists flyos_5_activity on public.%I', t.tbl);
         execute format('create trigger flyos_5_activity after insert or update or delete on public.%I
-            for each row execute function flyos.note_activity()', tbl);
+            for each row execute function flyos.note_activity(%s)', t.tbl, t.columns);
     end loop;
 end
 $$;

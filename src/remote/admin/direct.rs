@@ -131,7 +131,7 @@ fn is(error: &RemoteError, code: &str) -> bool {
 }
 
 /// What an address's query takes as it is; everything else is written in percent.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     use std::fmt::Write as _;
     text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
@@ -215,8 +215,18 @@ impl DirectAdmin {
         path: &str,
         body: Option<&Json>,
     ) -> Done<Reply<T>> {
+        self.client.json(self.call(method, path, body)).await.map_err(of_the_key)
+    }
+
+    /// The same where nothing is answered.
+    pub(super) async fn tell(&self, method: Method, path: &str, body: Option<&Json>) -> Done<()> {
+        let told = self.client.bytes(self.call(method, path, body)).await;
+        told.map(drop).map_err(of_the_key)
+    }
+
+    fn call<'a>(&'a self, method: Method, path: &'a str, body: Option<&Json>) -> Call<'a> {
         let limits = self.client.limits();
-        let call = Call {
+        Call {
             doing: Doing::Administering,
             method,
             path,
@@ -224,8 +234,7 @@ impl DirectAdmin {
             body: body.map(body_of),
             limit: limits.other_bytes,
             timeout: if path.starts_with("/auth/") { limits.auth } else { limits.rest },
-        };
-        self.client.json(call).await.map_err(of_the_key)
+        }
     }
 
     pub(super) async fn profiles(&self, query: &str) -> Done<Vec<Profile>> {

@@ -8,11 +8,13 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use secrecy::{ExposeSecret as _, SecretString};
+
 use crate::remote::key::{ApiKey, KeyKind, KeyProblem};
 
 /// The variables that may hold it, the new kind first: an old key may be there and switched off.
 const VARIABLES: [&str; 2] = ["SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY"];
-/// Bytes of the file, at most: a key is much shorter, and a wrong file may be anything.
+/// Bytes of the file, at most: a key or an address is much shorter, and a wrong file may be anything.
 const FILE_BYTES_MAX: u64 = 8192;
 /// What a file's mode may not hold: anything for the group or for others.
 const OTHERS: u32 = 0o077;
@@ -50,14 +52,7 @@ impl AdminKey {
 
     /// The key in a file, alone in it, that its owner alone may read.
     pub fn from_file(path: &Path) -> Result<Self, AdminKeyProblem> {
-        let failed = |source| AdminKeyProblem::File { path: path.to_owned(), source };
-        let file = File::open(path).map_err(failed)?;
-        if file.metadata().map_err(failed)?.mode() & OTHERS != 0 {
-            return Err(AdminKeyProblem::OpenFile(path.to_owned()));
-        }
-        let mut text = String::new();
-        file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
-        Self::parse(&path.display().to_string(), &text)
+        Self::parse(&path.display().to_string(), private_file(path)?.expose_secret())
     }
 
     fn parse(place: &str, text: &str) -> Result<Self, AdminKeyProblem> {
@@ -72,6 +67,18 @@ impl AdminKey {
     pub(super) fn into_api_key(self) -> ApiKey {
         self.0
     }
+}
+
+/// What stands in a file that its owner alone may read: a key, or a database's address with its password.
+pub fn private_file(path: &Path) -> Result<SecretString, AdminKeyProblem> {
+    let failed = |source| AdminKeyProblem::File { path: path.to_owned(), source };
+    let file = File::open(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.mode() & OTHERS != 0 {
+        return Err(AdminKeyProblem::OpenFile(path.to_owned()));
+    }
+    let mut text = String::new();
+    file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
+    Ok(SecretString::from(text))
 }
 
 impl fmt::Debug for AdminKey {

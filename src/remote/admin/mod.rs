@@ -9,11 +9,18 @@
 //!   deployed or when nobody can sign in any more. It is nobody's session, so nothing is anybody's own account; that
 //!   a MAIN_HQ remains who can sign in is looked at all the same.
 //!
+//! A third way is the database itself, for whoever runs the project: `database` is the connection, `schema` sets the
+//! project up and looks whether it is as it must be, `placing` gives accounts their profiles.
+//!
 //! Whatever was not done is a `RemoteError`. A refusal of ours keeps its code (`AdminCode`), its field and its words,
 //! which are whole sentences. After a broken line it may have been done: asking again is safe for every action.
 
+mod by_key;
+pub mod database;
 mod direct;
 mod key;
+pub mod placing;
+pub mod schema;
 mod unlinked;
 
 use reqwest::Method;
@@ -23,7 +30,7 @@ use super::client::{Call, Client, Reply, body_of};
 use super::error::{Doing, RemoteError};
 use super::wire::admin::{AdminReply, AdminRequest};
 pub use direct::{DirectAdmin, DirectProblem};
-pub use key::{AdminKey, AdminKeyProblem};
+pub use key::{AdminKey, AdminKeyProblem, private_file};
 
 /// Where the function is.
 const PATH: &str = "/functions/v1/admin-users";

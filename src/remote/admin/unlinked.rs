@@ -22,7 +22,7 @@ impl DirectAdmin {
         }
     }
 
-    async fn linked(&self, accounts: Vec<Uuid>) -> Done<BTreeMap<Uuid, Uuid>> {
+    pub(super) async fn linked(&self, accounts: Vec<Uuid>) -> Done<BTreeMap<Uuid, Uuid>> {
         if accounts.is_empty() {
             return Ok(BTreeMap::new());
         }

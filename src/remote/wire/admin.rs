@@ -267,6 +267,8 @@ pub struct AuthAccount {
     pub created_at: Option<String>,
     #[serde(default)]
     pub app_metadata: BTreeMap<String, serde_json::Value>,
+    #[serde(default)]
+    pub is_anonymous: bool,
 }
 
 impl AuthAccount {

@@ -1,4 +1,5 @@
-//! The shapes of `POST /rest/v1/rpc/device_key` and `erase_device`: the key that the server keeps for a device.
+//! The shapes of `POST /rest/v1/rpc/device_key`, `erase_device` and `sync_devices`: the key that the server keeps for a
+//! device, and what devices say of themselves.
 
 use std::fmt;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use uuid::Uuid;
 
 use super::MustReply;
+use crate::domain::Stamp;
 
 /// Bytes of a device's key.
 const KEY_BYTES: usize = 32;
@@ -92,4 +94,31 @@ pub struct EraseDeviceRequest {
 pub enum EraseDeviceReply {
     Must(MustReply),
     Erased { erased: bool },
+}
+
+/// A device as it last said of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceReport {
+    /// A `profiles.id`.
+    pub user: Uuid,
+    pub username: String,
+    pub device: Uuid,
+    /// Edits that waited there, for how long the oldest, and how many needed a decision.
+    pub waiting: u64,
+    pub oldest_s: u64,
+    pub needs_you: u64,
+    /// Of the program.
+    pub version: String,
+    pub at: Stamp,
+    /// Headquarters had it erased; a server of before this was told says nothing.
+    #[serde(default)]
+    pub erased: bool,
+}
+
+/// Devices of the people whom the caller may see, newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum DevicesReply {
+    Must(MustReply),
+    Devices { devices: Vec<DeviceReport>, server_time: Stamp },
 }

@@ -12,6 +12,7 @@
 //! * a row that leaves a scope leaves an exit notice for it, under the transaction that did it;
 //! * transactions run one after the other, so a snapshot has no transactions in progress.
 
+mod activity;
 mod cursor;
 mod digest;
 mod groups;
@@ -26,9 +27,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use self::activity::Activity;
 use crate::domain::scope::{self, Scopes};
 use crate::domain::{Actor, Change, Key, Op, Refusal, Stamp, World, rules};
 use crate::remote::wire::{Must, OpResult};
+pub use activity::{Cause, Line};
 pub use link::{Bar, NewAccount};
 
 /// The transaction that wrote the rows a server starts with.
@@ -91,6 +94,8 @@ pub struct Commit {
     pub scopes: BTreeSet<String>,
     /// What it does to sign-in accounts, in order.
     pub bars: Vec<Bar>,
+    /// Who did what in it.
+    pub activity: Vec<Line>,
 }
 
 impl Commit {
@@ -109,6 +114,7 @@ pub struct Engine {
     exits: BTreeMap<(Key, String), u64>,
     exits_by_xid: BTreeSet<(u64, Key, String)>,
     claims: HashMap<Uuid, Claim>,
+    activity: Activity,
     /// Sign-in accounts to the profiles they are linked to.
     profiles: HashMap<Uuid, Uuid>,
     epoch: Uuid,
@@ -149,6 +155,7 @@ impl Engine {
             exits: BTreeMap::new(),
             exits_by_xid: BTreeSet::new(),
             claims: HashMap::new(),
+            activity: Activity::default(),
             profiles: HashMap::new(),
             epoch,
             next_xid,
@@ -251,6 +258,8 @@ impl Engine {
         let steps = rules::carry_out(&mut self.world, None, changes)?;
         let mut commit = self.begin();
         self.write(&mut commit, &steps, None, now);
+        let causes: Vec<_> = steps.iter().map(|step| (step, Cause::default())).collect();
+        self.note_activity(&mut commit, &causes, None, now);
         self.finish(&mut commit);
         Ok(commit)
     }

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::groups::groups;
-use super::{Caller, Claim, Commit, Engine, Fault, RowState};
+use super::{Caller, Cause, Claim, Commit, Engine, Fault, RowState};
 use crate::domain::merge::{self, Clash};
 use crate::domain::rules::{self, Step};
 use crate::domain::{Change, Fields, Key, Kind, Op, Reason, Record, Refusal, Stamp, policy, scope};
@@ -183,7 +183,9 @@ impl Engine {
             }
         }
         let steps = turn.steps;
-        self.write(&mut run.commit, &steps, Some(run.caller.actor.user), run.now);
+        let by = Some(run.caller.actor.user);
+        self.write(&mut run.commit, &steps, by, run.now);
+        self.note_activity(&mut run.commit, &causes(ops, &done, &steps), by, run.now);
         for ((op, known), how) in ops.iter().zip(known).zip(done) {
             let result = match known {
                 Known::Stored(result) => result,
@@ -361,6 +363,20 @@ impl Engine {
         });
         Outcome::Conflict { fields, drops: Vec::new(), v: state.map_or(0, |state| state.ver), by, at }
     }
+}
+
+/// The steps of a group with the edits they are of.
+fn causes<'a>(ops: &[OpWire], done: &[Done], steps: &'a [Step]) -> Vec<(&'a Step, Cause)> {
+    let ranges = ops.iter().zip(done).filter_map(|(op, how)| match how {
+        Done::Applied(range) | Done::Merged(range) => Some((op, range.clone())),
+        Done::Noop => None,
+    });
+    let of = |(op, range): (&OpWire, Range<usize>)| {
+        let (op, reason) = (Some(op.id), op.reason.clone());
+        let steps = steps.get(range).unwrap_or_default().iter();
+        steps.map(move |step| (step, Cause { op, reason: reason.clone() }))
+    };
+    ranges.flat_map(of).collect()
 }
 
 /// Where the row differs from what the person saw when deleting it. Of the server's own columns only an

@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::{Fields, Key, Kind, Record};
-use crate::service::rows::{by_keys, bytes_of, fill};
+use crate::service::list::filter::At;
 use crate::service::session::Inner;
-use crate::service::{Config, Done, ErrorKind, ProjectConfig, ServiceError, explain, parcel, read};
+use crate::service::stored::{by_keys, bytes_of, fill};
+use crate::service::{Config, Done, ErrorKind, OpCtx, ProjectConfig, ServiceError, explain, parcel, read};
 use crate::store::replica::{Fate, Pending, Replica};
 use crate::store::{Entry, Meta, Store};
 
@@ -88,7 +89,7 @@ pub(in crate::service) fn freeze(store: &mut Store) -> Result<Done, ServiceError
 }
 
 impl Inner {
-    pub(in crate::service) fn copy(&self, query: &CopyQuery) -> Result<CopyPage, ServiceError> {
+    pub(in crate::service) fn copy(&self, ctx: &OpCtx, query: &CopyQuery) -> Result<CopyPage, ServiceError> {
         self.open_desk()?;
         let page = match &query.from {
             None => {
@@ -97,7 +98,8 @@ impl Inner {
             }
             Some(CopyFrom::Edit(after)) => self.look(|replica| edits_after(replica, *after)),
             Some(CopyFrom::Row(kind, after)) => {
-                self.look(|replica| self.rows_after(replica, *kind, after.as_ref()))
+                let after = after.as_ref();
+                self.look(|replica| self.rows_after(replica, *kind, after, At::of(ctx, replica)))
             }
         };
         page.ok_or_else(explain::signed_out)
@@ -130,8 +132,9 @@ impl Inner {
         })
     }
 
-    fn rows_after(&self, replica: &Replica, kind: Kind, after: Option<&Key>) -> CopyPage {
-        let places = self.lists.after(replica, &by_keys(kind, String::new()), after);
+    fn rows_after(&self, replica: &Replica, kind: Kind, after: Option<&Key>, at: At<'_>) -> CopyPage {
+        // Without a filter there is none that means nothing.
+        let places = self.lists.after(replica, &by_keys(kind, String::new()), after, at).unwrap_or_default();
         let shown = places.iter().filter_map(|place| replica.view().key_at(kind, *place));
         // What an unsent edit deletes is the server's row all the same; there are few.
         let hidden = if after.is_none() { replica.ghosts() } else { Vec::new() };

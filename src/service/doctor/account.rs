@@ -87,7 +87,12 @@ fn account_file(report: &mut Report, about: &str, folder: &AccountFolder) -> Opt
             report.attention(about, "account.toml holds no key, so nothing here can be opened.", RESTORE);
             None
         }
-        Ok(Some(file)) => Some(file),
+        Ok(Some(file)) => {
+            if !folder.is_file_whole() {
+                doubtful(report, about, file.is_doubtful());
+            }
+            Some(file)
+        }
         Ok(None) => {
             report.attention(about, "account.toml is missing, and with it the key.", RESTORE);
             None
@@ -97,6 +102,20 @@ fn account_file(report: &mut Report, about: &str, folder: &AccountFolder) -> Opt
             None
         }
     }
+}
+
+/// Its file is not as it was written; what is read comes from the copy, or is doubtful.
+fn doubtful(report: &mut Report, about: &str, without_copy: bool) {
+    let text = if without_copy {
+        "account.toml is damaged, and there is no whole copy: some of the ways to the key may not open."
+    } else {
+        "account.toml is damaged or gone; its copy is whole."
+    };
+    report.attention(
+        about,
+        text,
+        "Sign in: it is put right, and what was damaged is kept in its quarantine.",
+    );
 }
 
 const RESTORE: &str = "Put account.toml back from a backup: it is the one file that holds the key. Without it, move the \

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Examination, Report};
 use crate::domain::Stamp;
-use crate::remote::{Client, KeyKind, Limits, Project};
+use crate::remote::{Client, KeyKind, Limits, Project, RemoteError, Seen};
 use crate::service::{Config, Folders, status};
 use crate::store::{RESERVE_BYTES, filesystem, look};
 
@@ -140,8 +140,9 @@ pub(super) fn line(report: &mut Report, config: &Config, now: Stamp) {
         let about = format!("line to {name}");
         let Ok(project) = Project::new(&project.url, &project.key) else { continue };
         let limits = Limits { connect: CONNECT_TIME_MAX, auth: ANSWER_TIME_MAX, ..Limits::default() };
-        let asked = Client::with_limits(project, env!("CARGO_PKG_VERSION"), limits)
-            .and_then(|client| runtime.block_on(async { client.settings().await }));
+        let client = Client::with_limits(project, env!("CARGO_PKG_VERSION"), limits);
+        let asked =
+            client.as_ref().map_err(Clone::clone).and_then(|client| runtime.block_on(client.settings()));
         match asked {
             Ok(reply) if !reply.value.allows_email() => report.attention(
                 &about,
@@ -156,6 +157,9 @@ pub(super) fn line(report: &mut Report, config: &Config, now: Stamp) {
                     let text = format!("This machine's clock is {} s {way} the server's.", differs.abs());
                     report.attention(&about, text, SET_CLOCK);
                 }
+                if let Ok(client) = &client {
+                    schema(report, &format!("database of {name}"), runtime.block_on(client.knock()));
+                }
             }
             Err(error) if error.is_offline() => {
                 report.note(
@@ -167,6 +171,38 @@ pub(super) fn line(report: &mut Report, config: &Config, now: Stamp) {
                 let todo =
                     error.hint.clone().unwrap_or_else(|| "Look at the project's address and key.".to_owned());
                 report.attention(&about, error.message, todo);
+            }
+        }
+    }
+}
+
+/// What of the project's database can be seen from outside; `flyos supabase verify` sees all of it.
+fn schema(report: &mut Report, about: &str, seen: Result<Seen, RemoteError>) {
+    match seen {
+        Err(error) => report.note(about, format!("It could not be looked at: {}", error.message)),
+        Ok(Seen { missing, open }) => {
+            if !missing.is_empty() {
+                let text =
+                    format!("Its API does not know {}: migrations are not applied.", missing.join(", "));
+                report.attention(
+                    about,
+                    text,
+                    "Run flyos supabase migrate, or have whoever runs the project do so.",
+                );
+            }
+            if !open.is_empty() {
+                let text = format!("Whoever has the publishable key gets at {}.", open.join(", "));
+                report.attention(
+                    about,
+                    text,
+                    "Have whoever runs the project run flyos supabase verify: it names what opens it.",
+                );
+            }
+            if missing.is_empty() && open.is_empty() {
+                report.sound(
+                    about,
+                    "It has the functions that this flyos calls, and lets nobody in without signing in.",
+                );
             }
         }
     }

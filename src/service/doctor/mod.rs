@@ -5,9 +5,10 @@
 //! has open is not locked, not opened and not copied: its files change meanwhile.
 //!
 //! * `machine`: configuration, folders, room, clock, the projects over the line
-//! * `account`: one account's files, without its key and with it
+//! * `account`: one account's files, without its key and with it; `aside`: what was set aside of one
 
 mod account;
+mod aside;
 mod machine;
 
 use serde::Serialize;
@@ -98,6 +99,7 @@ pub fn examine(what: &Examination) -> Report {
     machine::projects(&mut report, &config);
     machine::data(&mut report, &what.folders);
     account::all(&mut report, what);
+    aside::all(&mut report, what, &config);
     machine::clock(&mut report, what);
     if what.online {
         machine::line(&mut report, &config, what.now);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::file::Whole;
 use super::writer::Writer;
-use super::{Door, Footer, Format, Header, RowsPage, RowsQuery, VERSION, plural, usage};
+use super::{Door, Footer, Format, Header, StoredPage, StoredQuery, VERSION, plural, usage};
 use crate::domain::{Kind, Stamp};
 use crate::service::{ErrorKind, Moment, ServiceError};
 
@@ -112,14 +112,14 @@ fn pour<W: Write>(
     let columns = columns(export)?;
     let first =
         export.kinds.first().copied().ok_or_else(|| usage("Say of which kind the rows are to be."))?;
-    let query = RowsQuery { kind: first, filter: export.filter.clone(), after: None };
-    let moment = door.rows(query)?.moment;
+    let query = StoredQuery { kind: first, filter: export.filter.clone(), after: None };
+    let moment = door.stored(query)?.moment;
     let header = header(&moment, export);
     let begun = Writer::begin(out, export.format, (Some(first), columns), &header);
     let mut writer = begun.map_err(|error| not_written(&error))?;
     let mut written = 0;
     for kind in &export.kinds {
-        door.each_page((*kind, &export.filter), |page: RowsPage| {
+        door.each_page((*kind, &export.filter), |page: StoredPage| {
             writer.footer.still &= page.moment.revision == moment.revision;
             written += page.rows.len();
             for row in &page.rows {

@@ -13,11 +13,14 @@ use super::plan::{self, Plan, Report};
 use super::reader::{self, BYTES_MAX};
 use super::{Door, Format, Header, usage};
 use crate::domain::{Actor, Intent, Key, Kind, Record, World};
-use crate::remote::wire::{GROUP_BYTES_MAX, GROUP_OPS_MAX};
+use crate::remote::wire::GROUP_OPS_MAX;
 use crate::service::{Action, Done, ErrorKind, ServiceError, explain};
+use crate::store::journal::FRAME_BYTES_MAX;
 
 /// Edits handed in at once: a part of a second's work, and far from what a message may take.
 const PART_EDITS: usize = 500;
+/// A group is one edit of the journal: so many bytes of changes, beside 2 KiB for its author, its reason and its seal.
+const TOGETHER_BYTES_MAX: usize = FRAME_BYTES_MAX - (2 << 10);
 
 /// How rows are to be taken in.
 #[derive(Clone, Debug)]
@@ -117,16 +120,15 @@ fn check_group(plan: &Plan) -> Result<(), ServiceError> {
         1 => return Err(refuse("1 row is wrong, so nothing was changed.".to_owned())),
         rows => return Err(refuse(format!("{rows} rows are wrong, so nothing was changed."))),
     }
-    let bytes = serde_json::to_vec(&plan.intents).map_or(0, |bytes| bytes.len());
-    if plan.changes <= GROUP_OPS_MAX && bytes <= GROUP_BYTES_MAX {
+    if plan.changes <= GROUP_OPS_MAX && plan.bytes <= TOGETHER_BYTES_MAX {
         return Ok(());
     }
     let message = format!(
         "All or nothing takes at most {GROUP_OPS_MAX} changes and {} KiB, and this would be {} and {} KiB. \
          Nothing was changed.",
-        GROUP_BYTES_MAX >> 10,
+        TOGETHER_BYTES_MAX >> 10,
         plan.changes,
-        bytes >> 10
+        plan.bytes.div_ceil(1 << 10)
     );
     Err(refuse(message)
         .hint("Import it row by row, or in parts: what is in already is passed over the next time."))

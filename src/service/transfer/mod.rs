@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::plan::{Report, Wrong};
-use super::{Action, Answer, Done, ErrorKind, Query, RowsPage, RowsQuery, ServiceError, explain};
+use super::{Action, Answer, Done, ErrorKind, Query, ServiceError, StoredPage, StoredQuery, explain};
 use crate::domain::{Kind, Stamp};
 use crate::session::socket::LineError;
 
@@ -42,9 +42,9 @@ pub struct Door<'a> {
 }
 
 impl Door<'_> {
-    fn rows(&self, query: RowsQuery) -> Result<RowsPage, ServiceError> {
-        match (self.ask)(Query::Rows(query))? {
-            Answer::Rows(page) => Ok(page),
+    fn stored(&self, query: StoredQuery) -> Result<StoredPage, ServiceError> {
+        match (self.ask)(Query::Stored(query))? {
+            Answer::Stored(page) => Ok(page),
             _ => Err(explain::not_understood(&LineError::Garbage)),
         }
     }
@@ -53,11 +53,11 @@ impl Door<'_> {
     fn each_page(
         &self,
         (kind, filter): (Kind, &str),
-        mut take: impl FnMut(RowsPage) -> Result<(), ServiceError>,
+        mut take: impl FnMut(StoredPage) -> Result<(), ServiceError>,
     ) -> Result<(), ServiceError> {
-        let mut query = RowsQuery { kind, filter: filter.to_owned(), after: None };
+        let mut query = StoredQuery { kind, filter: filter.to_owned(), after: None };
         loop {
-            let page = self.rows(query.clone())?;
+            let page = self.stored(query.clone())?;
             query.after.clone_from(&page.next);
             take(page)?;
             if query.after.is_none() {

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::names::{Meant, Names, Unclear};
 use super::reader::{Row, Table};
+use crate::domain::rules::Step;
 use crate::domain::{Actor, Fields, Intent, Key, Kind, Refusal, Value, World, intent, rules};
 
 /// What is wrong with a row.
@@ -51,6 +52,8 @@ pub(super) struct Plan {
     pub intents: Vec<Intent>,
     /// Changes of rows that the intents take, cascades aside.
     pub changes: usize,
+    /// And their bytes, as the journal keeps them.
+    pub bytes: usize,
     pub report: Report,
 }
 
@@ -232,6 +235,7 @@ impl Planner<'_> {
                 // Nothing to do: a value that only reads differently.
                 if !steps.is_empty() {
                     self.plan.changes += steps.len();
+                    self.plan.bytes += steps.iter().map(kept_bytes).sum::<usize>();
                     self.plan.intents.push(wish);
                 }
                 true
@@ -246,6 +250,14 @@ impl Planner<'_> {
     fn refused(&mut self, nth: usize, row: &Row, refusal: Refusal) {
         self.wrong(nth, row.line, refusal.field.as_deref(), refusal.message);
     }
+}
+
+/// How many bytes a change takes in the journal, with the assignments that go with it.
+fn kept_bytes(step: &Step) -> usize {
+    let change = serde_json::to_vec(&step.change).map_or(0, |bytes| bytes.len());
+    let drops = rules::drops_of(std::slice::from_ref(step));
+    // A comma each, and quotes.
+    change + 1 + drops.iter().map(|key| key.len() + 3).sum::<usize>()
 }
 
 fn is_inactive(cells: &Fields) -> bool {

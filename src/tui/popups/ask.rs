@@ -30,6 +30,15 @@ pub enum Goal {
     },
     /// The password by which this machine has the account.
     OldPassword,
+    /// The password of somebody's account, which may have to be made.
+    Account {
+        user: uuid::Uuid,
+        create: bool,
+    },
+    /// The address of somebody's account.
+    AccountEmail {
+        user: uuid::Uuid,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -100,6 +109,11 @@ impl Ask {
                 let title = if invited { texts::INVITED_TITLE } else { texts::REDEEM_TITLE };
                 let code = plain(field::CODE, "Code", texts::MAILED_CODE_HINT);
                 (title, [email(), code].into_iter().chain(new()).collect())
+            }
+            Goal::Account { create: true, .. } => (texts::ACCOUNT_NEW, new().into()),
+            Goal::Account { .. } => (texts::ACCOUNT_PASSWORD, new().into()),
+            Goal::AccountEmail { .. } => {
+                (texts::ACCOUNT_ADDRESS, vec![plain(EMAIL, "Email", texts::ACCOUNT_ADDRESS_HINT)])
             }
             Goal::OldPassword => (texts::OLD_TITLE, vec![masked(field::CURRENT, "Old password", "")]),
         };

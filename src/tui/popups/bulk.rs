@@ -79,7 +79,7 @@ pub struct Bulk {
 
 impl Bulk {
     /// `wishes`: each marked row with what is wanted of it.
-    pub fn new(title: String, wishes: Vec<(Key, Intent)>, reason: Option<String>) -> Self {
+    pub fn new(title: String, wishes: Vec<(Key, Intent)>, reason: Option<&str>) -> Self {
         let deletes = wishes.iter().any(|(_, intent)| matches!(intent, Intent::Delete { .. }));
         let word = deletes.then(|| (format!("delete {}", wishes.len()), TextField::default()));
         Self {
@@ -87,7 +87,7 @@ impl Bulk {
             stage: Stage::Judging,
             rows: Vec::new(),
             together: false,
-            why: TextField::new(reason.as_deref().unwrap_or_default()),
+            why: TextField::new(reason.unwrap_or_default()),
             at: if word.is_some() { 2 } else { 0 },
             word,
             top: 0,
@@ -238,11 +238,11 @@ impl Bulk {
             Stage::Shown if doable == 0 => format!("{count} rows: none of them would change."),
             Stage::Shown => {
                 let same = count - refused - doable;
-                let told = |count: usize, words: &str| match count {
+                let more = |count: usize, words: &str| match count {
                     0 => String::new(),
                     _ => format!(", {count} {words}"),
                 };
-                let (refused, same) = (told(refused, "cannot be done"), told(same, "already so"));
+                let (refused, same) = (more(refused, "cannot be done"), more(same, "already so"));
                 format!("{count} rows: {doable} will be changed{refused}{same}.")
             }
             Stage::Making { stop } => {

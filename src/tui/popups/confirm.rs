@@ -2,6 +2,7 @@
 //! undone wants the name typed.
 
 use ratatui::layout::Rect;
+use uuid::Uuid;
 
 use super::error_lines;
 use crate::domain::Key;
@@ -17,9 +18,15 @@ pub enum Goal {
     Quit,
     SignOut,
     Erase,
+    EraseMachine {
+        user: Uuid,
+        device: Uuid,
+    },
     RemoveWords,
     /// About the own sign-in.
     Own(OwnGoal),
+    /// Barring that user's account; else ending their sessions.
+    Account(Uuid, bool),
     LoadInitial,
     /// From the console that has the account open.
     TakeOver,

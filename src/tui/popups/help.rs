@@ -2,7 +2,9 @@
 
 use ratatui::layout::Rect;
 
-use crate::tui::keys::{self, Context};
+use crate::service::FILTER_HELP;
+use crate::tui::keys::{Context, Keymap};
+use crate::tui::texts;
 use crate::tui::widgets::text_field::TextField;
 use crate::tui::widgets::{Pen, after, centred, line, shrink, wrap};
 
@@ -11,6 +13,7 @@ pub struct Help {
     pub filter: TextField,
     pub top: usize,
     from: Context,
+    keys: Keymap,
 }
 
 const WIDTH: u16 = 92;
@@ -29,8 +32,8 @@ fn area_in(area: Rect) -> Rect {
 }
 
 impl Help {
-    pub fn new(from: Context) -> Self {
-        Self { filter: TextField::default(), top: 0, from }
+    pub fn new(from: Context, keys: Keymap) -> Self {
+        Self { filter: TextField::default(), top: 0, from, keys }
     }
 
     /// What is found, in lines of that width.
@@ -39,7 +42,7 @@ impl Help {
         let others = Context::ALL.into_iter().filter(|context| *context != self.from);
         let mut out = Vec::new();
         for context in std::iter::once(self.from).chain(others) {
-            let found = keys::bindings(context).filter(|binding| {
+            let found = self.keys.bindings(context).filter(|binding| {
                 let text = format!("{} {} {}", binding.keys_text(), binding.title, binding.help);
                 text.to_lowercase().contains(&wanted)
             });
@@ -55,6 +58,21 @@ impl Help {
                     text,
                 }));
             }
+        }
+        let found = FILTER_HELP
+            .iter()
+            .filter(|(typed, shown)| format!("{typed} {shown} filter").to_lowercase().contains(&wanted));
+        let mut found = found.peekable();
+        if found.peek().is_some() {
+            out.push(Line { heading: true, keys: String::new(), text: texts::FILTER_LANGUAGE.to_owned() });
+        }
+        for (typed, shown) in found {
+            let texts = wrap(shown, width.saturating_sub(KEYS_WIDTH + 3));
+            out.extend(texts.into_iter().enumerate().map(|(at, text)| Line {
+                heading: false,
+                keys: if at == 0 { (*typed).to_owned() } else { String::new() },
+                text,
+            }));
         }
         out
     }

@@ -3,6 +3,7 @@
 
 pub mod ask;
 pub mod bulk;
+pub mod columns;
 pub mod confirm;
 pub mod form;
 pub mod help;
@@ -22,6 +23,7 @@ use crate::service::ServiceError;
 
 pub use ask::Ask;
 pub use bulk::Bulk;
+pub use columns::Columns;
 pub use confirm::Confirm;
 pub use form::Form;
 pub use help::Help;
@@ -35,6 +37,7 @@ pub use words::Words;
 pub enum Popup {
     Ask(Ask),
     Bulk(Box<Bulk>),
+    Columns(Columns),
     Form(Form),
     Picker(Picker),
     Confirm(Confirm),
@@ -57,6 +60,7 @@ impl Popup {
             Self::Message(_) => Context::Message,
             Self::Words(_) => Context::Words,
             Self::Bulk(_) => Context::Bulk,
+            Self::Columns(_) => Context::Columns,
         }
     }
 
@@ -71,7 +75,7 @@ impl Popup {
             Self::Help(help) => Some(&mut help.filter),
             Self::Prompt(prompt) => prompt.field(),
             Self::Bulk(bulk) => bulk.field(),
-            Self::Message(_) | Self::Words(_) => None,
+            Self::Columns(_) | Self::Message(_) | Self::Words(_) => None,
         }
     }
 
@@ -83,7 +87,12 @@ impl Popup {
             Self::Picker(picker) => picker.at = 0,
             Self::Menu(menu) => menu.at = 0,
             Self::Help(help) => help.top = 0,
-            Self::Bulk(_) | Self::Confirm(_) | Self::Message(_) | Self::Prompt(_) | Self::Words(_) => {}
+            Self::Bulk(_)
+            | Self::Columns(_)
+            | Self::Confirm(_)
+            | Self::Message(_)
+            | Self::Prompt(_)
+            | Self::Words(_) => {}
         }
     }
 
@@ -96,7 +105,7 @@ impl Popup {
             Self::Confirm(confirm) => confirm.saving,
             Self::Prompt(prompt) => prompt.saving,
             Self::Bulk(bulk) => bulk.saving,
-            Self::Menu(_) | Self::Help(_) | Self::Message(_) | Self::Words(_) => None,
+            Self::Columns(_) | Self::Menu(_) | Self::Help(_) | Self::Message(_) | Self::Words(_) => None,
         }
     }
 
@@ -115,7 +124,7 @@ impl Popup {
             }
             Self::Prompt(prompt) => prompt.failed(error),
             Self::Bulk(bulk) => bulk.failed(error),
-            Self::Menu(_) | Self::Help(_) | Self::Message(_) | Self::Words(_) => {}
+            Self::Columns(_) | Self::Menu(_) | Self::Help(_) | Self::Message(_) | Self::Words(_) => {}
         }
     }
 
@@ -130,6 +139,7 @@ impl Popup {
             Self::Message(message) => message.draw(pen, area),
             Self::Prompt(prompt) => prompt.draw(pen, area),
             Self::Bulk(bulk) => bulk.draw(pen, area),
+            Self::Columns(columns) => columns.draw(pen, area),
             Self::Words(words) => words.draw(pen, area),
         }
     }

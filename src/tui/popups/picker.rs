@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::error_lines;
 use crate::domain::{Fields, Key, Value};
-use crate::service::{Card, Choice, ServiceError, Verb};
+use crate::service::{Card, Choice, Machine, ServiceError, Verb};
 use crate::tui::texts;
 use crate::tui::widgets::text_field::TextField;
 use crate::tui::widgets::{Pen, after, centred, line, scroll};
@@ -18,7 +18,14 @@ pub enum Goal {
     Status(Key, Value),
     Assign(Key),
     Unassign(Key),
-    Sort,
+    /// Alone, or after what the list is sorted by.
+    Sort {
+        then: bool,
+    },
+    /// A view to see, or to take away.
+    View {
+        drop: bool,
+    },
     /// For all marked rows.
     Marked(Verb),
     /// One of the edits that need a decision.
@@ -32,10 +39,21 @@ pub enum Goal {
     Held,
     /// Whether lost entries have been seen.
     Lost,
+    /// Which of what is kept aside to take over.
+    Aside,
+    /// Which machine to have erased.
+    Machines(Vec<Machine>),
     /// About the own sign-in.
     Own(OwnGoal),
-    /// Only to be looked at.
-    Look,
+    /// What to put on the clipboard.
+    Copy,
+
+    /// What to do about somebody's sign-in account: the user, and their name.
+    Account(Key, String),
+    /// A message to read in full.
+    Messages,
+    /// An edit that is on its way, and its row.
+    Outbox(u64, Key),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,10 +140,12 @@ impl Picker {
         let clean =
             |text: &String| crate::tui::widgets::wrap(&pen.theme.clean(text), width.saturating_sub(4));
         let about: Vec<String> = self.about.iter().flat_map(clean).collect();
-        let height = about.len() + self.choices.len().clamp(1, ROWS_MAX) + notes.len().max(1) + 4;
+        let below = self.choices.len().clamp(1, ROWS_MAX) + notes.len().max(1) + 2;
+        let height = about.len() + below + 2;
         let inside = pen.frame(centred(area, width, u16::try_from(height).unwrap_or(u16::MAX)), &self.title);
         // Of a low window, the choices have at least half.
-        let told = u16::try_from(about.len()).unwrap_or(u16::MAX).min(inside.height / 2);
+        let rest = inside.height.saturating_sub(u16::try_from(below).unwrap_or(u16::MAX));
+        let told = u16::try_from(about.len()).unwrap_or(u16::MAX).min(rest.max(inside.height / 2));
         for (text, y) in about.iter().zip(0..told) {
             pen.put(line(inside, y), text, pen.theme.plain());
         }

@@ -18,8 +18,12 @@ pub enum Goal {
     KeepWords,
     /// Where to write the edits, and their passphrase, twice; all edits where none is named.
     Export(Vec<u64>),
+    /// How the view is called.
+    View,
     /// Which file to take in, and its passphrase.
     Import,
+    /// The password of what is kept aside under that name.
+    TakeBack(String),
 }
 
 #[derive(Clone, Debug)]

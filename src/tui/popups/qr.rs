@@ -136,7 +136,11 @@ mod tests {
         for (ascii, mono, width, height) in
             [(false, false, 76, 20), (false, true, 76, 20), (false, false, 90, 40), (true, true, 90, 45)]
         {
-            assert_eq!(read(Theme { ascii, mono }, width, height), URI, "{ascii} {mono} {width}x{height}");
+            assert_eq!(
+                read(Theme { ascii, mono, ..Theme::default() }, width, height),
+                URI,
+                "{ascii} {mono} {width}x{height}"
+            );
         }
     }
 

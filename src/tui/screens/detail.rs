@@ -5,8 +5,9 @@ use jiff::tz::TimeZone;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::domain::{Key, Kind, Stamp};
+use crate::domain::{Key, Stamp};
 use crate::service::{self, EditState, OutboxLine, status};
+use crate::tui::activity::stands_for;
 use crate::tui::theme::{Theme, row_mark};
 use crate::tui::widgets::{Pen, after, line, scroll, table, wrap};
 
@@ -27,6 +28,8 @@ pub struct Detail {
     pub at: usize,
     /// Where somebody came from, the latest last.
     pub trail: Vec<Key>,
+    /// Where somebody went back from, the latest last.
+    pub ahead: Vec<Key>,
 }
 
 /// One line, ready to be drawn.
@@ -67,8 +70,13 @@ impl Detail {
         self.shown = shown;
     }
 
-    /// Remembers where to go back to.
+    /// Goes on to something else: remembers where to go back to, and nothing is ahead any more.
     pub fn leave_trail(&mut self, from: Key) {
+        self.ahead.clear();
+        self.keep_trail(from);
+    }
+
+    pub fn keep_trail(&mut self, from: Key) {
         if self.trail.len() == TRAIL_MAX {
             self.trail.remove(0);
         }
@@ -105,18 +113,13 @@ pub fn lines(theme: Theme, detail: &service::Detail, now: Stamp, zone: &TimeZone
         out.push(Line::new("", "", Tone::Plain));
         out.push(Line::new("", format!("{}  {}", related.title, related.items.len()), Tone::Heading));
         for (key, label) in &related.items {
-            out.push(Line { jump: Some(target(key)), ..Line::new("", format!("  {label}"), Tone::Plain) });
+            out.push(Line {
+                jump: Some(stands_for(key)),
+                ..Line::new("", format!("  {label}"), Tone::Plain)
+            });
         }
     }
     out
-}
-
-/// An assignment has no screen of its own: its drone stands for it.
-fn target(key: &Key) -> Key {
-    match key.pair() {
-        Some((_, drone)) if key.kind == Kind::Assignment => Key::drone(drone),
-        _ => key.clone(),
-    }
 }
 
 /// A value as people read it: a status with its glyph, an instant in their own time.
@@ -124,6 +127,11 @@ fn word(theme: Theme, zone: &TimeZone, title: &str, text: &str) -> String {
     if title == "Status" {
         return table::status_cell(theme, text);
     }
+    instant(zone, text)
+}
+
+/// An instant in the person's own time; any other text as it is.
+pub fn instant(zone: &TimeZone, text: &str) -> String {
     let at = Stamp::parse(text).and_then(|at| jiff::Timestamp::from_microsecond(at.0).ok());
     at.map_or_else(|| text.to_owned(), |at| at.to_zoned(zone.clone()).strftime("%d %b %Y %H:%M").to_string())
 }

@@ -7,12 +7,12 @@ use jiff::tz::TimeZone;
 
 use super::marks::Marks;
 use crate::domain::{Key, Kind, Stamp};
-use crate::service::{ListPage, ListQuery, RowView, columns, status};
+use crate::service::{ColumnLook, ListPage, ListQuery, Look, RowView, SORTS_MAX, columns, status};
 use crate::tui::layout::Shape;
 use crate::tui::theme::{Theme, row_mark};
 use crate::tui::widgets::table::{self, Row};
 use crate::tui::widgets::text_field::TextField;
-use crate::tui::widgets::{Pen, after, columns as width_of};
+use crate::tui::widgets::{Pen, after, columns as width_of, line, wrap};
 
 /// The state of one list.
 #[derive(Clone, Debug)]
@@ -21,8 +21,10 @@ pub struct List {
     pub filter: TextField,
     /// Is the filter line being typed in?
     pub filtering: bool,
-    pub sort: &'static str,
-    pub descending: bool,
+    /// The columns it is sorted by, the first one first, each with whether it descends.
+    pub sorts: Vec<(&'static str, bool)>,
+    /// How its columns look; see `screens::looks`.
+    pub columns: Vec<ColumnLook>,
     /// The place of the first visible row among those that match.
     pub top: usize,
     /// The place of the selected row.
@@ -51,8 +53,8 @@ impl List {
             kind,
             filter: TextField::default(),
             filtering: false,
-            sort: columns(kind).first().copied().unwrap_or("id"),
-            descending: false,
+            sorts: by_name(kind),
+            columns: Vec::new(),
             top: 0,
             selected: 0,
             key: None,
@@ -66,8 +68,8 @@ impl List {
         ListQuery {
             kind: self.kind,
             filter: self.filter.text().trim().to_owned(),
-            sort: self.sort.to_owned(),
-            descending: self.descending,
+            sort: self.sort_text(),
+            descending: false,
             offset: self.top,
             limit: usize::from(rows.max(1)),
         }
@@ -154,11 +156,36 @@ impl List {
         (self.top, self.selected, self.sought) = (0, 0, false);
     }
 
-    pub fn set_sort(&mut self, name: &str) {
-        let known = columns(self.kind).iter().find(|column| **column == name);
-        self.sort = known.copied().unwrap_or(self.sort);
+    /// Its order as a query says it.
+    fn sort_text(&self) -> String {
+        let each = self.sorts.iter().map(|(name, down)| format!("{}{name}", if *down { "-" } else { "" }));
+        each.collect::<Vec<_>>().join(",")
+    }
+
+    /// Its order and columns, to be kept.
+    pub fn look(&self) -> Look {
+        Look { sort: self.sort_text(), columns: self.columns.clone() }
+    }
+
+    /// Takes an order and columns that were kept; what is not known is passed over.
+    pub fn wear(&mut self, look: &Look) {
+        let sorts = look.sort.split(',').filter_map(|word| {
+            let (down, name) = word.strip_prefix('-').map_or((false, word), |name| (true, name));
+            let known = columns(self.kind).iter().find(|column| **column == name)?;
+            Some((*known, down))
+        });
+        self.sorts = sorts.take(SORTS_MAX).collect();
+        if self.sorts.is_empty() {
+            self.sorts = by_name(self.kind);
+        }
+        self.columns.clone_from(&look.columns);
         self.restart();
     }
+}
+
+/// As a list comes: by the rows' names.
+fn by_name(kind: Kind) -> Vec<(&'static str, bool)> {
+    columns(kind).first().map(|name| (*name, false)).into_iter().collect()
 }
 
 /// A cell as the list shows it.
@@ -174,18 +201,18 @@ fn cell(theme: Theme, row: &RowView, column: &str, now: Stamp, zone: &TimeZone) 
 
 /// Draws the list; `focused`: keys go to it.
 pub fn draw(pen: &mut Pen, shape: &Shape, list: &List, focused: bool, now: Stamp, zone: &TimeZone) {
-    let described = super::columns(list.kind);
+    let described = &super::shown_columns(list.kind, &list.columns);
     let Some(page) = &list.page else {
         pen.put(after(shape.rows, 3), "Loading the list.", pen.theme.plain());
         return;
     };
-    table::draw_header(pen, shape.header, described, list.sort, list.descending);
+    table::draw_header(pen, shape.header, described, &list.sorts);
     if page.matched == 0 {
-        pen.put(
-            after(super::super::widgets::line(shape.rows, 0), 3),
-            &nothing(list, page),
-            pen.theme.plain(),
-        );
+        let area = after(shape.rows, 3);
+        let style = if page.problem.is_some() { pen.theme.warning() } else { pen.theme.plain() };
+        for (text, y) in wrap(&pen.theme.clean(&nothing(list, page)), area.width).iter().zip(0..area.height) {
+            pen.put(line(area, y), text, style);
+        }
         return;
     }
     let rows: Vec<Row> = page
@@ -203,6 +230,9 @@ pub fn draw(pen: &mut Pen, shape: &Shape, list: &List, focused: bool, now: Stamp
 }
 
 fn nothing(list: &List, page: &ListPage) -> String {
+    if let Some(problem) = &page.problem {
+        return problem.clone();
+    }
     let noun = list.kind.noun();
     match page.total {
         0 => format!("There is no {noun} you may see."),

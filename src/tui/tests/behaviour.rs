@@ -8,6 +8,7 @@ use crate::service::{
 use crate::tui::app::{Msg, Why};
 use crate::tui::decode::Input;
 use crate::tui::keys::Context;
+use crate::tui::places::Place;
 use crate::tui::popups::Popup;
 use crate::tui::testing::{Bench, Fake, card, refusal, status, training_setup};
 use crate::tui::theme::Theme;
@@ -218,7 +219,7 @@ fn related_things_lead_on_and_back() {
     let mut bench = bench();
     bench.keys("Enter Down Down Down Enter");
     assert_eq!(bench.app.detail.key.as_ref().map(|key| key.kind), Some(Kind::User));
-    assert_eq!(bench.app.tab, 0);
+    assert_eq!(bench.app.place, Place::Users);
     bench.keys("Backspace");
     assert_eq!(bench.app.detail.key, Some(Key::drone("drone-001")));
     bench.keys("Esc");
@@ -453,7 +454,7 @@ fn the_first_project_is_asked_for() {
 
 #[test]
 fn the_selection_is_seen_without_colour() {
-    let theme = Theme { mono: true, ascii: false };
+    let theme = Theme { mono: true, ascii: false, ..Theme::default() };
     let bench = Bench::signed_in_with(80, 24, theme, Fake::default());
     let buffer = bench.buffer();
     let reversed = |y| (0..80).all(|x| buffer[(x, y)].modifier.contains(ratatui::style::Modifier::REVERSED));

@@ -15,7 +15,14 @@ use crate::tui::testing::{Bench, Fake, NOW};
 use crate::tui::theme::Theme;
 
 #[derive(Clone, Default)]
-struct Line(Rc<RefCell<Vec<u8>>>);
+pub(super) struct Line(Rc<RefCell<Vec<u8>>>);
+
+impl Line {
+    /// What was written since this was asked last.
+    pub(super) fn take(&self) -> String {
+        String::from_utf8(self.0.take()).expect("text")
+    }
+}
 
 impl io::Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -28,7 +35,7 @@ impl io::Write for Line {
     }
 }
 
-struct Scene {
+pub(super) struct Scene {
     bench: Bench,
     line: Line,
     terminal: Terminal<Frugal<Line>>,
@@ -39,7 +46,7 @@ impl Scene {
         Self::with(bench, true)
     }
 
-    fn with(bench: Bench, colour: bool) -> Self {
+    pub(super) fn with(bench: Bench, colour: bool) -> Self {
         let line = Line::default();
         let (width, height) = bench.app.size;
         let backend = Frugal::new(line.clone(), colour, move || Ok(Size { width, height }));
@@ -50,7 +57,7 @@ impl Scene {
     }
 
     /// Draws; the bytes and writes it took.
-    fn draw(&mut self) -> (usize, usize) {
+    pub(super) fn draw(&mut self) -> (usize, usize) {
         let before = (self.terminal.backend().bytes, self.terminal.backend().writes);
         let app = &self.bench.app;
         self.terminal.draw(|frame| app.draw(frame)).expect("drawn");
@@ -58,7 +65,12 @@ impl Scene {
         (backend.bytes - before.0, backend.writes - before.1)
     }
 
-    fn after(&mut self, keys: &str) -> (usize, usize) {
+    /// The bytes themselves since they were asked for last.
+    pub(super) fn taken(&self) -> String {
+        self.line.take()
+    }
+
+    pub(super) fn after(&mut self, keys: &str) -> (usize, usize) {
         self.bench.keys(keys);
         self.draw()
     }
@@ -118,6 +130,8 @@ fn pages_and_tabs_keep_to_their_budget() {
     let mut scene = scene();
     let page = scene.after("PgDn").0;
     let tab = scene.after("1").0;
+    let beside = ["0", "4", "3"].map(|place| scene.after(place).0);
+    assert!(beside.iter().all(|cost| *cost <= 4000), "{beside:?}");
     assert!(page <= 2500, "{page}");
     assert!(tab <= 4000, "{tab}");
 }
@@ -125,11 +139,11 @@ fn pages_and_tabs_keep_to_their_budget() {
 #[test]
 fn a_large_frame_is_synchronised_and_a_small_one_is_not() {
     let mut scene = scene();
-    let first = String::from_utf8(scene.line.0.take()).expect("text");
+    let first = scene.taken();
     assert!(first.starts_with("\x1b[?2026h") && first.ends_with("\x1b[?2026l"));
     assert!(first.len() <= 5000, "{}", first.len());
     scene.after("Down");
-    let small = String::from_utf8(scene.line.0.take()).expect("text");
+    let small = scene.taken();
     assert!(!small.contains("2026"), "{small:?}");
 }
 
@@ -138,11 +152,11 @@ fn only_the_sixteen_colours_and_none_where_unwanted() {
     let mut scene = scene();
     scene.after("1");
     scene.after("Del");
-    let bytes = String::from_utf8(scene.line.0.take()).expect("text");
+    let bytes = scene.taken();
     assert!(!bytes.contains("38;5") && !bytes.contains("38;2"));
     // The theme of the bench is coloured: leaving colours out is the backend's own care as well.
     let mono = Scene::with(Bench::signed_in_with(80, 24, Theme::default(), Fake::default()), false);
-    let bytes = String::from_utf8(mono.line.0.take()).expect("text");
+    let bytes = mono.taken();
     let codes =
         bytes.split('\x1b').filter_map(|part| part.strip_prefix('[')?.split_once('m')).map(|(code, _)| code);
     let allowed = ["", "0", "1", "4", "7", "0;1", "0;7", "0;4", "1;7", "0;1;7"];

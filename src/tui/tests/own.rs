@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::pictures::keep;
 use crate::service::own::field;
-use crate::service::{Enrolling, ErrorKind, Event, FactorView, Link, Own, OwnDone, ServiceError};
+use crate::service::{Enrolling, ErrorKind, Event, FactorView, Link, Own, OwnDone, ServiceError, Shut};
 use crate::tui::app::Msg;
 use crate::tui::popups::Popup;
 use crate::tui::testing::{Bench, Fake, setup};
@@ -56,16 +56,16 @@ fn a_second_factor_is_set_up() {
         bench.keys("\"123456\" Enter");
         keep("enrol_wrong_code", &bench);
     }
-    keep("enrol_ascii", &setting_up((80, 24), Theme { ascii: true, mono: false }));
-    keep("enrol_ascii", &setting_up((130, 48), Theme { ascii: true, mono: true }));
-    keep("enrol_mono", &setting_up((80, 24), Theme { ascii: false, mono: true }));
+    keep("enrol_ascii", &setting_up((80, 24), Theme { ascii: true, mono: false, ..Theme::default() }));
+    keep("enrol_ascii", &setting_up((130, 48), Theme { ascii: true, mono: true, ..Theme::default() }));
+    keep("enrol_mono", &setting_up((80, 24), Theme { ascii: false, mono: true, ..Theme::default() }));
     keep("enrol_small", &setting_up((60, 15), Theme::default()));
 }
 
 #[test]
 fn the_secret_can_be_typed_where_the_picture_has_no_room() {
     for (size, theme) in [
-        ((80, 24), Theme { ascii: true, mono: true }),
+        ((80, 24), Theme { ascii: true, mono: true, ..Theme::default() }),
         ((60, 15), Theme::default()),
         ((80, 24), Theme::default()),
     ] {
@@ -209,8 +209,9 @@ fn a_forgotten_password_is_set_anew() {
 fn what_is_sealed_with_an_older_password_is_asked_about() {
     for size in SIZES {
         let mut bench = outside(size);
-        let asks =
-            |wrong: Option<ServiceError>| Msg::Service(Event::OlderPassword { unsent: Some(3), wrong });
+        let asks = |wrong: Option<ServiceError>| {
+            Msg::Service(Event::OlderPassword { why: Shut::OlderPassword, unsent: Some(3), wrong })
+        };
         bench.keys("\"secret\" Enter");
         bench.tell(asks(None));
         keep("changed_elsewhere", &bench);
@@ -233,5 +234,12 @@ fn what_is_sealed_with_an_older_password_is_asked_about() {
         // Who stopped waiting is not asked.
         bench.tell(asks(None));
         assert!(bench.app.popups.is_empty());
+        // What is damaged leaves the ways in that may be whole, or none but keeping it aside.
+        for (why, name) in [(Shut::Damaged, "damaged_wrap"), (Shut::Unreadable, "damaged_keys")] {
+            let mut bench = outside(size);
+            bench.keys("\"secret\" Enter");
+            bench.tell(Msg::Service(Event::OlderPassword { why, unsent: Some(3), wrong: None }));
+            keep(name, &bench);
+        }
     }
 }

@@ -188,6 +188,15 @@ fn marks_and_several_rows() {
 }
 
 #[test]
+fn how_a_list_looks() {
+    after("sorted", "o \"status\" Enter b \"region\" Enter");
+    after("columns", "C Down Enter Down PgDn Right");
+    after("palette", "m \"rod\"");
+    after("views", "/ \"status:maint\" Enter F \"workshop\" Enter f");
+    after("filter_problem", "/ \"color:red\"");
+}
+
+#[test]
 fn menu_and_help() {
     after("menu", "m");
     after("help", "?");
@@ -290,7 +299,7 @@ fn small_and_plain() {
     }
     keep("small_detail", Bench::signed_in(60, 15).keys("Enter"));
     keep("small_form", Bench::signed_in(60, 15).keys("e"));
-    let theme = Theme { ascii: true, mono: true };
+    let theme = Theme { ascii: true, mono: true, ..Theme::default() };
     keep("ascii", Bench::signed_in_with(80, 24, theme, Fake::default()).keys("Down"));
     let fake = Fake { setup: training_setup(), ..Fake::default() };
     keep("small_sign_in", &Bench::new(60, 15, theme, fake));

@@ -138,3 +138,84 @@ fn erasing_names_what_is_lost_and_wants_its_word() {
     bench.keys("\"e\" Enter");
     assert_eq!(bench.fake.actions, [crate::service::Action::Erase]);
 }
+
+#[test]
+fn what_is_kept_aside_is_taken_over_by_its_old_password() {
+    use crate::service::Aside;
+    use crate::tui::testing::ago;
+    let aside =
+        |minutes, unsent| Aside { name: format!("account.aside-{minutes}"), since: ago(minutes), unsent };
+    let kept = || vec![aside(3000, Some(2)), aside(200, None)];
+    keep_both("aside", |bench| {
+        bench.fake.asides = kept();
+        bench.keys("B");
+    });
+    keep_both("aside_password", |bench| {
+        bench.fake.asides = kept();
+        bench.keys("B Enter");
+    });
+    let mut bench = Bench::signed_in(100, 30);
+    bench.keys("B");
+    assert!(bench.text().contains("Nothing of this account is kept aside"), "{}", bench.text());
+    bench.fake.asides = kept();
+    bench.keys("B Down Enter \"older_one\" Enter");
+    let confided = bench.confided.clone();
+    assert!(
+        confided[0].1.contains("TakeBack") && confided[0].1.contains("account.aside-200"),
+        "{confided:?}"
+    );
+    assert!(!confided[0].1.contains("older"), "{confided:?}");
+}
+
+#[test]
+fn headquarters_has_a_machine_erased_by_the_name_of_whose_it_is() {
+    use crate::service::{Action, Machine};
+    use crate::tui::testing::ago;
+    let machine = |n: u128, username: &str, waiting, erased| Machine {
+        user: uuid::Uuid::from_u128(n),
+        username: username.to_owned(),
+        device: uuid::Uuid::from_u128(n << 100),
+        heard: ago(i64::try_from(n).unwrap_or(0) * 70),
+        waiting,
+        needs_you: 0,
+        version: "0.1.0".to_owned(),
+        erased,
+        here: n == 1,
+    };
+    let machines = || {
+        vec![
+            machine(1, "main_admin", 0, false),
+            machine(2, "rodriguez", 3, false),
+            machine(3, "j_park", 0, true),
+        ]
+    };
+    let list = |bench: &mut Bench| {
+        bench.fake.machines = machines();
+        bench.keys("U");
+    };
+    keep_both("machines", list);
+    keep_both("machine_erased", |bench| {
+        list(bench);
+        bench.keys("Down Enter");
+    });
+    let mut bench = Bench::signed_in(100, 30);
+    list(&mut bench);
+    // Neither this one nor one that is erased already.
+    bench.keys("Enter Down Down Enter");
+    assert!(bench.text().contains("People's machines"), "{}", bench.text());
+    bench.keys("Up Enter Enter \"rodrigue\" Enter");
+    assert_eq!(bench.fake.actions, [Action::Machines]);
+    bench.keys("\"z\" Enter");
+    let (user, device) = (machines()[1].user, machines()[1].device);
+    assert_eq!(bench.fake.actions[1..], [Action::EraseMachine { user, device }]);
+    assert!(bench.text().contains("as soon as it reaches the server"), "{}", bench.text());
+    // Others look, and are told why not.
+    let mut bench = Bench::signed_in(100, 30);
+    if let Some(account) = &mut bench.fake.status.account {
+        account.role = Some(crate::domain::Role::RegionalHq);
+    }
+    bench.tell(Msg::Service(Event::Status));
+    list(&mut bench);
+    bench.keys("Down Enter");
+    assert!(bench.text().contains("Only headquarters"), "{}", bench.text());
+}

@@ -10,7 +10,7 @@ use crate::tui::testing::{Bench, Fake};
 use crate::tui::theme::Theme;
 
 fn presses() -> Vec<Press> {
-    let bound = keys::all().flat_map(|binding| binding.keys.iter().copied());
+    let bound = keys::all().iter().flat_map(|binding| binding.keys.iter().copied());
     bound.chain(['x', 'é', '漢', ' '].map(Press::char)).collect()
 }
 
@@ -39,7 +39,7 @@ proptest! {
         width in 1_u16..=200, height in 1_u16..=60, ascii: bool, mono: bool, inside: bool,
         deeds in prop::collection::vec(deed(), 1..60),
     ) {
-        let theme = Theme { ascii, mono };
+        let theme = Theme { ascii, mono, ..Theme::default() };
         let mut bench = if inside {
             Bench::signed_in_with(width, height, theme, Fake::default())
         } else {
@@ -66,7 +66,21 @@ fn every_small_size_draws() {
     for width in 1..=110 {
         for height in 1..=32 {
             let mut bench = Bench::signed_in(width, height);
-            for keys in ["e", "Esc m", "Esc ?", "Esc a", "Esc Del", "Esc Enter"] {
+            for keys in [
+                "e",
+                "Esc m",
+                "Esc ?",
+                "Esc a",
+                "Esc Del",
+                "Esc Enter",
+                "Esc 4 Down",
+                "0 Down Right",
+                "5 / x",
+                "Esc C",
+                "Esc F",
+                "Esc o",
+                "Esc \"_\" s Enter",
+            ] {
                 drop(bench.keys(keys).buffer());
             }
         }

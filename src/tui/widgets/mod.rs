@@ -1,6 +1,8 @@
 //! The small things screens are made of. All of them draw through a `Pen`, which cuts and cleans every text
 //! and never leaves its area: no size of window and no data can make drawing fail.
 
+pub mod chart;
+pub mod lines;
 pub mod state_line;
 pub mod table;
 pub mod tabs;
@@ -11,11 +13,24 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr as _;
 
+use super::keys::Act;
+use super::places::Place;
 use super::theme::Theme;
+
+/// What a click in some place does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spot {
+    Act(Act),
+    Tab(Place),
+    /// That line of the popup on top.
+    Line(usize),
+}
 
 /// Draws into a frame's cells.
 pub struct Pen<'a> {
     pub theme: Theme,
+    /// Where a click does something, as drawn; what lies on top comes last.
+    pub spots: Vec<(Rect, Spot)>,
     /// Where the terminal's cursor is to be seen.
     pub cursor: Option<Position>,
     buffer: &'a mut Buffer,
@@ -23,7 +38,7 @@ pub struct Pen<'a> {
 
 impl<'a> Pen<'a> {
     pub fn new(buffer: &'a mut Buffer, theme: Theme) -> Self {
-        Self { theme, cursor: None, buffer }
+        Self { theme, spots: Vec::new(), cursor: None, buffer }
     }
 
     /// Writes one text into the area's first line, cut to its width; the columns it took.
@@ -60,16 +75,17 @@ impl<'a> Pen<'a> {
     /// A line across.
     pub fn rule(&mut self, area: Rect) {
         let text = self.theme.rule().repeat(usize::from(area.width));
-        self.put(area, &text, self.theme.faint());
+        self.put(area, &text, self.theme.lines());
     }
 
     /// Empties the area and puts a frame round it; what is inside.
     pub fn frame(&mut self, area: Rect, title: &str) -> Rect {
         let area = area.intersection(self.buffer.area);
         ratatui::widgets::Widget::render(ratatui::widgets::Clear, area, self.buffer);
+        self.lay(area, self.theme.plain());
         let [top_left, top_right, bottom_left, bottom_right] = self.theme.corners();
         let across = self.theme.rule().repeat(usize::from(area.width.saturating_sub(2)));
-        let faint = self.theme.faint();
+        let faint = self.theme.lines();
         for y in area.top()..area.bottom() {
             let line = Rect { y, height: 1, ..area };
             let (left, right) = match y {

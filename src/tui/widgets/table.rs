@@ -79,11 +79,16 @@ pub fn layout(columns: &[Column], width: u16) -> Vec<(usize, u16)> {
 }
 
 /// Draws the headings, the sort column with its arrow.
-pub fn draw_header(pen: &mut Pen, area: Rect, columns: &[Column], sort: &str, descending: bool) {
+/// One of several also has its number.
+pub fn draw_header(pen: &mut Pen, area: Rect, columns: &[Column], sorts: &[(&str, bool)]) {
     let mut rest = after(area, GUTTER);
     for (at, width) in layout(columns, area.width) {
         let Some(column) = columns.get(at) else { continue };
-        let arrow = if column.name == sort { pen.theme.sort_arrow(descending) } else { "" };
+        let sort = sorts.iter().enumerate().find(|(_, (name, _))| *name == column.name);
+        let arrow = sort.map_or_else(String::new, |(at, (_, descending))| {
+            let number = if sorts.len() > 1 { (at + 1).to_string() } else { String::new() };
+            format!("{}{number}", pen.theme.sort_arrow(*descending))
+        });
         let title = format!("{}{arrow}", column.title);
         draw_cell(pen, Rect { width, ..rest }, &title, column.right, pen.theme.strong());
         rest = after(rest, width + GAP);
@@ -121,7 +126,12 @@ fn draw_row(pen: &mut Pen, area: Rect, columns: &[Column], layout: &[(usize, u16
         rest = after(rest, *width + GAP);
     }
     let loud = row.mark == "?!" && !row.selected;
-    pen.put(rest, row.mark, if loud { pen.theme.error() } else { pen.theme.strong() });
+    let style = match row.selected {
+        true => pen.theme.strong(),
+        false if loud => pen.theme.error(),
+        false => pen.theme.unsent(),
+    };
+    pen.put(rest, row.mark, style);
 }
 
 fn draw_cell(pen: &mut Pen, area: Rect, text: &str, right: bool, style: ratatui::style::Style) {

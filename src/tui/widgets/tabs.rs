@@ -1,21 +1,29 @@
-//! The top line: which lists there are, which one is open, and who is signed in.
+//! The top line: which places there are, which one is open, and who is signed in.
 
 use ratatui::layout::Rect;
 
-use super::{Pen, after, columns};
+use super::{Pen, Spot, after, columns};
 use crate::service::Account;
+use crate::tui::places::Place;
 
-/// Draws the tabs; `open` stands in brackets, so that it is told without colour.
-pub fn draw(pen: &mut Pen, area: Rect, titles: &[&str], open: usize, account: Option<&Account>) {
-    let mut used = pen.put(area, " FlyOS ", pen.theme.strong());
-    for (at, title) in titles.iter().enumerate() {
-        let text = format!("{} {title}", at + 1);
-        let (text, style) = if at == open {
-            (format!("[{text}]"), pen.theme.strong())
-        } else {
-            (format!(" {text} "), pen.theme.plain())
+/// From this width on the tabs stand wide apart.
+const WIDTH_WIDE: u16 = 100;
+
+/// Draws the tabs; the open one stands in brackets, so that it is told without colour.
+pub fn draw(pen: &mut Pen, area: Rect, open: Place, account: Option<&Account>) {
+    let wide = area.width >= WIDTH_WIDE;
+    let mut used = pen.put(area, if wide { " FlyOS " } else { " FlyOS" }, pen.theme.strong());
+    for place in Place::ALL {
+        let text = format!("{} {}", place.digit(), place.title());
+        let (text, style) = match (place == open, wide) {
+            (true, true) => (format!("[{text}]"), pen.theme.strong()),
+            (true, false) => (format!(" [{text}]"), pen.theme.strong()),
+            (false, true) => (format!(" {text} "), pen.theme.plain()),
+            (false, false) => (format!(" {text}"), pen.theme.plain()),
         };
-        used += pen.put(after(area, used), &text, style);
+        let taken = pen.put(after(area, used), &text, style);
+        pen.spots.push((Rect { width: taken, ..after(area, used) }, Spot::Tab(place)));
+        used += taken;
     }
     let Some(account) = account else { return };
     let role = account.role.map_or("role not known yet", crate::domain::Role::as_str);

@@ -82,6 +82,15 @@ async fn what_was_deleted_is_told_for_ever_and_what_is_missing_is_not() {
     let nobody = format!("select public.erase_device('{}', '{lost}')", Uuid::nil());
     assert_eq!(sqlstate(&main.query(&nobody, &[]).await), "23514");
     assert_eq!(ask(&db, &operator, lost, &secret('g')).await, json!({"erased": true}));
+    // And headquarters sees which one it was.
+    for device in [lost, by_hand] {
+        let said = json!({"waiting": 0, "oldest_s": 0, "needs_you": 0, "version": "1"});
+        super::push(&db.as_user(&operator).await, &operator, device, said, &[]).await;
+    }
+    let devices = main.value("select public.sync_devices()").await.expect("an answer")["devices"].clone();
+    for told in devices.as_array().expect("a list") {
+        assert_eq!(told["erased"], json!(told["device"] == json!(lost)), "{told}");
+    }
     assert_eq!(run(&sql, "delete from sync.device_key where device = $1", &[&by_hand]).await, 1);
     assert_eq!(ask(&db, &operator, by_hand, &secret('g')).await, json!({"erased": true}));
     // As after a restore from a backup that was made before: missing, and never deleted.

@@ -69,7 +69,7 @@ async fn each_device_is_kept_once_and_goes_with_its_user() {
     let sql = db.postgres().await;
     let operator2 = profile(&sql, OPERATOR2).await["id"].clone();
     let told = json!({"user": operator2, "username": "operator2", "device": laptop, "waiting": 7, "oldest_s": 420,
-        "needs_you": 1, "version": "1.2.3", "at": first["at"]});
+        "needs_you": 1, "version": "1.2.3", "at": first["at"], "erased": false});
     assert_eq!(first, &told);
     run(&sql, "delete from public.profiles where username = 'operator1'", &[]).await;
     assert_eq!(seen(&db, MAIN).await, ["operator2 7"]);

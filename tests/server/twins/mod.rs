@@ -3,12 +3,14 @@
 //!
 //! * `servers`: what a case asks of a server besides the wire: its truth, and an administrator's hand
 //! * `pull`, `push`, `tables`, `shapes`: the protocol, case by case
+//! * `activity`: who did what, and who may see it
 //! * `client`, `console`: the console's own client, and its whole service, on each
 //! * `input`, `cursors`: calls that are wrong in themselves, and cursors that were made up
 //! * `random`: sequences of edits by everybody, to both at once, whose answers must agree
 //!
 //! Where the two differ, PostgreSQL is right unless the design says otherwise.
 
+mod activity;
 mod client;
 mod console;
 mod cursors;

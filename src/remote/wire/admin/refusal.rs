@@ -96,6 +96,11 @@ fn new(code: AdminCode, field: Option<&str>, message: impl Into<String>) -> Admi
 
 /// The request itself.
 impl AdminRefusal {
+    /// One in words of the moment: of a command, which no other server has to repeat to the letter.
+    pub fn of(code: AdminCode, message: impl Into<String>) -> Self {
+        new(code, None, message)
+    }
+
     pub fn too_large() -> Self {
         new(AdminCode::TooLarge, None, "The request is larger than 16 KiB. Nothing was changed. Send less.")
     }

@@ -22,15 +22,15 @@ pub enum Entry {
 #[derive(Clone, Debug)]
 pub struct FormField {
     pub name: &'static str,
-    pub(super) title: &'static str,
-    pub(super) hint: &'static str,
+    pub title: &'static str,
+    pub hint: &'static str,
     pub entry: Entry,
     pub(super) before: Value,
     /// Somebody set it here.
     pub(super) touched: bool,
-    pub(super) error: Option<String>,
+    pub error: Option<String>,
     /// Why it is not mine to change.
-    pub(super) locked: Option<String>,
+    pub locked: Option<String>,
 }
 
 impl FormField {

@@ -1,0 +1,108 @@
+//! `flyos supabase init`: the first MAIN_HQ of a project, with an account to sign in with, and the initial data set for
+//! who wants it.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use secrecy::SecretString;
+
+use super::way::{Way, WayArgs, ask, say, say_where, somebody};
+use crate::cli::prompt;
+use crate::service::setup_project::{FirstDone, FirstHow, FirstUser, Project};
+use crate::service::{ErrorKind, Folders, ServiceError};
+
+#[derive(Clone, Debug, Args)]
+pub struct InitArgs {
+    #[command(flatten)]
+    way: WayArgs,
+    /// The new account's password, from the first line of a file
+    #[arg(long, value_name = "FILE", conflicts_with = "password_stdin")]
+    password_file: Option<PathBuf>,
+    /// The new account's password, from what is piped in
+    #[arg(long)]
+    password_stdin: bool,
+    /// Without one it is made of the address
+    #[arg(long)]
+    username: Option<String>,
+    /// Without one it is the username
+    #[arg(long)]
+    full_name: Option<String>,
+    /// Load two regions with users and drones to begin with
+    #[arg(long, conflicts_with = "no_initial_data")]
+    initial_data: bool,
+    /// Do not ask for that
+    #[arg(long)]
+    no_initial_data: bool,
+}
+
+/// Makes the first MAIN_HQ.
+pub fn init(
+    args: &InitArgs,
+    folders: &Folders,
+    email: Option<String>,
+    project: Option<String>,
+    out: &mut impl Write,
+) -> Result<(), ServiceError> {
+    let way = args.way.open(folders, project)?;
+    match &way {
+        Way::Database(project) => say_where(project, out)?,
+        Way::Key(keyed) => say(out, &format!("Project: {} (by its secret key)", keyed.place()))?,
+    }
+    let email = match email {
+        Some(email) => email,
+        None if somebody() => ask(out, "Address of the first MAIN_HQ: ")?,
+        None => return Err(ServiceError::new(ErrorKind::Usage, "Whose account? Say --email ADDRESS.")),
+    };
+    // Refused before anybody is asked for a password.
+    let there = match &way {
+        Way::Database(project) => project.first_plan(&email)?.account.is_some(),
+        Way::Key(_) => false,
+    };
+    let password = if there { None } else { Some(args.password()?) };
+    let (username, full_name) = (args.username.clone(), args.full_name.clone());
+    let user = FirstUser { email, username, full_name, password };
+    let done = match &way {
+        Way::Database(project) => project.make_first(&user)?,
+        Way::Key(keyed) => keyed.make_first(&user)?,
+    };
+    told(&done, out)?;
+    match &way {
+        Way::Database(project) => args.fill(project, out),
+        Way::Key(_) => {
+            say(out, "The console offers the initial data set when you sign in to an empty project.")
+        }
+    }
+}
+
+fn told(done: &FirstDone, out: &mut impl Write) -> Result<(), ServiceError> {
+    if done.profile == FirstHow::Taken {
+        say(out, &format!("The profile of {} was there and is used.", done.email))?;
+    }
+    if done.account == FirstHow::Taken {
+        say(out, "An account of that address was there and is used: its password stays as it is.")?;
+    }
+    say(out, &format!("{} (MAIN_HQ, ACTIVE) signs in with {} now.", done.username, done.email))
+}
+
+impl InitArgs {
+    fn password(&self) -> Result<SecretString, ServiceError> {
+        match (&self.password_file, self.password_stdin) {
+            (Some(file), _) => prompt::password(prompt::Source::File(file)),
+            (None, true) => prompt::piped(),
+            (None, false) => prompt::chosen(),
+        }
+    }
+
+    fn fill(&self, project: &Project, out: &mut impl Write) -> Result<(), ServiceError> {
+        let asks = !self.initial_data && !self.no_initial_data && somebody();
+        let words =
+            "Load the initial data set too (two regions, their users and drones, no accounts)? [y/N] ";
+        let wanted = self.initial_data || (asks && matches!(ask(out, words)?.as_str(), "y" | "Y" | "yes"));
+        if !wanted {
+            return Ok(());
+        }
+        project.fill()?;
+        say(out, "The initial data set was loaded.")
+    }
+}

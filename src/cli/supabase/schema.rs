@@ -1,0 +1,238 @@
+//! `sql`, `migrate`, `verify` and `rollback`: the project's schema.
+
+use std::io::Write;
+
+use super::way::{DatabaseArgs, ask, broken, say, say_json, say_where, somebody};
+use crate::service::setup_project::{Difference, MIGRATIONS, Project, ROLLBACK, SEED, Verdict};
+use crate::service::{ErrorKind, ServiceError};
+
+/// The word that confirms.
+const WORD: &str = "rollback";
+/// Objects of one kind that are named; more are counted.
+const NAMED_MAX: usize = 50;
+
+/// Prints the migrations, the initial data set or the way back.
+pub fn sql(seed: bool, rollback: bool, out: &mut impl Write) -> Result<(), ServiceError> {
+    let text = if seed {
+        SEED.to_owned()
+    } else if rollback {
+        ROLLBACK.to_owned()
+    } else {
+        let each = MIGRATIONS.iter().map(|migration| {
+            format!("-- {}\nbegin;\n{}\ncommit;\n", migration.full_name(), migration.sql.trim_end())
+        });
+        each.collect::<Vec<_>>().join("\n")
+    };
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // Whoever reads only the beginning, as `head` does, has what they wanted.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(broken(&error)),
+        _ => Ok(()),
+    }
+}
+
+/// Applies what is not applied yet.
+pub fn migrate(
+    database: &DatabaseArgs,
+    dry_run: bool,
+    again: bool,
+    out: &mut impl Write,
+) -> Result<(), ServiceError> {
+    let project = database.open()?;
+    say_where(&project, out)?;
+    let plan = project.plan()?;
+    if !plan.unknown.is_empty() {
+        let words = "Applied there and not known to this flyos: {}. They are another program's, or a newer flyos' \
+                     (then use that one).";
+        say(out, &words.replace("{}", &plan.unknown.join(", ")))?;
+    }
+    if dry_run {
+        for name in &plan.pending {
+            say(out, &format!("would apply {name}"))?;
+        }
+        let words = format!(
+            "{} of {} migrations would be applied. Nothing was changed.",
+            plan.pending.len(),
+            MIGRATIONS.len()
+        );
+        return say(out, &words);
+    }
+    if plan.pending.is_empty() && !again {
+        return say(out, "Every migration is applied already. Nothing was changed.");
+    }
+    let (mut done, mut warned, mut broken) = (0, 0, Ok(()));
+    project.migrate(again, &mut |name, notices| {
+        done += 1;
+        warned += notices.len();
+        let words = std::iter::once(format!("applied {name}"))
+            .chain(notices.iter().map(|notice| format!("  !! {notice}")));
+        let words: Vec<String> = words.collect();
+        if broken.is_ok() {
+            broken = say(out, &words.join("\n"));
+        }
+    })?;
+    broken?;
+    ended(&project, done, warned, out)
+}
+
+fn ended(project: &Project, done: usize, warned: usize, out: &mut impl Write) -> Result<(), ServiceError> {
+    let many = if done == 1 { "1 migration was".to_owned() } else { format!("{done} migrations were") };
+    say(out, &format!("{many} applied. The project is set up."))?;
+    if warned > 0 {
+        say(out, "Read the lines marked !! above: the database told them.")?;
+    }
+    match project.flaws()? {
+        0 => {}
+        flaws => say(
+            out,
+            &format!(
+                "{flaws} values of rows that were there before break a rule. Nothing of them was deleted: select * from \
+                 flyos.flaws; lists them, the console mends them, select * from flyos.settle(); then adds what waits."
+            ),
+        )?,
+    }
+    say(out, "Next: flyos supabase init makes the first MAIN_HQ, flyos supabase verify looks at all of it.")
+}
+
+/// Looks at everything; an error where something is not as it must be.
+pub fn verify(database: &DatabaseArgs, json: bool, out: &mut impl Write) -> Result<(), ServiceError> {
+    let project = database.open()?;
+    let verdict = project.verify()?;
+    if json {
+        let told = serde_json::to_value(&verdict).unwrap_or_default();
+        say_json(out, &told)?;
+    } else {
+        say_where(&project, out)?;
+        tell(&verdict, out)?;
+    }
+    if verdict.sound {
+        return Ok(());
+    }
+    let Difference { missing, changed, wider, .. } = &verdict.difference;
+    let message = format!(
+        "{} missing, {} changed, {} open wider than they must be.",
+        missing.len(),
+        changed.len(),
+        wider.len()
+    );
+    let error = ServiceError::new(ErrorKind::Attention, message);
+    if !verdict.migrations.pending.is_empty() {
+        return Err(error.hint("Run flyos supabase migrate: migrations are not applied yet."));
+    }
+    let error = if missing.is_empty() && changed.is_empty() {
+        error
+    } else {
+        error.hint("Run flyos supabase migrate --again: it makes anew what is missing or changed.")
+    };
+    Err(if wider.is_empty() {
+        error
+    } else {
+        error.hint("Take back what opens wider, if you did not mean it: drop the policy, revoke the right.")
+    })
+}
+
+fn tell(verdict: &Verdict, out: &mut impl Write) -> Result<(), ServiceError> {
+    let Difference { there, missing, waiting, changed, wider, own } = &verdict.difference;
+    if missing.iter().any(|object| object == "table flyos.found") {
+        return say(out, "FlyOS Console is not set up in this database.");
+    }
+    say(out, &format!("as they must be: {there} objects"))?;
+    list(out, "missing", "!!", missing.iter().cloned())?;
+    let changes =
+        changed.iter().map(|x| format!("{}\n       must: {}\n       is:   {}", x.object, x.must, x.is));
+    list(out, "changed", "!!", changes)?;
+    let extra = |x: &crate::service::setup_project::Extra| match x.is.as_str() {
+        "" => x.object.clone(),
+        is => format!("{}: {is}", x.object),
+    };
+    list(out, "open wider than they must be", "!!", wider.iter().map(extra))?;
+    list(out, "waiting until rows of old are mended (flyos.flaws)", "-", waiting.iter().cloned())?;
+    list(out, "your own, beside ours", "-", own.iter().map(extra))?;
+    let plan = &verdict.migrations;
+    list(out, "migrations not noted as applied", "-", plan.pending.iter().cloned())?;
+    list(out, "migrations of others", "-", plan.unknown.iter().cloned())?;
+    if verdict.flaws > 0 {
+        say(
+            out,
+            &format!("{} values of rows of old break a rule: select * from flyos.flaws;", verdict.flaws),
+        )?;
+    }
+    Ok(())
+}
+
+fn list(
+    out: &mut impl Write,
+    title: &str,
+    mark: &str,
+    items: impl Iterator<Item = String>,
+) -> Result<(), ServiceError> {
+    let items: Vec<String> = items.collect();
+    if items.is_empty() {
+        return Ok(());
+    }
+    say(out, &format!("{title}: {}", items.len()))?;
+    items.iter().take(NAMED_MAX).try_for_each(|item| say(out, &format!("  {mark:<2} {item}")))?;
+    match items.len().saturating_sub(NAMED_MAX) {
+        0 => Ok(()),
+        more => say(out, &format!("  … and {more} more (--json has all)")),
+    }
+}
+
+/// Takes everything out, after asking.
+pub fn rollback(database: &DatabaseArgs, yes: bool, out: &mut impl Write) -> Result<(), ServiceError> {
+    let project = database.open()?;
+    say_where(&project, out)?;
+    if !project.is_set_up()? {
+        return Err(ServiceError::new(
+            ErrorKind::Refused,
+            "FlyOS Console is not set up in this database. Nothing was changed.",
+        ));
+    }
+    if !yes {
+        if !somebody() {
+            return Err(ServiceError::new(
+                ErrorKind::Usage,
+                "There is no terminal to confirm on. Nothing was changed.",
+            )
+            .hint("Say --yes if it is to be taken out."));
+        }
+        say(out, &consequences())?;
+        say(out, "Let the consoles send their edits first. Make a backup first.")?;
+        if ask(out, &format!("Type {WORD} to go on: "))? != WORD {
+            return say(out, "Nothing was changed.");
+        }
+    }
+    for notice in project.roll_back()? {
+        say(out, &format!("  !! {notice}"))?;
+    }
+    say(out, "FlyOS Console was taken out of this database. Rows and sign-in accounts are there as before.")
+}
+
+/// What stays, what goes and what comes back, as `rollback.sql` says it at its beginning.
+fn consequences() -> String {
+    let told = ROLLBACK.lines().skip_while(|line| *line != "-- What stays");
+    let told = told.map_while(|line| line.strip_prefix("--"));
+    told.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_and_goes_is_told_before_anything_is_taken_out() {
+        let told = consequences();
+        for part in ["What stays", "What goes", "What comes back", "Sign-in accounts"] {
+            assert!(told.contains(part), "{part}");
+        }
+        assert!(!told.contains("statement_timeout"));
+    }
+
+    #[test]
+    fn the_sql_has_every_migration_in_a_transaction_of_its_own() {
+        let mut text = Vec::new();
+        sql(false, false, &mut text).expect("printed");
+        let text = String::from_utf8(text).expect("text");
+        assert_eq!(text.matches("\nbegin;\n").count(), MIGRATIONS.len());
+        assert_eq!(text.matches("\ncommit;\n").count(), MIGRATIONS.len());
+    }
+}

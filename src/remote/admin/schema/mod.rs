@@ -1,0 +1,13 @@
+//! The project's schema: made by the migrations that this program carries, held against what they make, taken out again.
+//!
+//! * `migrations`: the files of `config/supabase`, which are applied, and applying the others
+//! * `catalog`: every object of ours in a database, by name and definition, and how it differs from what it must be
+//! * `first`: the first MAIN_HQ, without whom nobody could make anybody
+
+mod catalog;
+mod first;
+mod migrations;
+
+pub use catalog::{Catalog, Changed, Difference, Extra, Standing, expected};
+pub use first::{FirstDone, FirstHow, FirstPlan, FirstUser};
+pub use migrations::{MIGRATIONS, Migration, Plan, ROLLBACK, SEED};

@@ -1,0 +1,139 @@
+//! Sign-in accounts of other people, by headquarters: made, invited, barred, given a password or an address, signed out
+//! everywhere.
+//!
+//! These are online actions: done or not done when they are answered, and never kept for later, since a password for
+//! somebody else is written down nowhere. The project's function `admin-users` does them under the person's own pass,
+//! and judges anew. What becomes of the profile comes with the next pull.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use super::own::field;
+use super::session::Inner;
+use super::{Done, ErrorKind, Event, OpCtx, Service, ServiceError, explain};
+use crate::domain::{Key, Role};
+use crate::remote::wire::admin::{AdminReply, AdminRequest, Password};
+use crate::remote::{Cause, RemoteError};
+use crate::store::replica::Replica;
+use crate::sync::runner::Ask;
+
+/// What headquarters wants of somebody's account.
+#[derive(Clone, Debug)]
+pub struct Administer {
+    /// A `profiles.id`.
+    pub user: Uuid,
+    pub deed: AccountDeed,
+}
+
+#[derive(Clone, Debug)]
+pub enum AccountDeed {
+    /// An account that can sign in at once.
+    Create(SecretString),
+    /// An account whose owner sets the password by a code that is mailed.
+    Invite,
+    SetPassword(SecretString),
+    SetEmail(String),
+    Ban,
+    Unban,
+    /// Every session of theirs ends.
+    SignOut,
+}
+
+impl Service {
+    /// Starts it; `Event::Done` with `ctx.op` tells the end.
+    pub fn administer(&self, ctx: &OpCtx, wish: Administer) {
+        if let Err(refusal) = self.may_write(true) {
+            return self.inner.emit(Event::Done { op: ctx.op, result: Err(refusal) });
+        }
+        let (inner, op) = (Arc::clone(&self.inner), ctx.op);
+        self.inner.runtime().spawn(async move {
+            let result = inner.administered(wish).await;
+            inner.emit(Event::Done { op, result });
+        });
+    }
+}
+
+impl Inner {
+    async fn administered(&self, wish: Administer) -> Result<Done, ServiceError> {
+        let key = Key::user(wish.user);
+        let (name, email) =
+            self.look(|replica| permitted(replica, &key)).ok_or_else(explain::signed_out)??;
+        let keeper = self.keeper().ok_or_else(explain::signed_out)?;
+        let told = match &wish.deed {
+            AccountDeed::Create(_) => format!("{name} can sign in now, as {email}."),
+            AccountDeed::Invite => format!("An invitation is on its way to {email}."),
+            AccountDeed::SetPassword(_) => format!("{name} has a new password; their sessions have ended."),
+            AccountDeed::SetEmail(to) => format!("{name} signs in as {to} from now on."),
+            AccountDeed::Ban => format!("{name} cannot sign in any more; their sessions have ended."),
+            AccountDeed::Unban => format!("{name} can sign in again."),
+            AccountDeed::SignOut => format!("{name} is signed out everywhere."),
+        };
+        let invited = matches!(wish.deed, AccountDeed::Invite);
+        let token = keeper.token().await.map_err(|error| explain::remote(&error))?;
+        let reply = keeper.client().admin_users(&token, &request(wish)).await;
+        let reply = reply.map_err(|error| in_form(&error))?.value;
+        let AdminReply::Done { .. } = reply else {
+            return Err(ServiceError::new(
+                ErrorKind::Server,
+                "The server answered something else than was asked.",
+            ));
+        };
+        // What it did to the profile is fetched at once.
+        self.ask(Ask::SyncNow)?;
+        let code = self.training_code(&email).filter(|_| invited);
+        let code = code.map(|code| format!(" In training nothing is mailed: the code is {code}."));
+        Ok(Done::Account { summary: format!("{told}{}", code.unwrap_or_default()) })
+    }
+}
+
+/// The name and the address of a profile whose account may be changed from here; why not, where not.
+fn permitted(replica: &Replica, key: &Key) -> Result<(String, String), ServiceError> {
+    let refused = |words: &str| Err(ServiceError::new(ErrorKind::Denied, words));
+    if replica.actor().is_none_or(|actor| actor.role != Role::MainHq) {
+        return refused("Sign-in accounts of others are for MAIN_HQ alone.");
+    }
+    let Some(record) = replica.view().get(key).filter(|_| replica.is_known(key)) else {
+        return refused(
+            "The server does not know this profile yet: its account is made once the profile is sent.",
+        );
+    };
+    Ok((record.label().to_owned(), record.get("email").unwrap_or_default()))
+}
+
+fn request(wish: Administer) -> AdminRequest {
+    let profile = wish.user;
+    match wish.deed {
+        AccountDeed::Create(password) => AdminRequest::Create { profile, password: Password::new(password) },
+        AccountDeed::Invite => AdminRequest::Invite { profile },
+        AccountDeed::SetPassword(password) => {
+            AdminRequest::SetPassword { profile, password: Password::new(password) }
+        }
+        AccountDeed::SetEmail(email) => AdminRequest::SetEmail { profile, email },
+        AccountDeed::Ban => AdminRequest::Ban { profile },
+        AccountDeed::Unban => AdminRequest::Unban { profile },
+        AccountDeed::SignOut => AdminRequest::SignOut { profile },
+    }
+}
+
+/// The form's field that a refusal is about.
+fn in_form(error: &RemoteError) -> ServiceError {
+    let named = match (error.field.as_deref(), error.cause) {
+        (Some("password"), _) | (None, Cause::PasswordWeak) => Some(field::NEW.to_owned()),
+        (name, _) => name.map(str::to_owned),
+    };
+    ServiceError { field: named, ..explain::remote(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_is_in_a_debug_text() {
+        let deed = AccountDeed::Create(SecretString::from("hunter2!"));
+        let wish = Administer { user: Uuid::nil(), deed };
+        assert!(!format!("{wish:?} {:?}", request(wish.clone())).contains("hunter"));
+    }
+}

@@ -1,0 +1,120 @@
+//! What the door answers about lists: windows, places, keys, what was found, what may follow in a filter.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::list::filter::{At, complete};
+use super::{OpCtx, Service, find};
+use crate::domain::{Key, Kind, Stamp};
+
+/// Which rows, in which order, and which window of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListQuery {
+    pub kind: Kind,
+    /// Words that must all hold: the filter language of the README.
+    pub filter: String,
+    /// Columns of `columns(kind)`, separated by commas, the first one first; `-` before one: descending.
+    pub sort: String,
+    /// Turns the first one round.
+    pub descending: bool,
+    pub offset: usize,
+    pub limit: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListPage {
+    /// Rows of that kind that I may see.
+    pub total: usize,
+    /// Those that the filter leaves.
+    pub matched: usize,
+    /// The window.
+    pub rows: Vec<RowView>,
+    /// Why the filter means nothing; then nothing matches.
+    #[serde(default)]
+    pub problem: Option<String>,
+}
+
+/// One row as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowView {
+    pub key: Key,
+    pub label: String,
+    /// Text by column name of `columns(kind)`; a column that is empty is absent.
+    pub cells: BTreeMap<String, String>,
+    pub changed: Option<Stamp>,
+    pub mark: Option<Mark>,
+    /// A conflict or a refusal waits on this row.
+    pub needs_you: bool,
+    /// What looks wrong with it, in words.
+    pub alert: Option<String>,
+}
+
+/// An unsent edit's mark on its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    New,
+    Changed,
+    Deleted,
+}
+
+/// A filter that was completed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Completion {
+    /// The filter, with its last word as far as it is clear.
+    pub text: String,
+    /// What may follow, where there is a choice.
+    pub offers: Vec<String>,
+}
+
+/// What one of several edits would come to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Foreseen {
+    /// The row's name.
+    pub label: String,
+    /// What changes, what follows from it included; empty where all is so already.
+    pub what: String,
+    pub why_not: Option<String>,
+}
+
+/// A row that was found by what people call it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    pub key: Key,
+    pub label: String,
+    /// What it is, in a few words.
+    pub note: String,
+}
+
+impl Service {
+    pub fn list(&self, ctx: &OpCtx, query: &ListQuery) -> ListPage {
+        let empty = ListPage { total: 0, matched: 0, rows: Vec::new(), problem: None };
+        self.inner
+            .look(|replica| self.inner.lists.page(replica, query, At::of(ctx, replica)))
+            .unwrap_or(empty)
+    }
+
+    /// Users, regions and drones by what people call them.
+    pub fn find(&self, _ctx: &OpCtx, text: &str) -> Vec<Found> {
+        self.inner.look(|replica| find::find(replica.view(), text)).unwrap_or_default()
+    }
+
+    /// A filter that is being typed, completed.
+    pub fn complete(&self, _ctx: &OpCtx, kind: Kind, filter: &str) -> Completion {
+        let completed = self.inner.look(|replica| complete(replica.view(), kind, filter));
+        completed.unwrap_or_else(|| Completion { text: filter.to_owned(), offers: Vec::new() })
+    }
+
+    /// The place of a row among those that match the query, whatever its window; `None`: it is not among them.
+    pub fn place(&self, ctx: &OpCtx, query: &ListQuery, key: &Key) -> Option<usize> {
+        self.inner.look(|replica| self.inner.lists.place(replica, query, key, At::of(ctx, replica))).flatten()
+    }
+
+    /// The keys of the rows of a list; see `Query::Keys`.
+    pub fn keys(&self, ctx: &OpCtx, query: &ListQuery, between: Option<&(Key, Key)>) -> Vec<Key> {
+        self.inner
+            .look(|replica| self.inner.lists.keys(replica, query, between, At::of(ctx, replica)))
+            .unwrap_or_default()
+    }
+}

@@ -1,0 +1,70 @@
+//! People's machines on the screen: a list to look at, from which headquarters can have one erased.
+
+use super::app::App;
+use super::popups::{Confirm, Picker, Popup, confirm, picker};
+use super::texts;
+use crate::domain::Role;
+use crate::service::{Choice, Machine, status};
+
+impl App {
+    /// What the server knows of them came.
+    pub(super) fn show_machines(&mut self, machines: Vec<Machine>) {
+        if !self.signed_in {
+            return;
+        }
+        let choice = |machine: &Machine| Choice {
+            value: Some(machine.device.to_string()),
+            label: format!("{} {}", machine.username, machine.short()),
+            note: self.machine_note(machine),
+            why_not: self.why_not_erase(machine).map(str::to_owned),
+        };
+        let choices = machines.iter().map(choice).collect();
+        let about = vec![texts::MACHINES.to_owned()];
+        let goal = picker::Goal::Machines(machines);
+        self.popups
+            .push(Popup::Picker(Picker::new(texts::MACHINES_TITLE.to_owned(), choices, goal).about(about)));
+    }
+
+    fn machine_note(&self, machine: &Machine) -> String {
+        let heard = status::ago(machine.heard, self.now);
+        let unsent = (machine.waiting > 0).then(|| format!(", {} unsent", machine.waiting));
+        let needs = (machine.needs_you > 0).then(|| format!(", {} to decide", machine.needs_you));
+        let state = if machine.erased {
+            ", erased"
+        } else if machine.here {
+            ", this one"
+        } else {
+            ""
+        };
+        format!("{heard}{}{}{state}", unsent.unwrap_or_default(), needs.unwrap_or_default())
+    }
+
+    fn why_not_erase(&self, machine: &Machine) -> Option<&'static str> {
+        let role = self.status.account.as_ref().and_then(|account| account.role);
+        if machine.erased {
+            Some(texts::MACHINE_IS_ERASED)
+        } else if machine.here {
+            Some(texts::MACHINE_IS_HERE)
+        } else if role != Some(Role::MainHq) {
+            Some(texts::MACHINES_ARE_HEADQUARTERS)
+        } else {
+            None
+        }
+    }
+
+    /// One was chosen: what would follow is told, and the name of whose it is wanted.
+    pub(super) fn ask_to_erase_machine(&mut self, machines: &[Machine], device: Option<&str>) {
+        let Some(machine) =
+            machines.iter().find(|machine| Some(machine.device.to_string().as_str()) == device)
+        else {
+            return;
+        };
+        self.popups.pop();
+        let mut lines = vec![texts::ERASE_MACHINE.to_owned()];
+        lines.push(texts::machine_loses(machine.waiting, &status::ago(machine.heard, self.now)));
+        let title = format!("Erase machine {} of {}?", machine.short(), machine.username);
+        let goal = confirm::Goal::EraseMachine { user: machine.user, device: machine.device };
+        let confirm = Confirm::new(title, lines, ["Keep", "Erase"], goal);
+        self.popups.push(Popup::Confirm(confirm.with_typed(&self.theme.clean(&machine.username))));
+    }
+}

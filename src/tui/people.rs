@@ -1,0 +1,116 @@
+//! Sign-in accounts of other people, on a user's row. Each is done by the server at once, or not at all.
+
+use secrecy::SecretString;
+
+use super::app::{App, Effect, Effects};
+use super::popups::ask::{self, EMAIL};
+use super::popups::picker::Goal;
+use super::popups::{Ask, Confirm, Picker, Popup, confirm};
+use super::texts;
+use crate::domain::{Kind, Role};
+use crate::service::own::field;
+use crate::service::{AccountDeed, Administer, Choice};
+
+/// What can be done: as chosen, as called, and what it does.
+const DEEDS: [(&str, &str, &str); 7] = [
+    ("create", "Make an account", "with a password that you say"),
+    ("invite", "Invite", "by mail; they choose the password"),
+    ("password", "Set a new password", "ends their sessions"),
+    ("email", "Change the address", "of account and profile"),
+    ("out", "Sign out everywhere", "they can sign in again"),
+    ("ban", "Bar", "no sign-in until it is lifted"),
+    ("unban", "Lift the bar", ""),
+];
+
+impl App {
+    /// Why accounts cannot be changed here.
+    pub(super) fn account_why_not(&self) -> Option<String> {
+        let role = self.status.account.as_ref().and_then(|account| account.role);
+        match self.subject() {
+            None => Some(texts::NOTHING_SELECTED.to_owned()),
+            Some(key) if key.kind != Kind::User => Some(texts::not_for(key.kind)),
+            Some(_) if role != Some(Role::MainHq) => Some(texts::ACCOUNTS_HQ.to_owned()),
+            Some(_) => None,
+        }
+    }
+
+    /// What can be done about the account of the user who is selected.
+    pub(super) fn open_sign_in_account(&mut self) {
+        if let Some(why) = self.account_why_not() {
+            self.toast = Some(why);
+            return;
+        }
+        let Some(key) = self.subject() else { return };
+        let choice = |(value, label, note): (&str, &str, &str)| Choice {
+            value: Some(value.to_owned()),
+            label: label.to_owned(),
+            note: note.to_owned(),
+            why_not: None,
+        };
+        let label = self.subject_label();
+        let goal = Goal::Account(key, label.clone());
+        let title = format!("Sign-in account of {label}");
+        let picker = Picker::new(title, DEEDS.map(choice).into(), goal);
+        self.popups.push(Popup::Picker(picker.about(vec![texts::ACCOUNT_ONLINE.to_owned()])));
+    }
+
+    pub(super) fn account_deed_chosen(&mut self, goal: &Goal, value: Option<&str>) -> Effects {
+        let Goal::Account(key, label) = goal.clone() else { return Vec::new() };
+        let Some(user) = key.uuid() else { return Vec::new() };
+        let ask = match value {
+            Some("invite") => return self.administer(Administer { user, deed: AccountDeed::Invite }),
+            Some("unban") => return self.administer(Administer { user, deed: AccountDeed::Unban }),
+            Some("ban") => return self.confirm_deed(user, &label, AccountDeed::Ban),
+            Some("out") => return self.confirm_deed(user, &label, AccountDeed::SignOut),
+            Some("create") => ask::Goal::Account { user, create: true },
+            Some("password") => ask::Goal::Account { user, create: false },
+            _ => ask::Goal::AccountEmail { user },
+        };
+        self.popups.pop();
+        let about = vec![texts::account_of(&label)];
+        self.popups.push(Popup::Ask(Ask::new(ask, about)));
+        Vec::new()
+    }
+
+    fn confirm_deed(&mut self, user: uuid::Uuid, label: &str, deed: AccountDeed) -> Effects {
+        self.popups.pop();
+        let (lines, answer) = match deed {
+            AccountDeed::Ban => (texts::BAN_ABOUT, "Bar"),
+            _ => (texts::OUT_ABOUT, "Sign out"),
+        };
+        let title = format!("{answer} {label}?");
+        let goal = confirm::Goal::Account(user, matches!(deed, AccountDeed::Ban));
+        let confirm = Confirm::new(title, vec![lines.to_owned()], ["No", answer], goal);
+        self.popups.push(Popup::Confirm(confirm));
+        Vec::new()
+    }
+
+    pub(super) fn account_confirmed(&mut self, user: uuid::Uuid, ban: bool) -> Effects {
+        let deed = if ban { AccountDeed::Ban } else { AccountDeed::SignOut };
+        self.administer(Administer { user, deed })
+    }
+
+    /// The deed of a form whose lines are all there.
+    pub(super) fn account_asked(&mut self, goal: &ask::Goal) -> Effects {
+        let Some(Popup::Ask(ask)) = self.popups.last() else { return Vec::new() };
+        let password = || ask.secret(field::NEW).unwrap_or_else(|| SecretString::from(String::new()));
+        let (user, deed) = match goal {
+            ask::Goal::Account { user, create: true } => (*user, AccountDeed::Create(password())),
+            ask::Goal::Account { user, .. } => (*user, AccountDeed::SetPassword(password())),
+            ask::Goal::AccountEmail { user } => (*user, AccountDeed::SetEmail(ask.text(EMAIL))),
+            _ => return Vec::new(),
+        };
+        self.administer(Administer { user, deed })
+    }
+
+    pub(super) fn administer(&mut self, wish: Administer) -> Effects {
+        self.submitted += 1;
+        match self.popups.last_mut() {
+            Some(Popup::Ask(ask)) => ask.saving = Some(self.submitted),
+            Some(Popup::Picker(picker)) => (picker.saving, picker.error) = (Some(self.submitted), None),
+            Some(Popup::Confirm(confirm)) => confirm.saving = Some(self.submitted),
+            _ => {}
+        }
+        vec![Effect::Administer(self.submitted, wish)]
+    }
+}

@@ -1,0 +1,60 @@
+//! What is done on the screen of the line: an edit is opened, tried again or decided on, and the line is paused.
+
+use super::activity::stands_for;
+use super::app::{App, Effect, Effects, Why};
+use super::keys::Act;
+use super::popups::picker::Goal;
+use super::popups::{Picker, Popup};
+use super::screens::detail::state_lines;
+use super::screens::sync::On;
+use crate::service::{Action, Choice, EditState, Query, Traffic};
+
+fn choice(value: &str, label: &str, note: &str) -> Choice {
+    Choice { value: Some(value.to_owned()), label: label.to_owned(), note: note.to_owned(), why_not: None }
+}
+
+impl App {
+    pub(super) fn sync_act(&mut self, act: Act) -> Effects {
+        match act {
+            Act::Pause => vec![self.pause()],
+            Act::Accept => self.open_edit(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Holds the line, or lets it go again.
+    fn pause(&mut self) -> Effect {
+        let held = self.status.traffic == Traffic::Held;
+        let traffic = if held { Traffic::Normal } else { Traffic::Held };
+        self.submit(Action::SetTraffic { traffic })
+    }
+
+    /// What can be done with the edit under the cursor: an edit that needs a person is decided on.
+    fn open_edit(&mut self) -> Effects {
+        let lines = self.sync_lines();
+        let Some(On::Edit(edit)) = self.sync.cursor.value(&lines) else { return Vec::new() };
+        let Some(line) = self.sync.outbox.iter().find(|line| line.edit == edit) else { return Vec::new() };
+        if line.state.needs_you() {
+            return vec![Effect::Ask(Why::Card(edit), Query::Cards)];
+        }
+        let mut choices = vec![choice("row", "Open the row", &line.label)];
+        if line.state == EditState::Waiting {
+            choices.push(choice("retry", "Send it now", "with what else waits"));
+        }
+        let mut about = vec![line.what.clone()];
+        about.extend(state_lines(&line.state, self.now, &self.zone));
+        let goal = Goal::Outbox(line.edit, line.key.clone());
+        self.popups.push(Popup::Picker(Picker::new(line.label.clone(), choices, goal).about(about)));
+        Vec::new()
+    }
+
+    /// What to do with an edit was chosen.
+    pub(super) fn outbox_chosen(&mut self, goal: &Goal, value: Option<&str>) -> Effects {
+        let Goal::Outbox(edit, key) = goal.clone() else { return Vec::new() };
+        self.popups.pop();
+        match value {
+            Some("retry") => vec![self.submit(Action::Retry { edit })],
+            _ => self.open(stands_for(&key)),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Sign-in accounts of others on the screen, and the messages that stay.
+
+use crate::domain::Role;
+use crate::service::{Event, Link};
+use crate::tui::app::Msg;
+use crate::tui::keys::Context;
+use crate::tui::popups::Popup;
+use crate::tui::testing::{Bench, Fake, refusal};
+use crate::tui::tests::pictures::{keep, keep_both};
+use crate::tui::theme::Theme;
+
+fn bench() -> Bench {
+    let mut bench = Bench::signed_in(80, 24);
+    bench.keys("1");
+    bench
+}
+
+#[test]
+fn pictures_of_accounts_and_messages() {
+    keep_both("account_of_another", |bench| {
+        bench.keys("1 p");
+    });
+    keep_both("account_password", |bench| {
+        bench.keys("1 p Enter \"secret99\" Tab \"secret9\" Enter");
+    });
+    keep_both("account_ban", |bench| {
+        bench.keys("1 p \"bar\" Enter");
+    });
+    for (width, height) in [(100, 30), (60, 15)] {
+        let mut bench = Bench::signed_in(width, height);
+        bench.fake.refusal =
+            Some(refusal(None, "The server does not answer.").hint("What is saved here is safe."));
+        bench.keys("r Esc s Enter M");
+        keep("messages", &bench);
+    }
+}
+
+#[test]
+fn a_password_for_another_is_typed_twice_and_never_shown() {
+    let mut bench = bench();
+    bench.keys("p Enter \"secret99\" Tab \"secret98\" Enter");
+    assert!(bench.text().contains("not the same") && bench.fake.administered.is_empty());
+    bench.keys("Backspace \"9\"");
+    assert!(!bench.text().contains("secret"));
+    bench.fake.refusal = Some(refusal(Some("new"), "The password is too weak."));
+    bench.keys("Enter");
+    assert!(bench.text().contains("too weak"));
+    bench.keys("Up \"longer-than-that\" Tab Ctrl+U \"longer-than-that\" Enter");
+    assert_eq!(bench.fake.administered.len(), 2, "{}", bench.text());
+    assert!(bench.fake.administered.iter().all(|wish| wish.contains("Create") && !wish.contains("secret")));
+    assert_eq!(
+        (bench.app.context(), bench.app.toast.as_deref()),
+        (Context::List, Some("done by the server"))
+    );
+}
+
+#[test]
+fn deeds_that_end_sessions_are_asked_about() {
+    let mut bench = bench();
+    bench.keys("p \"bar\" Enter Enter");
+    assert!(bench.fake.administered.is_empty(), "the answer stands on no");
+    bench.keys("p \"bar\" Enter Right Enter");
+    bench.keys("p \"out\" Enter Right Enter");
+    bench.keys("p \"invite\" Enter p \"Lift_the\" Enter p \"address\" Enter \"a@b.mil\" Enter");
+    let deeds = bench.fake.administered.join(" ");
+    for deed in ["Ban", "SignOut", "Invite", "Unban", "SetEmail(\"a@b.mil\")"] {
+        assert!(deeds.contains(deed), "{deed}: {deeds}");
+    }
+}
+
+#[test]
+fn accounts_are_headquarters_own() {
+    let mut fake = Fake { role: Role::RegionalHq, ..Fake::default() };
+    fake.status.account.as_mut().expect("an account").role = Some(Role::RegionalHq);
+    let mut bench = Bench::signed_in_with(80, 24, Theme::default(), fake);
+    bench.keys("1 p");
+    assert!(bench.app.popups.is_empty() && bench.text().contains("MAIN_HQ alone"));
+    let mut bench = Bench::signed_in(80, 24);
+    bench.keys("p");
+    assert!(bench.app.popups.is_empty(), "a drone signs in nowhere");
+}
+
+#[test]
+fn what_was_said_can_be_read_again_until_it_is_put_away() {
+    let mut bench = Bench::signed_in(80, 24);
+    bench.fake.refusal = Some(refusal(None, "The server is on fire.").hint("Call somebody."));
+    bench.keys("r Esc s Enter Down Up M");
+    assert!(bench.text().contains("on fire") && bench.text().contains("Saved"), "{}", bench.text());
+    bench.keys("\"fire\" Enter");
+    assert!(matches!(bench.app.popups.last(), Some(Popup::Message(_))));
+    assert!(bench.text().contains("Call somebody."));
+    bench.keys("Esc M \"put\" Enter M");
+    assert!(bench.app.popups.is_empty() && bench.text().contains("Nothing was said yet"));
+    // They are of the session, and go with it.
+    bench.fake.refusal = Some(refusal(None, "Drone drone-001 is gone."));
+    bench.keys("r Esc");
+    bench.tell(Msg::Service(Event::Locked { syncing: true }));
+    bench.tell(Msg::Service(Event::Unlocked));
+    bench.keys("M");
+    assert!(!bench.text().contains("drone-001 is gone"), "{}", bench.text());
+    assert_ne!(bench.app.status.link, Link::SignedOut);
+}

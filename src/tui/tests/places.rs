@@ -1,0 +1,166 @@
+//! The places beside the lists: how they look at each size, and where their lines lead.
+
+use crate::domain::{Key, Kind, Role};
+use crate::service::{Action, EditState, Event, OutboxLine, Traffic};
+use crate::tui::app::Msg;
+use crate::tui::places::Place;
+use crate::tui::popups::Popup;
+use crate::tui::testing::{Bench, Fake, ago, card, outbox_line};
+use crate::tui::tests::pictures::keep;
+use crate::tui::theme::Theme;
+
+const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (60, 15)];
+
+fn waiting() -> OutboxLine {
+    let (key, label) = (Key::drone("drone-003"), "drone-003".to_owned());
+    let what = "status MAINTENANCE (was ACTIVE)".to_owned();
+    OutboxLine { edit: 9, key, label, what, state: EditState::Waiting, at: ago(134) }
+}
+
+fn fake(role: Role) -> Fake {
+    let mut fake =
+        Fake { role, outbox: vec![outbox_line(), waiting()], cards: vec![card()], ..Fake::default() };
+    fake.cards[0].edit = 1;
+    if let Some(account) = &mut fake.status.account {
+        account.role = Some(role);
+    }
+    fake
+}
+
+fn bench(width: u16, height: u16) -> Bench {
+    Bench::signed_in_with(width, height, Theme::default(), fake(Role::MainHq))
+}
+
+#[test]
+fn pictures_of_the_places() {
+    for (width, height) in SIZES {
+        for (name, keys) in [
+            ("overview", "0"),
+            ("overview_unfolded", "0 Down Down Down Down Down Down Down Down Down Down Right Down"),
+            ("sync", "4"),
+            ("activity", "5 Down"),
+            ("activity_filter", "5 / \"status\""),
+        ] {
+            keep(name, bench(width, height).keys(keys));
+        }
+    }
+    let theme = Theme { ascii: true, mono: true, ..Theme::default() };
+    for (name, keys) in [("overview_ascii", "0"), ("sync_ascii", "4"), ("activity_ascii", "5")] {
+        keep(name, Bench::signed_in_with(80, 24, theme, fake(Role::RegionalHq)).keys(keys));
+    }
+    keep("sync_edit", bench(80, 24).keys("4 Down Enter"));
+}
+
+#[test]
+fn each_place_has_its_digit_and_tab_goes_round() {
+    let mut bench = bench(80, 24);
+    for place in Place::ALL {
+        bench.keys(&place.digit().to_string());
+        assert_eq!(bench.app.place, place);
+        assert!(bench.text().contains(&format!("[{} {}]", place.digit(), place.title())), "{}", bench.text());
+    }
+    bench.keys("0 Tab");
+    assert_eq!(bench.app.place, Place::ALL[0]);
+    bench.keys("Shift+Tab");
+    assert_eq!(bench.app.place, Place::Overview);
+    // No verb reaches a row that is not on the screen.
+    bench.keys("Del e s a");
+    assert!(bench.app.popups.is_empty() && bench.fake.actions.is_empty());
+}
+
+#[test]
+fn a_figure_leads_to_its_rows_and_a_region_unfolds() {
+    let mut bench = bench(80, 24);
+    bench.keys("0 Down Down Down Down Enter");
+    assert_eq!((bench.app.place, bench.app.list().filter.text()), (Place::Drones, "status=ACTIVE"));
+    bench.keys("0 End Up Up Right");
+    assert!(bench.text().contains("▾ Eastern"), "{}", bench.text());
+    bench.keys("Down Down Enter");
+    assert_eq!(
+        (bench.app.place, bench.app.list().filter.text()),
+        (Place::Users, "region=Eastern role=OPERATOR")
+    );
+    bench.keys("0 Left");
+    assert!(bench.text().contains("> ▸ Eastern"), "folded from within: {}", bench.text());
+}
+
+#[test]
+fn an_edit_on_its_way_is_opened_tried_again_or_decided() {
+    let mut bench = bench(80, 24);
+    bench.keys("4 Enter");
+    assert!(
+        matches!(bench.app.popups.last(), Some(Popup::Picker(picker)) if picker.title.contains("Conflict"))
+    );
+    bench.keys("Esc Down Enter Down Enter");
+    assert_eq!(bench.fake.actions, [Action::Retry { edit: 9 }]);
+    bench.keys("Enter Enter");
+    assert_eq!(bench.app.detail.key, Some(Key::drone("drone-003")));
+}
+
+#[test]
+fn the_line_is_paused_verified_and_loaded_anew_by_keys() {
+    let mut bench = bench(80, 24);
+    bench.keys("4 P");
+    bench.fake.status.traffic = Traffic::Held;
+    bench.tell(Msg::Service(Event::Status));
+    assert!(bench.text().contains("PAUSED"), "{}", bench.text());
+    bench.keys("P V H R r");
+    let set = |traffic| Action::SetTraffic { traffic };
+    let wanted = [
+        set(Traffic::Held),
+        set(Traffic::Normal),
+        Action::Verify,
+        Action::Verify,
+        Action::Reload,
+        Action::SyncNow,
+    ];
+    assert_eq!(bench.fake.actions, wanted);
+}
+
+#[test]
+fn the_cursor_stays_on_its_edit_while_others_go() {
+    let mut bench = bench(80, 24);
+    bench.keys("4 Down");
+    bench.fake.outbox.remove(0);
+    bench.tell(Msg::Service(Event::Data));
+    assert!(bench.text().contains("> drone-003"), "{}", bench.text());
+}
+
+#[test]
+fn nothing_of_an_account_stays_when_its_session_ends() {
+    let mut bench = bench(80, 24);
+    bench.keys("0 4 5");
+    bench.tell(Msg::Service(Event::Locked { syncing: true }));
+    assert!(
+        bench.app.overview.shown.is_none()
+            && bench.app.sync.outbox.is_empty()
+            && bench.app.sync.runs.is_empty()
+    );
+}
+
+#[test]
+fn the_rows_of_a_figure_are_those_it_counts() {
+    // In the bench the list finds what the filter says; the service's own test holds the counts together.
+    let mut bench = bench(80, 24);
+    bench.keys("0 Enter");
+    assert_eq!(bench.app.popups.len(), 1, "what needs somebody is decided on at once");
+    assert_eq!(Place::of(Kind::Assignment), None);
+}
+
+#[test]
+fn the_activity_is_filtered_leads_to_rows_and_reads_further_back() {
+    let mut bench = bench(80, 24);
+    bench.keys("5 / \"inspection\"");
+    let text = bench.text();
+    assert!(
+        text.contains("STANDBY") && !text.contains("m_rodriguez") && !text.contains("drone-003"),
+        "{text}"
+    );
+    bench.keys("Enter Enter");
+    assert_eq!(bench.app.detail.key, Some(Key::drone("drone-017")));
+    bench.keys("5 Esc End Enter");
+    assert_eq!(bench.fake.actions, [Action::MoreActivity]);
+    bench.fake.activity = crate::service::Activity::default();
+    bench.tell(Msg::Service(Event::Data));
+    assert!(bench.text().contains("not been read yet"), "{}", bench.text());
+}

@@ -1,0 +1,83 @@
+//! Edits without a line: kept, sent later, carried in a file, in conflict and decided.
+
+use super::kit::{Field, MAIN, OPERATOR};
+
+/// An edit that waits on the operator's machine while the server is away.
+fn waiting() -> Field {
+    let mut field = Field::new();
+    field.json(OPERATOR, &["sync"]);
+    field.stop_server();
+    let set = field
+        .by(OPERATOR, &["drones", "set", "drone-001", "--status", "MAINTENANCE", "--reason", "left engine"]);
+    assert_eq!(set.code, 0, "{set:?}");
+    assert!(set.out.ends_with("Saved here; it is sent when there is a line.\n"), "{set:?}");
+    assert!(set.err.contains("not up to date: OFFLINE"), "{set:?}");
+    let late =
+        field.by(OPERATOR, &["drones", "set", "drone-002", "--status", "OFFLINE", "--wait", "1", "--json"]);
+    late.badly(7);
+    let listed = field.json(OPERATOR, &["outbox", "list"]);
+    assert_eq!(listed["totalCount"], 1, "with --wait it began by waiting, and changed nothing: {listed}");
+    assert_eq!(listed["edits"][0]["state"]["state"], "waiting");
+    field
+}
+
+#[test]
+fn a_saved_edit_goes_out_with_the_next_command() {
+    let mut field = waiting();
+    field.start_server();
+    let synced = field.json(OPERATOR, &["sync"]);
+    assert_eq!(synced["waiting"], 0);
+    assert_eq!(field.server().row("drones", "drone-001")["status"], "MAINTENANCE");
+    let runs = field.by(OPERATOR, &["sync", "runs"]);
+    assert!(runs.out.starts_with("BEGAN"), "{runs:?}");
+}
+
+#[test]
+fn a_conflict_is_shown_and_decided() {
+    let mut field = waiting();
+    field.start_server();
+    let there = tempfile::tempdir().unwrap();
+    let other = field.by_at(there.path(), MAIN, &["drones", "set", "drone-001", "--status", "OFFLINE"]);
+    assert_eq!(other.code, 0, "{other:?}");
+    let synced = field.json(OPERATOR, &["sync"]);
+    assert_eq!((&synced["waiting"], &synced["needsYou"]), (&0.into(), &1.into()));
+    let listed = field.json(OPERATOR, &["conflicts", "list"]);
+    let edit = listed["conflicts"][0]["edit"].to_string();
+    let shown = field.by(OPERATOR, &["conflicts", "show", &edit]);
+    for words in
+        ["yours MAINTENANCE, theirs OFFLINE", "left engine", "resolve --mine, resolve --theirs, discard"]
+    {
+        assert!(shown.out.contains(words), "{words}: {shown:?}");
+    }
+    let lines = field.by(OPERATOR, &["conflicts", "export"]);
+    let line: serde_json::Value = serde_json::from_str(lines.out.trim()).unwrap();
+    assert_eq!(line["reason"], "left engine");
+    field.by(OPERATOR, &["conflicts", "resolve", &edit]).says(2, "--mine");
+    field.by(OPERATOR, &["conflicts", "resolve", &edit, "--set", "status"]).says(2, "COLUMN=VALUE");
+    field.by(OPERATOR, &["conflicts", "show", "999"]).says(4, "no edit 999");
+    let resolved = field.json(OPERATOR, &["conflicts", "resolve", &edit, "--set", "status=standby"]);
+    assert_eq!(resolved["sent"], true, "{resolved}");
+    assert_eq!(field.server().row("drones", "drone-001")["status"], "STANDBY");
+    assert_eq!(field.json(OPERATOR, &["conflicts", "list"])["totalCount"], 0);
+    field.by(OPERATOR, &["conflicts", "discard", &edit, "--yes"]).says(4, "");
+}
+
+#[test]
+fn a_sealed_file_carries_edits_to_another_machine() {
+    let mut field = waiting();
+    let (phrase, file) = (field.home.path().join("phrase"), field.home.path().join("edits.sealed"));
+    std::fs::write(&phrase, "correct horse battery staple\n").unwrap();
+    let (phrase, file) = (phrase.to_str().unwrap().to_owned(), file.to_str().unwrap().to_owned());
+    let export = ["outbox", "export", &file, "--passphrase-file", &phrase, "--json"];
+    assert_eq!(field.by(OPERATOR, &export).well()["edits"], 1);
+    let again = field.by(OPERATOR, &export).badly(9);
+    assert!(again["message"].as_str().unwrap().contains("is not written over"), "{again}");
+    field.start_server();
+    let there = tempfile::tempdir().unwrap();
+    let import = ["outbox", "import", &file, "--passphrase-file", &phrase, "--json"];
+    let imported = field.by_at(there.path(), OPERATOR, &import).well();
+    assert_eq!((&imported["author"], &imported["saved"]), (&"operator1".into(), &1.into()), "{imported}");
+    assert_eq!(field.server().row("drones", "drone-001")["status"], "MAINTENANCE");
+    std::fs::write(&phrase, "another horse battery staple\n").unwrap();
+    field.by_at(there.path(), OPERATOR, &import).badly(2);
+}

@@ -1,0 +1,22 @@
+//! Setting a project up: the real program against a real PostgreSQL that holds what a Supabase project has.
+//!
+//! * `schema`: migrating, verifying, the way back
+//! * `first`: the first MAIN_HQ
+//! * `accounts`: accounts without profiles, and giving them theirs; the cases that people meet
+//! * `keyed`: the same by the project's secret key, held against the database's own
+//! * `line`: what leaves this machine, and what of it anybody can see
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on stops; a helper fails its test"
+)]
+
+mod accounts;
+mod first;
+mod keyed;
+mod line;
+#[path = "../common/pg/mod.rs"]
+mod pg;
+mod program;
+mod schema;
