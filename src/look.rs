@@ -11,6 +11,7 @@ use crate::program::folders;
 
 /// How the console shows itself, and whether it changes anything.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Screen {
     /// Colours: true, 256, 16 or mono; without it the terminal says
     #[arg(long, global = true, value_name = "HOW MANY")]

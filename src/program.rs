@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -256,7 +256,7 @@ pub fn keys(form: keys::Form) -> anyhow::Result<()> {
     }
     let text = keys::listing(own.unwrap_or_default(), form);
     let mut out = std::io::stdout();
-    Ok(out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("the keys cannot be printed")?)
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("the keys cannot be printed")
 }
 
 /// Sets a project up, and what belongs to it.

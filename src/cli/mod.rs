@@ -6,6 +6,7 @@
 
 mod access;
 pub mod accounts;
+mod activity;
 mod alone;
 mod backup;
 mod change;
@@ -70,6 +71,8 @@ pub enum Work {
     /// Edits that need a decision: list, show, resolve, retry, discard, export
     #[command(subcommand)]
     Conflicts(conflicts::Conflicts),
+    /// Who did what, when and why, newest first
+    Activity(activity::Activity),
     Sync(sync::Sync),
     /// The configuration: show, path, check
     #[command(subcommand)]
@@ -98,6 +101,7 @@ impl Work {
             Self::Drones(drones) => drones.run(place, out),
             Self::Outbox(outbox) => outbox.run(place, out),
             Self::Conflicts(conflicts) => conflicts.run(place, out),
+            Self::Activity(activity) => activity.run(place, out),
             Self::Sync(sync) => sync.run(place, out),
             Self::Config(settings) => settings.run(&place, out),
             Self::SignIn => sign_in::sign_in(place, out),

@@ -231,7 +231,7 @@ impl Inner {
         let known = both.known(key);
         match reply {
             Ok(ActivityReply::Page { items, more, server_time }) => {
-                known.take(items, more, server_time, before)
+                known.take(items, more, server_time, before);
             }
             // The next pull hears the same word and says it.
             Ok(ActivityReply::Must(_)) => known.asking = false,

@@ -97,8 +97,8 @@ impl Inner {
     ) -> Result<StoredPage, String> {
         let mut page = StoredPage { rows: Vec::new(), next: None, moment: moment(replica, project) };
         let mut last = None;
-        let list = by_keys(query.kind, query.filter.clone());
-        let found = self.lists.after(replica, &list, query.after.as_ref(), at)?;
+        let all = by_keys(query.kind, query.filter.clone());
+        let found = self.lists.after(replica, &all, query.after.as_ref(), at)?;
         let found = found.iter().filter_map(|place| replica.view().record_at(query.kind, *place));
         let found = found.map(|record: Record| (record.key(), record.fields()));
         let more = fill(

@@ -60,8 +60,8 @@ impl App {
         let ask = match value {
             Some("invite") => return self.administer(Administer { user, deed: AccountDeed::Invite }),
             Some("unban") => return self.administer(Administer { user, deed: AccountDeed::Unban }),
-            Some("ban") => return self.confirm_deed(user, &label, AccountDeed::Ban),
-            Some("out") => return self.confirm_deed(user, &label, AccountDeed::SignOut),
+            Some("ban") => return self.confirm_deed(user, &label, true),
+            Some("out") => return self.confirm_deed(user, &label, false),
             Some("create") => ask::Goal::Account { user, create: true },
             Some("password") => ask::Goal::Account { user, create: false },
             _ => ask::Goal::AccountEmail { user },
@@ -72,14 +72,12 @@ impl App {
         Vec::new()
     }
 
-    fn confirm_deed(&mut self, user: uuid::Uuid, label: &str, deed: AccountDeed) -> Effects {
+    /// Barring the account, or else ending its sessions.
+    fn confirm_deed(&mut self, user: uuid::Uuid, label: &str, ban: bool) -> Effects {
         self.popups.pop();
-        let (lines, answer) = match deed {
-            AccountDeed::Ban => (texts::BAN_ABOUT, "Bar"),
-            _ => (texts::OUT_ABOUT, "Sign out"),
-        };
+        let (lines, answer) = if ban { (texts::BAN_ABOUT, "Bar") } else { (texts::OUT_ABOUT, "Sign out") };
         let title = format!("{answer} {label}?");
-        let goal = confirm::Goal::Account(user, matches!(deed, AccountDeed::Ban));
+        let goal = confirm::Goal::Account(user, ban);
         let confirm = Confirm::new(title, vec![lines.to_owned()], ["No", answer], goal);
         self.popups.push(Popup::Confirm(confirm));
         Vec::new()

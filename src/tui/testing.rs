@@ -510,6 +510,54 @@ impl Fake {
         }
     }
 
+    /// What an action comes to.
+    fn done(&mut self, action: Action) -> Result<Done, ServiceError> {
+        match action {
+            Action::ReadTaste => {
+                let (taste, problem) = (self.taste.clone(), self.taste_problem.clone());
+                return Ok(Done::Taste { taste, problem });
+            }
+            Action::KeepTaste { taste } => {
+                self.taste = taste;
+                return Ok(Done::TasteKept);
+            }
+            _ => self.actions.push(action.clone()),
+        }
+        if let Some(refusal) = self.refusal.take() {
+            return Err(refusal);
+        }
+        Ok(match action {
+            Action::Edit { intent, .. } => {
+                Done::Saved { edits: 1, summary: format!("{} changed", intent.key().pk) }
+            }
+            Action::ReadTaste | Action::KeepTaste { .. } => Done::TasteKept,
+            Action::Rehearse { intents } => Done::Rehearsed { rows: self.foreseen(&intents) },
+            Action::Bulk { intents, .. } => {
+                let some = self.refused.clone();
+                Done::Bulk { saved: intents.len() - some.len(), refused: some }
+            }
+            Action::Verify | Action::Reload | Action::Retry { .. } | Action::SyncNow => Done::SyncAsked,
+            Action::SignOut => Done::SignedOut,
+            Action::EndSessions { sessions } => Done::SessionsEnded { sessions, told: true },
+            Action::Erase => Done::Erased,
+            Action::Machines => Done::Machines(self.machines.clone()),
+            Action::EraseMachine { .. } => Done::MachineErased,
+            Action::Lock => Done::Locked,
+            Action::RemoveWords => Done::WordsRemoved,
+            Action::AddProject { name, .. } => Done::ProjectAdded { name },
+            Action::LoadInitial
+            | Action::Undo
+            | Action::Redo
+            | Action::Settle { .. }
+            | Action::SettleHeld { .. }
+            | Action::Freeze
+            | Action::AcknowledgeLost => Done::Undone { summary: "done".to_owned() },
+            Action::MoreActivity => Done::ActivityAsked,
+            Action::SetTraffic { traffic } => Done::Traffic { traffic },
+            Action::TrainingLine { up } => Done::Line { up },
+        })
+    }
+
     pub fn answer(&self, query: &Query) -> Answer {
         match query {
             Query::List(query) => Answer::List(self.list(query)),
@@ -694,61 +742,7 @@ impl Bench {
                 self.signed_in_as.push((project, email));
                 None
             }
-            Effect::Submit(submission, Action::ReadTaste) => {
-                let taste = self.fake.taste.clone();
-                Some(Msg::Done(
-                    submission,
-                    Ok(Done::Taste { taste, problem: self.fake.taste_problem.clone() }),
-                ))
-            }
-            Effect::Submit(submission, Action::KeepTaste { taste }) => {
-                self.fake.taste = taste;
-                Some(Msg::Done(submission, Ok(Done::TasteKept)))
-            }
-            Effect::Submit(submission, action) => {
-                self.fake.actions.push(action.clone());
-                let result = match (self.fake.refusal.take(), action) {
-                    (Some(refusal), _) => Err(refusal),
-                    (None, Action::Edit { intent, .. }) => {
-                        Ok(Done::Saved { edits: 1, summary: format!("{} changed", intent.key().pk) })
-                    }
-                    (None, Action::ReadTaste | Action::KeepTaste { .. }) => Ok(Done::TasteKept),
-                    (None, Action::Rehearse { intents }) => {
-                        Ok(Done::Rehearsed { rows: self.fake.foreseen(&intents) })
-                    }
-                    (None, Action::Bulk { intents, .. }) => {
-                        let some = self.fake.refused.clone();
-                        Ok(Done::Bulk { saved: intents.len() - some.len(), refused: some })
-                    }
-                    (None, Action::Verify | Action::Reload | Action::Retry { .. } | Action::SyncNow) => {
-                        Ok(Done::SyncAsked)
-                    }
-                    (None, Action::SignOut) => Ok(Done::SignedOut),
-                    (None, Action::EndSessions { sessions }) => {
-                        Ok(Done::SessionsEnded { sessions, told: true })
-                    }
-                    (None, Action::Erase) => Ok(Done::Erased),
-                    (None, Action::Machines) => Ok(Done::Machines(self.fake.machines.clone())),
-                    (None, Action::EraseMachine { .. }) => Ok(Done::MachineErased),
-                    (None, Action::Lock) => Ok(Done::Locked),
-                    (None, Action::RemoveWords) => Ok(Done::WordsRemoved),
-                    (None, Action::AddProject { name, .. }) => Ok(Done::ProjectAdded { name }),
-                    (
-                        None,
-                        Action::LoadInitial
-                        | Action::Undo
-                        | Action::Redo
-                        | Action::Settle { .. }
-                        | Action::SettleHeld { .. }
-                        | Action::Freeze
-                        | Action::AcknowledgeLost,
-                    ) => Ok(Done::Undone { summary: "done".to_owned() }),
-                    (None, Action::MoreActivity) => Ok(Done::ActivityAsked),
-                    (None, Action::SetTraffic { traffic }) => Ok(Done::Traffic { traffic }),
-                    (None, Action::TrainingLine { up }) => Ok(Done::Line { up }),
-                };
-                Some(Msg::Done(submission, result))
-            }
+            Effect::Submit(submission, action) => Some(Msg::Done(submission, self.fake.done(action))),
             Effect::Own(submission, wish) => {
                 self.fake.owns.push(wish);
                 let answer = self.fake.own_answers.pop_front();

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use flyos::domain::{Fields, Intent, Key, Kind};
 use flyos::service::{
-    Action, CopyQuery, Decision, ErrorKind, ListQuery, Query, RowsQuery, Sessions, StoredQuery, Taste,
-    Traffic, columns,
+    Action, CopyQuery, Decision, ErrorKind, ListQuery, Query, RowsQuery, Sessions, StoredQuery, Traffic,
+    columns,
 };
 
 use super::common::FLYOS;
@@ -28,11 +28,13 @@ fn of_action(action: &Action) -> Way {
         Action::Machines | Action::EraseMachine { .. } => {
             Screen { why: "a lost device is erased by a person who sees which ones there are" }
         }
+        Action::MoreActivity => By(&["activity"]),
+        Action::ReadTaste | Action::KeepTaste { .. } => {
+            Screen { why: "it is how this person's lists look; a command says its columns and its order" }
+        }
         Action::Undo | Action::Redo => {
             Screen { why: "what was done last is remembered by a session, and a command's is over at once" }
         }
-        Action::ReadTaste | Action::KeepTaste { .. } => Screen { why: "it is how the screen's tables look" },
-        Action::MoreActivity => Screen { why: "it reads on in the list of activity, which is the screen's" },
         Action::Freeze => By(&["backup"]),
         Action::LoadInitial => Screen { why: "it is offered once, to who looks at an empty project" },
         Action::Settle { .. } => By(&["conflicts resolve", "conflicts discard"]),
@@ -53,16 +55,17 @@ fn of_action(action: &Action) -> Way {
 
 fn of_query(query: &Query) -> Way {
     match query {
-        Query::Find { .. } | Query::Complete { .. } => {
-            Screen { why: "it answers while somebody types; a command has its words at once" }
-        }
+        Query::Keys { .. } => Screen { why: "it marks many rows at once; a command names its rows" },
         Query::Stored(_) => By(&["export", "import"]),
         Query::Copy(_) => By(&["backup"]),
-        Query::Lost => By(&["outbox lost"]),
-        Query::Overview | Query::Activity | Query::History { .. } => {
-            Screen { why: "it is a place of the screen; a command for it is still to come" }
+        Query::Find { .. } | Query::Complete { .. } => {
+            Screen { why: "it helps who types; a command is told the whole name" }
         }
-        Query::Keys { .. } => Screen { why: "it marks many rows at once; a command names its rows" },
+        Query::Overview => {
+            Screen { why: "its figures are lists' counts: --filter says which, --json has totalCount" }
+        }
+        Query::Activity | Query::History { .. } => By(&["activity"]),
+        Query::Lost => By(&["outbox lost"]),
         Query::Metrics => By(&["metrics"]),
         Query::List(_) | Query::Rows(_) => By(&["users list", "regions list", "drones list"]),
         Query::Show { .. } | Query::Row { .. } => By(&["users show", "regions show", "drones show"]),
@@ -90,13 +93,12 @@ fn actions() -> Vec<Action> {
         Action::Bulk { intents: vec![intent], reason: None, together: true },
         Action::Rehearse { intents: Vec::new() },
         Action::AcknowledgeLost,
+        Action::MoreActivity,
+        Action::ReadTaste,
         Action::Machines,
         Action::EraseMachine { user: uuid::Uuid::nil(), device: uuid::Uuid::nil() },
         Action::Undo,
         Action::Redo,
-        Action::ReadTaste,
-        Action::KeepTaste { taste: Taste::default() },
-        Action::MoreActivity,
         Action::Freeze,
         Action::LoadInitial,
         Action::Settle { edit: 1, decision: Decision::Mine },
@@ -123,15 +125,15 @@ fn queries() -> Vec<Query> {
     vec![
         Query::List(list.clone()),
         Query::Keys { list: list.clone(), between: None },
-        Query::Find { text: String::new() },
-        Query::Complete { kind, filter: String::new() },
         Query::Stored(StoredQuery { kind, filter: String::new(), after: None }),
         Query::Copy(CopyQuery::default()),
-        Query::Lost,
+        Query::Metrics,
+        Query::Find { text: String::new() },
+        Query::Complete { kind, filter: String::new() },
         Query::Overview,
         Query::Activity,
         Query::History { key: key.clone() },
-        Query::Metrics,
+        Query::Lost,
         Query::Rows(RowsQuery { list, exact: Fields::new() }),
         Query::Row { kind, name: "x".to_owned() },
         Query::Show { key: key.clone() },

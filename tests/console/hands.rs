@@ -33,11 +33,14 @@ fn has(console: &Console, code: &str) -> bool {
     bytes.windows(code.len()).any(|window| window == code.as_bytes())
 }
 
+/// Arguments, environment, and what is seen of them.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], [bool; 3], bool);
+
 #[test]
 fn the_environment_and_flags_choose_what_is_sent() {
     let field = Field::new();
     let server = Server::start(field.data.path());
-    let table: [(&[&str], &[(&str, &str)], [bool; 3], bool); 6] = [
+    let table: [Case; 6] = [
         (&[], &[("COLORTERM", "truecolor")], [true, false, false], true),
         (&[], &[], [false, true, false], true),
         (&[], &[("TERM", "linux")], [false, false, true], true),

@@ -1,5 +1,7 @@
 //! An order that was kept and stirred is the one that is made anew, whatever happened between.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -10,7 +12,7 @@ use crate::domain::{
     User,
 };
 use crate::service::overview::{self, Figure, Overview};
-use crate::store::replica::{Pulled, Replica};
+use crate::store::replica::{Pulled, Replica, Visit};
 use crate::store::{Edit, Entry, Meta};
 
 const AT: At<'static> = At { now: Stamp(0), visit: None };
@@ -192,7 +194,7 @@ proptest! {
                 offset: 0,
                 limit: 0,
             };
-            let found = lists.page(&device.replica, &query).matched;
+            let found = lists.page(&device.replica, &query, AT).matched;
             prop_assert_eq!(found, figure.count, "{} of {}", figure.filter, figure.word);
         }
         // Of what makes up a whole, nothing is left out.
@@ -273,7 +275,7 @@ fn some_rows() -> Replica {
     replica
 }
 
-fn listed(replica: &Replica, kind: Kind, filter: &str, at: At) -> super::ListPage {
+fn listed(replica: &Replica, kind: Kind, filter: &str, at: At<'_>) -> super::ListPage {
     let sort = if kind == Kind::User { "username" } else { "id" };
     let (filter, sort) = (filter.to_owned(), sort.to_owned());
     let query = ListQuery { kind, filter, sort, descending: false, offset: 0, limit: 100 };
@@ -284,7 +286,9 @@ fn listed(replica: &Replica, kind: Kind, filter: &str, at: At) -> super::ListPag
 fn every_form_of_the_filter_finds_its_rows() {
     let replica = some_rows();
     let now = Stamp::parse("2026-11-23T12:00:00Z").expect("a time");
-    let at = At { now, since: Stamp::parse("2026-11-22T00:00:00Z") };
+    let as_of = Stamp::parse("2026-11-22T00:00:00Z").expect("a time");
+    let visit = Visit { as_of, own: BTreeSet::new() };
+    let at = At { now, visit: Some(&visit) };
     let drones: &[(&str, &[&str])] = &[
         ("", &["drone-1", "drone-13", "drone-2", "drone-3"]),
         ("west", &["drone-13", "drone-2"]),

@@ -30,7 +30,9 @@ fn header() -> Header {
 
 fn written(format: Format, kind: Kind, rows: &[Fields]) -> Vec<u8> {
     let mut writer = Writer::begin(Vec::new(), format, (Some(kind), Vec::new()), &header()).unwrap();
-    rows.iter().for_each(|row| writer.row(kind, row).unwrap());
+    for row in rows {
+        writer.row(kind, row).unwrap();
+    }
     writer.end().unwrap().0
 }
 
