@@ -122,7 +122,7 @@ mod tests {
         let line = |cells: [&str; 4]| cells.map(str::to_owned).to_vec();
         let lines =
             [line(["", "ID", "名前", ""]), line(["", "d-1", "x", ""]), line(["", "drone\u{1b}[2J", "", ""])];
-        assert_eq!(table(&lines, None), "ID          名前\nd-1         x\ndrone?[2J\n");
+        assert_eq!(table(&lines, None), "ID         名前\nd-1        x\ndrone?[2J\n");
         assert_eq!(
             table(&lines, Some(6)),
             "ID    …\nd-1   …\ndrone…\n".replace("    …", "   …").replace("1   …", "1  …")

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::cells::{self, value_text};
 use serde::{Deserialize, Serialize};
 
+use super::cells::{self, value_text};
 use super::{Choice, OutboxLine, RowView, Verb, VerbState, list, words};
 use crate::domain::{Actor, Deed, Drone, FieldType, Fields, Key, Kind, Record, User, World, policy, rules};
 use crate::store::replica::Replica;

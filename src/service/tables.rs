@@ -8,6 +8,17 @@ use super::list::filter::{At, complete};
 use super::{OpCtx, Service, find};
 use crate::domain::{Key, Kind, Stamp};
 
+/// The columns a list of that kind can show, filter and sort by, in order of importance. `region`,
+/// `operator`, `drones`, `users` are computed; `changed` is `updated_at` or `assigned_at`.
+pub const fn columns(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::User => &["username", "full_name", "role", "status", "region", "drones", "email", "changed"],
+        Kind::Region => &["name", "area", "commander_name", "status", "users", "drones", "changed"],
+        Kind::Drone => &["id", "model", "status", "region", "operator", "changed"],
+        Kind::Assignment => &["username", "drone", "changed"],
+    }
+}
+
 /// Which rows, in which order, and which window of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListQuery {

@@ -102,11 +102,11 @@ fn a_row_goes_to_the_clipboard_of_the_terminal() {
 fn own_keys_hold_and_what_is_wrong_is_told_before_signing_in() {
     let field = Field::new();
     let server = Server::start(field.data.path());
-    let config = "[keys]\nset-status = [\"b\", \"F6\"]\n";
+    let config = "[keys]\nset-status = [\"x\", \"F6\"]\n";
     let mut console = signed_in(started(&field, &server, config, &[], &[]));
     console.send("\x1b");
-    console.expect("b status");
-    console.send("b");
+    console.expect("x status");
+    console.send("x");
     console.expect("Status of drone-001");
     console.send("\x1b");
     quit(&mut console);
@@ -142,8 +142,8 @@ fn the_keys_are_printed_in_three_forms() {
     let toml = keys(&["--toml"], home.path());
     assert!(toml.contains("[keys]") && toml.contains("set-status = [\"s\", \"F6\"]"));
     std::fs::create_dir_all(home.path().join("config")).unwrap();
-    std::fs::write(home.path().join("config/config.toml"), toml.replace("\"s\"", "\"b\"")).unwrap();
-    assert!(keys(&[], home.path()).contains("set-status       b F6"));
+    std::fs::write(home.path().join("config/config.toml"), toml.replace("\"s\"", "\"x\"")).unwrap();
+    assert!(keys(&[], home.path()).contains("set-status       x F6"));
 }
 
 #[test]

@@ -133,7 +133,10 @@ fn what_needs_a_person_and_what_is_deleted_here_comes_along() {
         let set = Fields::from([("status".to_owned(), Some("OFFLINE".to_owned()))]);
         sandbox.admin(&[flyos::domain::Change::update(&row, &set).unwrap()]).unwrap();
     });
-    hq.wait("an answer", |service| service.status().needs_you == 1 || service.status().waiting == 0);
+    hq.wait("an answer", |service| {
+        let status = service.status();
+        status.needs_you == 1 || status.waiting + status.sending == 0
+    });
     let needs_you = hq.service.status().needs_you;
     server.line(false);
     hq.edit(Intent::Delete { key: Key::drone("drone-002") }).unwrap();

@@ -143,10 +143,11 @@ fn the_largest_group_that_is_let_pass_is_one_that_the_journal_takes() {
     let server = Server::start();
     let home = home();
     let hq = Person::in_sync(home.path(), &server, MAIN);
-    let together = Import { kind: Some(Kind::Drone), format: Format::Csv, together: true, ..rows_by_rows() };
+    let together = Import { kind: Some(Kind::User), format: Format::Csv, together: true, ..rows_by_rows() };
     let rows = |count: usize| -> String {
-        let rows = (0..count).map(|n| format!("a-drone-with-a-name-{n:04},FlyOS_MQ5,ACTIVE\n"));
-        format!("id,model,status\n{}", rows.collect::<String>())
+        let name = "Long ".repeat(20);
+        let rows = (0..count).map(|n| format!("many{n:04},{name}{n},many{n:04}@flyos.mil,OPERATOR,ACTIVE\n"));
+        format!("username,full_name,email,role,status\n{}", rows.collect::<String>())
     };
     let passes = |count: usize| {
         let dry = import(&hq, &rows(count), &Import { dry_run: true, ..together.clone() }).unwrap();
@@ -164,7 +165,7 @@ fn the_largest_group_that_is_let_pass_is_one_that_the_journal_takes() {
     let told = import(&hq, &rows(few), &together).unwrap();
     assert_eq!((told.report.saved, hq.service.status().waiting), (few, 1), "{few}");
     hq.up_to_date();
-    assert_eq!(hq.labels(Kind::Drone, "a-drone-with").len(), few);
+    assert_eq!(hq.labels(Kind::User, "username:many").len(), few);
 }
 
 #[test]

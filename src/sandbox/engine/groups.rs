@@ -1,5 +1,9 @@
 //! The groups of a push: edits that stand side by side under one name, and the bounds of a call.
 
+use std::collections::{HashMap, HashSet};
+
+use uuid::Uuid;
+
 use super::Fault;
 use crate::remote::wire::{GROUP_BYTES_MAX, GROUP_OPS_MAX, OpWire, PUSH_GROUPS_MAX};
 
@@ -24,4 +28,10 @@ pub(super) fn groups(ops: &[OpWire]) -> Result<Vec<&[OpWire]>, Fault> {
         }
     }
     Ok(groups)
+}
+
+/// The ids that stand more than once.
+pub(super) fn doubled(ops: &[OpWire]) -> HashMap<Uuid, Option<String>> {
+    let mut seen = HashSet::with_capacity(ops.len());
+    ops.iter().filter(|op| !seen.insert(op.id)).map(|op| (op.id, None)).collect()
 }

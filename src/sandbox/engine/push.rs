@@ -11,7 +11,7 @@ use std::ops::Range;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::groups::groups;
+use super::groups::{doubled, groups};
 use super::{Caller, Cause, Claim, Commit, Engine, Fault, RowState};
 use crate::domain::merge::{self, Clash};
 use crate::domain::rules::{self, Step};
@@ -87,12 +87,6 @@ fn refused(refusal: Refusal) -> Outcome {
 
 fn hidden(key: &Key) -> Outcome {
     refused(Refusal::forbidden(format!("The {key} is not there, or not yours to see.")))
-}
-
-/// The ids that stand more than once.
-fn doubled(ops: &[OpWire]) -> HashMap<Uuid, Option<String>> {
-    let mut seen = HashSet::with_capacity(ops.len());
-    ops.iter().filter(|op| !seen.insert(op.id)).map(|op| (op.id, None)).collect()
 }
 
 impl Engine {

@@ -114,7 +114,7 @@ pub const TABLE: &[Binding] = &[
     ),
     bind(
         Act::Messages,
-        &[letter('M')],
+        &[letter('l')],
         PLACES,
         0,
         "messages",

@@ -120,7 +120,7 @@ pub const TABLE: &[Binding] = &[
     bind(Act::Redo, &[letter('Z')], PLACES, 0, "redo", "Does again what was undone last."),
     bind(
         Act::Verify,
-        &[letter('V')],
+        &[letter('V'), letter('H')],
         BROWSING,
         0,
         "verify",

@@ -84,19 +84,19 @@ fn accounts_are_headquarters_own() {
 fn what_was_said_can_be_read_again_until_it_is_put_away() {
     let mut bench = Bench::signed_in(80, 24);
     bench.fake.refusal = Some(refusal(None, "The server is on fire.").hint("Call somebody."));
-    bench.keys("r Esc s Enter Down Up M");
+    bench.keys("r Esc s Enter Down Up l");
     assert!(bench.text().contains("on fire") && bench.text().contains("Saved"), "{}", bench.text());
     bench.keys("\"fire\" Enter");
     assert!(matches!(bench.app.popups.last(), Some(Popup::Message(_))));
     assert!(bench.text().contains("Call somebody."));
-    bench.keys("Esc M \"put\" Enter M");
+    bench.keys("Esc l \"put\" Enter l");
     assert!(bench.app.popups.is_empty() && bench.text().contains("Nothing was said yet"));
     // They are of the session, and go with it.
     bench.fake.refusal = Some(refusal(None, "Drone drone-001 is gone."));
     bench.keys("r Esc");
     bench.tell(Msg::Service(Event::Locked { syncing: true }));
     bench.tell(Msg::Service(Event::Unlocked));
-    bench.keys("M");
+    bench.keys("l");
     assert!(!bench.text().contains("drone-001 is gone"), "{}", bench.text());
     assert_ne!(bench.app.status.link, Link::SignedOut);
 }
