@@ -10,6 +10,8 @@ mod coverage;
 mod door;
 #[path = "commands/edits.rs"]
 mod edits;
+#[path = "commands/files.rs"]
+mod files;
 #[path = "commands/kit.rs"]
 mod kit;
 #[path = "commands/suite.rs"]

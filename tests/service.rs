@@ -7,6 +7,8 @@
 mod accounts;
 #[path = "service/activity.rs"]
 mod activity;
+#[path = "service/backup.rs"]
+mod backup;
 #[path = "service/beside.rs"]
 mod beside;
 #[path = "service/doctor.rs"]
@@ -29,6 +31,8 @@ mod settle;
 mod taste;
 #[path = "common/totp.rs"]
 mod totp;
+#[path = "service/transfer.rs"]
+mod transfer;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -101,6 +105,21 @@ impl Server {
         while self.faults.is_line_down() == up {
             std::thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// Deletes everything but the profile of headquarters.
+    fn empty(&self) {
+        self.with(|sandbox| {
+            let world = sandbox.with_world(Clone::clone);
+            let keep = world.users().find(|user| *user.email == *"main@flyos.mil").unwrap().id;
+            let kinds = [Kind::Drone, Kind::Region, Kind::User];
+            let keys =
+                kinds.into_iter().flat_map(|kind| world.keys(kind)).filter(|key| key.uuid() != Some(keep));
+            for key in keys {
+                let row = sandbox.with_world(|world| world.get(&key)).unwrap();
+                sandbox.admin(&[flyos::domain::Change::delete(&row)]).unwrap();
+            }
+        });
     }
 
     /// A row of the truth, as text.

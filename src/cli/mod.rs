@@ -1,24 +1,29 @@
 //! Commands without a screen, for people in a hurry and for scripts; one file a command. Each goes through one door
 //! (`door`): the console that is open, or an account that the command opens itself. `access` has what every command
-//! takes, `out` how every answer looks, `prompt` asks for a password. `doctor`,
-//! `support-bundle` and `wipe` ask nobody: they work on what lies on this machine. `supabase` and `accounts` are for
-//! whoever runs a project, and ask the project.
+//! takes, `out` how every answer looks, `prompt` asks for a password, `files` has what those share that read and write
+//! files. `doctor`, `support-bundle` and `wipe` ask nobody: they work on what lies on this machine. `supabase` and
+//! `accounts` are for whoever runs a project, and ask the project.
 
 mod access;
 pub mod accounts;
 mod activity;
 mod alone;
+mod backup;
 mod change;
 mod conflicts;
 mod doctor;
 mod door;
 mod drones;
+mod export;
+mod files;
+mod import;
 mod list;
 mod metrics;
 mod out;
 mod outbox;
 mod prompt;
 mod regions;
+mod restore;
 mod rows;
 mod settings;
 mod sign_in;
@@ -77,6 +82,10 @@ pub enum Work {
     SignIn,
     SignOut(sign_in::SignOut),
     Unlock(unlock::Unlock),
+    Export(export::Export),
+    Import(import::Import),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
     /// Lock: the key that `flyos unlock` had kept is let go of, and an open console is locked
     #[command(after_help = "Example: flyos lock")]
     Lock,
@@ -98,6 +107,10 @@ impl Work {
             Self::SignIn => sign_in::sign_in(place, out),
             Self::SignOut(sign_out) => sign_out.run(place, out),
             Self::Unlock(unlock) => unlock.run(place, out),
+            Self::Export(export) => export.run(place, out),
+            Self::Import(import) => import.run(place, out),
+            Self::Backup(backup) => backup.run(place, out),
+            Self::Restore(restore) => restore.run(&place, out),
             Self::Lock => unlock::lock(&place, out),
         }
     }

@@ -67,12 +67,14 @@ fn object(value: Value) -> Map<String, Value> {
 
 /// An error as scripts read it.
 pub fn error_json(error: &ServiceError) -> Value {
-    json!({
+    let mut told = error.beside.as_deref().cloned().map(object).unwrap_or_default();
+    told.extend(object(json!({
         "success": false,
         "message": error.message,
         "error": error.kind,
         "field": error.field,
         "hints": error.hints,
         "exitCode": error.kind.exit_code(),
-    })
+    })));
+    Value::Object(told)
 }

@@ -11,6 +11,7 @@ use super::ServiceError;
 pub use super::accounts::{AccountDeed, Administer};
 pub use super::activity::{Activity, ActivityLine};
 pub use super::aside::Aside;
+pub use super::backup::copy::{CopiedEdit, CopiedRow, CopyFrom, CopyHead, CopyPage, CopyQuery};
 pub use super::choice::{Choice, Verb, VerbState};
 pub use super::control::{InUse, Whois};
 pub use super::detail::{Detail, DetailLine, Related};
@@ -25,6 +26,7 @@ pub use super::rows::{RowData, RowsPage, RowsQuery};
 pub use super::secrets::Confidence;
 pub use super::setup::*;
 pub use super::state::*;
+pub use super::stored::{Moment, StoredPage, StoredQuery};
 pub use super::tables::*;
 pub use super::taste::{ColumnLook, Look, Taste, View};
 use crate::domain::{Fields, Intent, Key, Kind, Stamp};
@@ -95,6 +97,9 @@ pub enum Action {
     SettleHeld {
         send: bool,
     },
+    /// Gives the edits that wait their ids for sending, so that whoever sends them, from here or from a copy, they go by
+    /// one name and are applied once.
+    Freeze,
     /// The person has seen which entries of the journal are lost: they are not told again.
     AcknowledgeLost,
     /// Asks for a pull and a push now.
@@ -263,6 +268,10 @@ pub enum Query {
         kind: Kind,
         name: String,
     },
+    /// A page of rows as they are stored, for files.
+    Stored(StoredQuery),
+    /// A page of everything that a backup keeps.
+    Copy(CopyQuery),
     /// The keys of the rows in the list's window; `between`: of those from one row to another in its order, both
     /// included, as many as the window takes.
     Keys {
@@ -322,6 +331,8 @@ pub enum Answer {
     List(ListPage),
     Rows(RowsPage),
     Row(Option<Box<RowData>>),
+    Stored(StoredPage),
+    Copy(Box<CopyPage>),
     Keys(Vec<Key>),
     Completed(Completion),
     Found(Vec<Found>),

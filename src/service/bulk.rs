@@ -6,8 +6,9 @@
 
 use uuid::Uuid;
 
+use super::edit::accept_reason;
 use super::undo::Made;
-use super::{Done, ErrorKind, Foreseen, OpCtx, ServiceError, accept_reason, explain, words};
+use super::{Done, ErrorKind, Foreseen, OpCtx, ServiceError, explain, words};
 use crate::domain::rules::{self, Step};
 use crate::domain::{Actor, Intent, Refusal, intent};
 use crate::remote::wire::GROUP_OPS_MAX;

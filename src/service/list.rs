@@ -19,6 +19,7 @@ pub use self::filter::FILTER_CHARS_MAX;
 use self::filter::{At, Filter};
 use self::sort::{SortKey, Sorting};
 use super::cells::{self, cell};
+use super::stored::PAGE_ROWS_MAX;
 use super::{ListPage, ListQuery, Mark, RowView, columns};
 use crate::domain::stamp::MINUTE_MICROS;
 use crate::domain::{Fields, Key, Kind, Op, Record, RowRef, World};
@@ -146,6 +147,31 @@ impl Lists {
         }
         let items = order.items.iter().skip(from).take(count);
         items.filter_map(|item| order.key(replica.view(), query.kind, *item)).collect()
+    }
+
+    /// The places of the rows of the view that come after a key, those that one page of rows takes and one more; for an
+    /// order by keys. Or why the filter means nothing.
+    pub(super) fn after(
+        &self,
+        replica: &Replica,
+        query: &ListQuery,
+        after: Option<&Key>,
+        at: At<'_>,
+    ) -> Result<Vec<u32>, String> {
+        let (order, problem) = self.order(replica, query, at);
+        if let Some(problem) = problem {
+            return Err(problem);
+        }
+        let world = replica.view();
+        let from = order.items.partition_point(|item| {
+            let key = order.key(world, query.kind, *item);
+            after.is_some_and(|after| key.is_some_and(|key| key <= *after))
+        });
+        let rows = order.items.iter().skip(from).filter_map(|item| match item {
+            Item::Row(place) => Some(*place),
+            Item::Ghost(_) => None,
+        });
+        Ok(rows.take(PAGE_ROWS_MAX + 1).collect())
     }
 
     /// The order of a query: the one that was kept, brought up to date; else a wider one that was kept, looked through;

@@ -11,6 +11,7 @@ pub mod activity;
 pub mod api;
 mod aside;
 mod at_desk;
+pub mod backup;
 pub mod beside;
 mod bulk;
 mod cards;
@@ -21,6 +22,7 @@ pub(crate) mod control;
 mod detail;
 mod devices;
 pub mod doctor;
+mod edit;
 mod erase;
 mod error;
 mod explain;
@@ -51,10 +53,12 @@ mod sign_in;
 mod standing;
 mod state;
 pub mod status;
+mod stored;
 pub mod support;
 mod tables;
 mod takeover;
 pub mod taste;
+pub mod transfer;
 mod undo;
 pub mod wipe;
 mod words;
@@ -72,16 +76,14 @@ pub use session::{Settings, Training};
 pub use tables::columns;
 
 use self::at_desk::waited;
+use self::edit::Wish;
 use self::session::Inner;
 use self::sign_in::Credentials;
-use self::undo::{Made, Past};
-use crate::domain::{Actor, Fields, Intent, Key, Kind, intent, rules};
+use crate::domain::{Intent, Key, Kind};
 /// The longest reason of an edit, in characters.
 pub use crate::remote::wire::REASON_CHARS_MAX as REASON_LENGTH_MAX;
 pub use crate::session::Clock;
 use crate::session::Old;
-use crate::store::Store;
-use crate::store::entry::Edit;
 use crate::store::replica::Replica;
 use crate::sync::runner::Ask;
 
@@ -194,7 +196,7 @@ impl Service {
         match action {
             Action::Edit { intent, reason, seen } => {
                 let (ctx, wish) = (ctx.clone(), Wish { intent, reason, seen });
-                self.at_desk(done, move |store, past| save(store, past, &ctx, wish));
+                self.at_desk(done, move |store, past| edit::save(store, past, &ctx, wish));
             }
             Action::SetTraffic { traffic } => {
                 done(self.inner.set_traffic(traffic).map(|()| Done::Traffic { traffic }));
@@ -242,6 +244,7 @@ impl Service {
                     Ok(done)
                 });
             }
+            Action::Freeze => self.at_desk(done, |store, _| backup::copy::freeze(store)),
             Action::AcknowledgeLost => {
                 let now = ctx.now;
                 self.at_desk(done, move |store, _| held::acknowledge(store, now));
@@ -285,6 +288,8 @@ impl Service {
             Query::List(query) => Answer::List(self.list(ctx, query)),
             Query::Rows(query) => Answer::Rows(self.inner.rows(ctx, query)?),
             Query::Row { kind, name } => Answer::Row(self.inner.row(*kind, name)?.map(Box::new)),
+            Query::Stored(query) => Answer::Stored(self.inner.stored(ctx, query)?),
+            Query::Copy(query) => Answer::Copy(Box::new(self.inner.copy(ctx, query)?)),
             Query::Keys { list, between } => Answer::Keys(self.keys(ctx, list, between.as_ref())),
             Query::Find { text } => Answer::Found(self.find(ctx, text)),
             Query::Complete { kind, filter } => Answer::Completed(self.complete(ctx, *kind, filter)),
@@ -363,52 +368,6 @@ impl Service {
     pub fn close(&self) {
         self.inner.close();
     }
-}
-
-/// What a person asks for, why, and on what grounds.
-struct Wish {
-    intent: Intent,
-    reason: Option<String>,
-    seen: Fields,
-}
-
-/// Judges and saves one edit, on the desk's thread.
-fn save(store: &mut Store, past: &mut Past, ctx: &OpCtx, wish: Wish) -> Result<Done, ServiceError> {
-    let reason = accept_reason(wish.reason)?;
-    let key = wish.intent.key();
-    let (actor, changes, summary) = {
-        let replica = store.books.read();
-        let actor: Actor = replica.actor().ok_or_else(explain::nobody)?;
-        words::still_so(replica.view(), &key, &wish.seen)?;
-        let changes = intent::plan(replica.view(), &wish.intent)?;
-        let summary = words::summary(&replica, &key, &changes);
-        (actor, changes, summary)
-    };
-    if changes.is_empty() {
-        return Ok(Done::Saved { edits: 0, summary: "Nothing to change.".to_owned() });
-    }
-    let edits = changes.len();
-    let steps = store.books.write().try_out(&actor, &changes)?;
-    let drops = Some(rules::drops_of(&steps));
-    let edit = Edit { op: ctx.op, by: actor.user, at: ctx.now, reason: reason.clone(), changes, drops };
-    let edit = store.books.save(edit).map_err(|error| explain::not_saved(&error))?;
-    past.did(Made { edit, steps, reason, summary: summary.clone() });
-    Ok(Done::Saved { edits, summary })
-}
-
-fn accept_reason(reason: Option<String>) -> Result<Option<String>, ServiceError> {
-    let Some(reason) = reason.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()) else {
-        return Ok(None);
-    };
-    let harmful = reason.chars().any(crate::domain::field::is_harmful);
-    if harmful || reason.chars().count() > REASON_LENGTH_MAX {
-        let message = format!("The reason has at most {REASON_LENGTH_MAX} plain characters.");
-        return Err(ServiceError {
-            field: Some("reason".to_owned()),
-            ..ServiceError::new(ErrorKind::Usage, message)
-        });
-    }
-    Ok(Some(reason))
 }
 
 fn read<T, R>(shared: &RwLock<T>, look: impl FnOnce(&T) -> R) -> R {

@@ -31,10 +31,12 @@ use crate::vault::parcel::{self, BYTES_MAX, ParcelError};
 
 /// Characters of a passphrase, at the least: it stands alone against who has the file.
 const PASSPHRASE_CHARS_MIN: usize = 12;
+/// Edits that get their ids in one write: a hundred groups of a thousand changes are as much as the journal takes.
+const FROZEN_AT_ONCE: usize = 100;
 /// Edits of one file.
 const EDITS_MAX: usize = 100_000;
 
-/// What is in a file.
+/// What is in a file of edits.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Contents {
     /// The project's address: edits name rows of it.
@@ -72,7 +74,7 @@ pub(super) fn export(
     write(&contents, path, passphrase, (inner.settings.kdf, inner.settings.clock.now()))
 }
 
-fn check(passphrase: &SecretString) -> Result<(), ServiceError> {
+pub(super) fn check(passphrase: &SecretString) -> Result<(), ServiceError> {
     if passphrase.expose_secret().chars().count() >= PASSPHRASE_CHARS_MIN {
         return Ok(());
     }
@@ -81,8 +83,8 @@ fn check(passphrase: &SecretString) -> Result<(), ServiceError> {
     Err(refuse(ErrorKind::Usage, message))
 }
 
-/// Takes the edits together; those that had no ids for sending get them, so that whoever sends them, they go by one name.
-pub(super) fn pack(store: &mut Store, chosen: &[u64], project: String) -> Result<Contents, ServiceError> {
+/// Gives ids for sending to the edits that have none, all of them where none is named; how many those were.
+pub(super) fn freeze(store: &mut Store, chosen: &[u64]) -> Result<usize, ServiceError> {
     let frozen: Vec<Entry> = {
         let replica = store.books.read();
         let waiting = replica.outbox().filter(|pending| pending.fate == Fate::Waiting);
@@ -90,9 +92,15 @@ pub(super) fn pack(store: &mut Store, chosen: &[u64], project: String) -> Result
         let waiting = waiting.filter(|pending| wanted(chosen, pending));
         waiting.map(|pending| Entry::Sent { edit: pending.seq, ids: ids(pending) }).collect()
     };
-    if !frozen.is_empty() {
-        store.books.note(&frozen).map_err(|error| explain::not_saved(&error))?;
+    for part in frozen.chunks(FROZEN_AT_ONCE) {
+        store.books.note(part).map_err(|error| explain::not_saved(&error))?;
     }
+    Ok(frozen.len())
+}
+
+/// Takes the edits together; those that had no ids for sending get them, so that whoever sends them, they go by one name.
+pub(super) fn pack(store: &mut Store, chosen: &[u64], project: String) -> Result<Contents, ServiceError> {
+    freeze(store, chosen)?;
     let replica = store.books.read();
     let author = replica.actor().map(|actor| actor.user).or_else(|| replica.who().map(|who| who.user));
     let author = author.ok_or_else(explain::nobody)?;

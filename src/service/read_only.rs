@@ -23,7 +23,9 @@ impl Action {
             | Self::Erase
             | Self::RemoveWords
             | Self::AddProject { .. } => true,
-            Self::SyncNow
+            // Ids for sending change nothing that anybody made: a backup of a read-only session is made with them.
+            Self::Freeze
+            | Self::SyncNow
             | Self::EndSessions { sessions: Sessions::Here }
             | Self::ReadTaste
             | Self::KeepTaste { .. }

@@ -46,6 +46,11 @@ pub(super) fn open(account: &AccountFile, typed: &Typed) -> Result<(DataKey, Wra
     }
 }
 
+/// The key of an account of which there is nothing but its file: by the password, or the recovery words.
+pub fn key_of(account: &AccountFile, typed: &SecretString) -> Result<DataKey, SignInError> {
+    open(account, &Typed::new(typed)).map(|(key, _)| key)
+}
+
 /// Asks the server for this device's key.
 pub async fn ask(client: &Client, token: &SecretString, device: Uuid) -> Result<ServerKey, RemoteError> {
     let Ok(bytes) = vault::random().map(Zeroizing::new) else { return Ok(ServerKey::None) };

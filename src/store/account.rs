@@ -22,7 +22,7 @@ use super::error::StoreError;
 use super::folder::AccountFolder;
 use super::tries::Tries;
 use crate::domain::Stamp;
-use crate::vault::{Purpose, Sealer, Wrap, random, text};
+use crate::vault::{Purpose, Sealer, Wrap, WrapBy, random, text};
 
 /// The format of `account.toml`.
 const VERSION: u32 = 1;
@@ -144,11 +144,7 @@ impl AccountFolder {
 
     /// Replaces `account.toml` as a whole, durably, and its copy after it.
     pub fn write(&self, file: &AccountFile) -> Result<(), StoreError> {
-        let text = toml::to_string(file)
-            .map_err(|error| StoreError::corrupt(format!("account.toml could not be made: {error}")))?;
-        // What is doubtful stays so until the key has opened, whatever is changed in it meanwhile.
-        let sum = if file.doubtful { DOUBTFUL.to_owned() } else { sum_of(&text) };
-        let text = format!("{SUM}{sum}\n{text}");
+        let text = file.text()?;
         disk::replace(&self.account_path(), text.as_bytes())?;
         self.keep_copy(text.as_bytes());
         Ok(())
@@ -278,6 +274,25 @@ impl AccountFile {
         }
         let file: Self = table.try_into().map_err(|_| bad())?;
         Ok(Self { doubtful: !is_whole, ..file })
+    }
+
+    /// The file's text, with its sum.
+    pub fn text(&self) -> Result<String, StoreError> {
+        let text = toml::to_string(self)
+            .map_err(|error| StoreError::corrupt(format!("account.toml could not be made: {error}")))?;
+        // What is doubtful stays so until the key has opened, whatever is changed in it meanwhile.
+        let sum = if self.doubtful { DOUBTFUL.to_owned() } else { sum_of(&text) };
+        Ok(format!("{SUM}{sum}\n{text}"))
+    }
+
+    /// As it is for another installation: a device of its own, no session, and none of the ways to the key that belong to
+    /// this one.
+    #[must_use]
+    pub fn elsewhere(mut self) -> Self {
+        (self.session, self.tries, self.dismissed) = (None, Tries::default(), None);
+        self.device = Uuid::new_v4();
+        self.wraps.retain(|wrap| wrap.by != WrapBy::Server);
+        self
     }
 
     /// Was it changed by nobody of ours since it was written? What is sealed in it shows for itself whether it is right.

@@ -179,7 +179,7 @@ pub(super) fn names(root: &Path) -> Result<Vec<String>, StoreError> {
 }
 
 /// The data folder: made with its missing parents; ours, a folder, and on this machine.
-fn prepare_root(root: &Path) -> Result<(), StoreError> {
+pub(super) fn prepare_root(root: &Path) -> Result<(), StoreError> {
     let made = DirBuilder::new().recursive(true).mode(DIR_MODE).create(root);
     made.map_err(StoreError::io("making the folder", root))?;
     let found = fs::metadata(root).map_err(StoreError::io("looking at", root))?;

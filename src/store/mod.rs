@@ -5,8 +5,8 @@
 //! * `replica`: both in memory, as one view; all reading goes through it;
 //! * `books`: the three in step; `local`: on disk, for one account; `desk`: the thread that owns them;
 //! * `minded`: the cache at work, never waited for without end; `recovery`: opening one that is damaged; `reserve`: room
-//!   for when the disk is full; `held`: edits of a journal that was put back from an older copy; `lost`: entries that are gone for good;
-//!   `look`: looking at all of
+//!   for when the disk is full; `restore`: an account made anew of a copy; `held`: edits of a journal that was put back
+//!   from an older copy; `lost`: entries that are gone for good; `look`: looking at all of
 //!   it without touching it;
 //! * `folder`: where it lies, who may read it, and that one process has it; `account`: its one file in the clear; `holder`: which one; `aside`: a folder that
 //!   does not open; `filesystem`: that it is a disk of this machine; `wraps`: the ways to its key; `erase`: letting go of
@@ -38,6 +38,7 @@ mod pages;
 mod recovery;
 pub mod replica;
 mod reserve;
+mod restore;
 pub mod row;
 pub mod taste;
 mod tries;
@@ -59,4 +60,5 @@ pub use minded::Minded;
 pub use recovery::PATIENCE;
 pub use replica::Replica;
 pub use reserve::RESERVE_BYTES;
+pub use restore::{Restored, restore};
 pub use tries::Tries;

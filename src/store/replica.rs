@@ -336,6 +336,13 @@ impl Replica {
         self.base.version(&self.view, key)
     }
 
+    /// The server's row as the cache keeps it.
+    pub fn cached(&self, key: &Key) -> Option<CachedRow> {
+        let (v, scopes) = self.base.get(&self.view, key)?;
+        let scopes = scopes.to_vec();
+        self.base_row(key).map(|row| CachedRow { v, scopes, row })
+    }
+
     /// Every base row's version and scopes.
     pub fn versions(&self) -> impl Iterator<Item = (Key, u64, &[String])> {
         self.base.iter(&self.view)
@@ -348,9 +355,9 @@ impl Replica {
 
     /// Every base row, as the cache keeps them.
     pub fn base_rows(&self) -> Vec<(Key, Option<CachedRow>)> {
-        let rows = self.base.iter(&self.view).filter_map(|(key, v, scopes)| {
-            let row = self.base_row(&key)?;
-            Some((key, Some(CachedRow { v, scopes: scopes.to_vec(), row })))
+        let rows = self.base.iter(&self.view).filter_map(|(key, ..)| {
+            let row = self.cached(&key)?;
+            Some((key, Some(row)))
         });
         rows.collect()
     }

@@ -550,6 +550,7 @@ impl Fake {
             | Action::Redo
             | Action::Settle { .. }
             | Action::SettleHeld { .. }
+            | Action::Freeze
             | Action::AcknowledgeLost => Done::Undone { summary: "done".to_owned() },
             Action::MoreActivity => Done::ActivityAsked,
             Action::SetTraffic { traffic } => Done::Traffic { traffic },
@@ -572,7 +573,9 @@ impl Fake {
             Query::Complete { filter, .. } => {
                 Answer::Completed(Completion { text: format!("{filter}tus:"), offers: Vec::new() })
             }
-            Query::Rows(_) | Query::Row { .. } => unreachable!("for commands"),
+            Query::Rows(_) | Query::Row { .. } | Query::Stored(_) | Query::Copy(_) => {
+                unreachable!("for commands")
+            }
             Query::Keys { list, between } => {
                 let keys: Vec<Key> = self.matching(list).into_iter().map(|row| row.key).collect();
                 let place = |key: &Key| keys.iter().position(|other| other == key).unwrap_or(0);

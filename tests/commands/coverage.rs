@@ -4,7 +4,10 @@
 use std::process::Command;
 
 use flyos::domain::{Fields, Intent, Key, Kind};
-use flyos::service::{Action, Decision, ErrorKind, ListQuery, Query, RowsQuery, Sessions, Traffic, columns};
+use flyos::service::{
+    Action, CopyQuery, Decision, ErrorKind, ListQuery, Query, RowsQuery, Sessions, StoredQuery, Traffic,
+    columns,
+};
 
 use super::common::FLYOS;
 
@@ -32,6 +35,7 @@ fn of_action(action: &Action) -> Way {
         Action::Undo | Action::Redo => {
             Screen { why: "what was done last is remembered by a session, and a command's is over at once" }
         }
+        Action::Freeze => By(&["backup"]),
         Action::LoadInitial => Screen { why: "it is offered once, to who looks at an empty project" },
         Action::Settle { .. } => By(&["conflicts resolve", "conflicts discard"]),
         Action::SettleHeld { .. } => By(&["outbox held"]),
@@ -52,6 +56,8 @@ fn of_action(action: &Action) -> Way {
 fn of_query(query: &Query) -> Way {
     match query {
         Query::Keys { .. } => Screen { why: "it marks many rows at once; a command names its rows" },
+        Query::Stored(_) => By(&["export", "import"]),
+        Query::Copy(_) => By(&["backup"]),
         Query::Find { .. } | Query::Complete { .. } => {
             Screen { why: "it helps who types; a command is told the whole name" }
         }
@@ -93,6 +99,7 @@ fn actions() -> Vec<Action> {
         Action::EraseMachine { user: uuid::Uuid::nil(), device: uuid::Uuid::nil() },
         Action::Undo,
         Action::Redo,
+        Action::Freeze,
         Action::LoadInitial,
         Action::Settle { edit: 1, decision: Decision::Mine },
         Action::SettleHeld { send: true },
@@ -118,6 +125,8 @@ fn queries() -> Vec<Query> {
     vec![
         Query::List(list.clone()),
         Query::Keys { list: list.clone(), between: None },
+        Query::Stored(StoredQuery { kind, filter: String::new(), after: None }),
+        Query::Copy(CopyQuery::default()),
         Query::Metrics,
         Query::Find { text: String::new() },
         Query::Complete { kind, filter: String::new() },
@@ -160,7 +169,8 @@ fn each_action_and_query_has_a_command_or_a_reason() {
         let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();
         let (code, help) = run(&words);
         assert_eq!(code, Some(0), "{command}");
-        assert!(help.contains("Example: flyos"), "{command} has an example: {help}");
+        let shown = ["Example: flyos", "Examples:\n  flyos"].iter().any(|example| help.contains(example));
+        assert!(shown, "{command} has an example: {help}");
     }
 }
 

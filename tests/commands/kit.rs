@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -33,8 +33,13 @@ pub struct Ended {
 
 impl Field {
     pub fn new() -> Self {
+        Self::with_rows(0)
+    }
+
+    /// The server has about so many rows.
+    pub fn with_rows(rows: usize) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let server = Server::start(data.path());
+        let server = Server::start_at("127.0.0.1:0", data.path(), &["--rows", &rows.to_string()]);
         let (address, url, key) = (server.address(), server.url.clone(), server.publishable_key.clone());
         Self { home: tempfile::tempdir().unwrap(), data, server: Some(server), address, url, key }
     }
@@ -64,6 +69,13 @@ impl Field {
         ]
     }
 
+    /// A command that runs.
+    pub fn running(&self, home: &Path, args: &[&str]) -> Child {
+        let mut command = Command::new(FLYOS);
+        command.args(args).env_clear().envs(self.env(home)).current_dir(home);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     /// A command, with this text as its input.
     pub fn fed(&self, args: &[&str], input: &str) -> Ended {
         self.fed_at(self.home.path(), args, input)
@@ -71,16 +83,7 @@ impl Field {
 
     /// The same on another machine.
     pub fn fed_at(&self, home: &Path, args: &[&str], input: &str) -> Ended {
-        let mut child = Command::new(FLYOS)
-            .args(args)
-            .env_clear()
-            .envs(self.env(home))
-            .current_dir(home)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = self.running(home, args);
         // One that asks for nothing may have ended already.
         drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
         Ended::of(&child.wait_with_output().unwrap())

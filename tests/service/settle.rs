@@ -375,16 +375,7 @@ fn rows_are_compared_with_the_servers_and_mended_and_the_line_keeps_its_books() 
 fn an_empty_project_is_offered_the_initial_data_set() {
     let server = Server::start();
     let home = home();
-    server.with(|sandbox| {
-        let world = sandbox.with_world(Clone::clone);
-        let keep = world.users().find(|user| *user.email == *"main@flyos.mil").unwrap().id;
-        let kinds = [Kind::Drone, Kind::Region, Kind::User];
-        let keys = kinds.into_iter().flat_map(|kind| world.keys(kind)).filter(|key| key.uuid() != Some(keep));
-        for key in keys {
-            let row = sandbox.with_world(|world| world.get(&key)).unwrap();
-            sandbox.admin(&[flyos::domain::Change::delete(&row)]).unwrap();
-        }
-    });
+    server.empty();
     let hq = Person::in_sync(home.path(), &server, "main@flyos.mil");
     assert!(hq.service.status().empty);
     told(run(&hq, Action::LoadInitial));

@@ -9,12 +9,15 @@ use crate::domain::{Kind, Stamp};
 /// Lines of one page, at most.
 pub const PAGE_LINES_MAX: u32 = 1000;
 
-/// A page: those before a line's id, of one table, of one row.
+/// A page: those before a line's id, of one table, of one row. What is not asked for is left out: SQL has its defaults.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActivityRequest {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<i64>,
     pub limit_rows: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tbl: Option<Kind>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pk: Option<String>,
 }
 

@@ -1,0 +1,133 @@
+//! `flyos import`: rows of a file taken in as edits. What is wrong is told row by row; what is right is saved and sent as
+//! any edit is.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use super::door::{Door, Place};
+use super::files::{Form, Progress, What, format, through};
+use super::out::Out;
+use crate::service::transfer::import::{self, Imported};
+use crate::service::{ErrorKind, ServiceError};
+
+/// Faults that are told one by one; JSON has all of them.
+const TOLD_MAX: usize = 50;
+
+/// Take rows of a file in: new ones are created, those that are here are changed to what the file says
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "A row is one that is here by its id or, for users and regions, by its username or name. Regions, \
+                        users and operators may be named in the place of their ids. An empty cell clears a column, a \
+                        column that the file does not have stays.\n\nExamples:\n  flyos import drones.csv --kind drones \
+                        --dry-run\n  flyos import all.ndjson --reason \"moved from the old server\""
+)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that a person says or not")]
+pub struct Import {
+    /// The file; - for the input
+    file: PathBuf,
+    /// Of which kind its rows are, where they do not say so
+    #[arg(long, value_enum)]
+    kind: Option<What>,
+    /// In which form it is; without it, the file's name tells
+    #[arg(long, value_enum)]
+    format: Option<Form>,
+    /// Tell what would come of it, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Rows that are here stay as they are
+    #[arg(long)]
+    insert_only: bool,
+    /// Rows that are here are changed to what the file says (so it is unless otherwise said)
+    #[arg(long, conflicts_with = "insert_only")]
+    upsert: bool,
+    /// One group of at most 1,000 changes: the server applies all of it or nothing, and nothing where one row is wrong
+    #[arg(long)]
+    all_or_nothing: bool,
+    /// Each row for itself (so it is unless otherwise said)
+    #[arg(long, conflicts_with = "all_or_nothing")]
+    row_by_row: bool,
+    /// Why, kept with each edit
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+impl Import {
+    pub(super) fn run(&self, place: Place, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
+        let patience = place.access.patience();
+        let piped = self.file == Path::new("-");
+        let format = format(self.format, Some(&self.file)).ok_or_else(|| {
+            ServiceError::new(ErrorKind::Usage, "The file's name does not tell its form.")
+                .hint("Say it: --format csv, json or ndjson.")
+        })?;
+        let file = if piped { None } else { Some(import::read_file(&self.file)?) };
+        let how = import::Import {
+            kind: self
+                .kind
+                .map(What::kinds)
+                .filter(|kinds| kinds.len() == 1)
+                .and_then(|mut kinds| kinds.pop()),
+            format,
+            insert_only: self.insert_only,
+            together: self.all_or_nothing,
+            dry_run: self.dry_run,
+            reason: self.reason.clone(),
+        };
+        let door = Door::open(place)?;
+        // After the password, which may be the input's first line.
+        let bytes = file.map_or_else(|| import::read_from(io::stdin(), "the input"), Ok)?;
+        let mut shown = Progress::new();
+        let mut progress = |saved: usize, all: usize| shown.show(&format!("{saved} of {all} edits saved"));
+        let told = through(&door, |door| import::import(door, &bytes, &how, &mut progress))?;
+        drop(shown);
+        let sent = if told.report.saved > 0 { door.wait_sent(patience)? } else { true };
+        self.tell(&told, sent, out)
+    }
+
+    fn tell(&self, told: &Imported, sent: bool, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
+        let report = &told.report;
+        let mut lines = report.lines(self.dry_run || told.why_nothing.is_some());
+        lines.push(match (self.dry_run, told.why_nothing.is_some(), report.saved) {
+            (true, ..) => "Nothing was changed: this was a dry run.".to_owned(),
+            (_, true, _) | (.., 0) => "Nothing was changed.".to_owned(),
+            (.., saved) if sent => format!("Edits saved: {saved}."),
+            (.., saved) => format!("Edits saved: {saved}. They are sent when there is a line."),
+        });
+        if !out.is_json() {
+            lines.extend(report.wrong.iter().take(TOLD_MAX).map(|wrong| format!("  {wrong}")));
+            let more = report.wrong.len().saturating_sub(TOLD_MAX);
+            lines.extend((more > 0).then(|| format!("  … and {more} more; --json tells all.")));
+            lines.extend(report.late.iter().take(TOLD_MAX).map(|(row, why)| format!("  {row}: {why}")));
+        }
+        let wrong = report.wrong.iter();
+        let wrong: Vec<_> = wrong
+            .map(|wrong| json!({"line": wrong.line, "column": wrong.column, "message": wrong.why}))
+            .collect();
+        let fields = json!({
+            "dryRun": self.dry_run, "rows": report.rows, "new": report.new, "changed": report.changed,
+            "same": report.same, "left": report.left, "wrong": wrong, "refused": report.late,
+            "byName": report.by_name, "passedOver": report.passed_over, "saved": report.saved, "sent": sent,
+        });
+        let failed = match (&told.why_nothing, report.wrong_rows() + report.late.len()) {
+            (Some(why), _) => Some(why.clone()),
+            (None, 0) => None,
+            (None, 1) => Some(not_taken("1 row was not taken in.")),
+            (None, rows) => Some(not_taken(&format!("{rows} rows were not taken in."))),
+        };
+        match failed {
+            // One answer, which says both.
+            Some(failed) if out.is_json() => Err(ServiceError { beside: Some(Box::new(fields)), ..failed }),
+            failed => {
+                out.told(&lines.join("\n"), fields)?;
+                failed.map_or(Ok(()), Err)
+            }
+        }
+    }
+}
+
+fn not_taken(message: &str) -> ServiceError {
+    ServiceError::new(ErrorKind::Refused, message)
+        .hint("Mend them in the file and import it once more: what is in already is passed over.")
+}

@@ -1,0 +1,313 @@
+//! What it takes to take rows in: each row judged by policy, values and rules as an edit by hand would be, on a copy of
+//! the rows that are here, which every row changes for those after it. Nothing else is changed by planning.
+//!
+//! Rows go in the order in which one points at the other: regions, users, drones, assignments. Who operates a drone is
+//! set when the assignments are in, and what becomes INACTIVE becomes so last, since it takes nothing new from then on.
+//! So one row may take two edits; it counts once. Columns that the server writes are passed over, and told.
+
+use std::collections::{BTreeSet, HashMap};
+
+use uuid::Uuid;
+
+use super::names::{Meant, Names, Unclear};
+use super::reader::{Row, Table};
+use crate::domain::rules::Step;
+use crate::domain::{Actor, Fields, Intent, Key, Kind, Refusal, Value, World, intent, rules};
+
+/// What is wrong with a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// In the file, from 1.
+    pub line: usize,
+    pub column: Option<String>,
+    /// What would be right, in a sentence.
+    pub why: String,
+}
+
+/// What rows came to, or would.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    pub rows: usize,
+    /// Rows that were not here.
+    pub new: usize,
+    pub changed: usize,
+    /// Rows that are here as the file has them.
+    pub same: usize,
+    /// Rows that are here and differ, and were to be left alone.
+    pub left: usize,
+    pub wrong: Vec<Wrong>,
+    /// Rows that were taken for rows here with another id, by their names.
+    pub by_name: usize,
+    /// Columns with values that the server alone writes.
+    pub passed_over: BTreeSet<&'static str>,
+    /// Edits that were judged on the console's own rows, which had changed since, and refused: which row, and why.
+    pub late: Vec<(String, String)>,
+    /// Edits that were saved.
+    pub saved: usize,
+}
+
+/// What is to be done, in its order.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub intents: Vec<Intent>,
+    /// Changes of rows that the intents take, cascades aside.
+    pub changes: usize,
+    /// And their bytes, as the journal keeps them.
+    pub bytes: usize,
+    pub report: Report,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    New,
+    Changed,
+    Same,
+    Left,
+    Wrong,
+}
+
+/// Something that is done when all rows are in.
+struct Later {
+    row: usize,
+    key: Key,
+    set: Fields,
+}
+
+struct Planner<'a> {
+    world: &'a mut World,
+    actor: &'a Actor,
+    insert_only: bool,
+    names: Names,
+    seen: HashMap<Key, usize>,
+    outcomes: Vec<Outcome>,
+    operators: Vec<Later>,
+    inactive: Vec<Later>,
+    plan: Plan,
+}
+
+/// Plans taking in a file's rows; `world` is a copy of what is here.
+pub(super) fn plan(world: &mut World, actor: &Actor, table: Table, insert_only: bool) -> Plan {
+    let Table { mut rows, wrong, .. } = table;
+    rows.sort_by_key(|row| row.kind);
+    let report = Report { rows: rows.len() + wrong.len(), wrong, ..Report::default() };
+    let mut planner = Planner {
+        world,
+        actor,
+        insert_only,
+        names: Names::default(),
+        seen: HashMap::new(),
+        outcomes: vec![Outcome::Same; rows.len()],
+        operators: Vec::new(),
+        inactive: Vec::new(),
+        plan: Plan { report, ..Plan::default() },
+    };
+    for (nth, row) in rows.iter().enumerate() {
+        planner.row(nth, row);
+    }
+    let operators = std::mem::take(&mut planner.operators);
+    let mut inactive = std::mem::take(&mut planner.inactive);
+    // Users before the regions that they are in.
+    inactive.sort_by_key(|later| std::cmp::Reverse(later.key.kind));
+    for later in operators.into_iter().chain(inactive) {
+        planner.later(&rows[later.row], later);
+    }
+    planner.counted()
+}
+
+impl Planner<'_> {
+    fn counted(mut self) -> Plan {
+        let count = |wanted| self.outcomes.iter().filter(|outcome| **outcome == wanted).count();
+        let report = &mut self.plan.report;
+        (report.new, report.changed) = (count(Outcome::New), count(Outcome::Changed));
+        (report.same, report.left) = (count(Outcome::Same), count(Outcome::Left));
+        report.wrong.sort_by_key(|wrong| wrong.line);
+        self.plan
+    }
+
+    fn wrong(&mut self, nth: usize, line: usize, column: Option<&str>, why: String) {
+        self.outcomes[nth] = Outcome::Wrong;
+        self.plan.report.wrong.push(Wrong { line, column: column.map(str::to_owned), why });
+    }
+
+    fn unclear(&mut self, nth: usize, row: &Row, (column, why): Unclear) {
+        self.wrong(nth, row.line, Some(column), why);
+    }
+
+    fn row(&mut self, nth: usize, row: &Row) {
+        let meant = match self.names.meant(self.world, row, Uuid::now_v7) {
+            Ok(meant) => meant,
+            Err(unclear) => return self.unclear(nth, row, unclear),
+        };
+        self.plan.report.by_name += usize::from(matches!(meant, Meant::HereAs(_)));
+        let (Meant::Here(key) | Meant::HereAs(key) | Meant::New(key)) = &meant;
+        if let Some(line) = self.seen.insert(key.clone(), row.line) {
+            let why = format!("The {} stands in line {line} already: keep one of the two.", row.kind);
+            return self.wrong(nth, row.line, None, why);
+        }
+        let mut cells = Fields::new();
+        for field in row.kind.fields() {
+            let Some(value) = row.cells.get(field.name) else { continue };
+            if !field.server {
+                cells.insert(field.name.to_owned(), value.clone());
+            } else if value.is_some() && !Names::keys(row.kind).contains(&field.name) {
+                self.plan.report.passed_over.insert(field.name);
+            }
+        }
+        if let Err(unclear) = self.names.resolve(self.world, row.kind, &mut cells) {
+            return self.unclear(nth, row, unclear);
+        }
+        match meant {
+            Meant::New(key) => self.create(nth, row, key, cells),
+            Meant::Here(key) | Meant::HereAs(key) => self.update(nth, row, key, cells),
+        }
+    }
+
+    fn create(&mut self, nth: usize, row: &Row, key: Key, mut cells: Fields) {
+        let operator = cells.remove("operator_id").flatten();
+        let inactive = row.kind != Kind::Drone && is_inactive(&cells);
+        if inactive {
+            cells.insert("status".to_owned(), Some("ACTIVE".to_owned()));
+        }
+        if !self.try_out(nth, row, Intent::Create { key: key.clone(), fields: cells }) {
+            return;
+        }
+        self.outcomes[nth] = Outcome::New;
+        if let Some(operator) = operator {
+            self.operators.push(later(nth, key, "operator_id", Some(operator)));
+        } else if inactive {
+            self.inactive.push(later(nth, key, "status", Some("INACTIVE".to_owned())));
+        }
+    }
+
+    fn update(&mut self, nth: usize, row: &Row, key: Key, mut cells: Fields) {
+        let Some(record) = self.world.get(&key) else { return };
+        // What is so already is not judged: an old value that breaks a rule may stay.
+        let differs = |name: &str, value: &Value| record.get(name) != *value;
+        // A drone that moves loses its operator by that, and gets the one that the file names.
+        let moves =
+            row.kind == Kind::Drone && cells.get("region_id").is_some_and(|id| differs("region_id", id));
+        cells.retain(|name, value| differs(name, value) || moves && name == "operator_id");
+        if cells.is_empty() {
+            return;
+        }
+        if self.insert_only {
+            self.outcomes[nth] = Outcome::Left;
+            return;
+        }
+        let operator = cells.remove("operator_id");
+        let inactive = row.kind != Kind::Drone && is_inactive(&cells);
+        if inactive {
+            cells.remove("status");
+        }
+        if !cells.is_empty() && !self.try_out(nth, row, Intent::Update { key: key.clone(), set: cells }) {
+            return;
+        }
+        self.outcomes[nth] = Outcome::Changed;
+        if let Some(operator) = operator {
+            self.operators.push(later(nth, key, "operator_id", operator));
+        } else if inactive {
+            self.inactive.push(later(nth, key, "status", Some("INACTIVE".to_owned())));
+        }
+    }
+
+    fn later(&mut self, row: &Row, Later { row: nth, key, set }: Later) {
+        let before = self.plan.report.wrong.len();
+        if !self.try_out(nth, row, Intent::Update { key, set }) {
+            for wrong in &mut self.plan.report.wrong[before..] {
+                wrong.why.push_str(" The other columns of the row are right.");
+            }
+        }
+    }
+
+    /// Judges what a row wants, and does it to the copy; what is wrong is told of each column.
+    fn try_out(&mut self, nth: usize, row: &Row, wish: Intent) -> bool {
+        if let Intent::Create { fields, .. } | Intent::Update { set: fields, .. } = &wish
+            && let Err(refusals) = intent::accept(row.kind, fields)
+        {
+            for refusal in refusals {
+                self.refused(nth, row, refusal);
+            }
+            return false;
+        }
+        let planned = intent::plan(self.world, &wish);
+        match planned.and_then(|changes| rules::carry_out(self.world, Some(self.actor), &changes)) {
+            Ok(steps) => {
+                // Nothing to do: a value that only reads differently.
+                if !steps.is_empty() {
+                    self.plan.changes += steps.len();
+                    self.plan.bytes += steps.iter().map(kept_bytes).sum::<usize>();
+                    self.plan.intents.push(wish);
+                }
+                true
+            }
+            Err(refusal) => {
+                self.refused(nth, row, refusal);
+                false
+            }
+        }
+    }
+
+    fn refused(&mut self, nth: usize, row: &Row, refusal: Refusal) {
+        self.wrong(nth, row.line, refusal.field.as_deref(), refusal.message);
+    }
+}
+
+/// How many bytes a change takes in the journal, with the assignments that go with it.
+fn kept_bytes(step: &Step) -> usize {
+    let change = serde_json::to_vec(&step.change).map_or(0, |bytes| bytes.len());
+    let drops = rules::drops_of(std::slice::from_ref(step));
+    // A comma each, and quotes.
+    change + 1 + drops.iter().map(|key| key.len() + 3).sum::<usize>()
+}
+
+fn is_inactive(cells: &Fields) -> bool {
+    cells.get("status").is_some_and(|value| value.as_deref() == Some("INACTIVE"))
+}
+
+fn later(row: usize, key: Key, column: &str, value: Option<String>) -> Later {
+    Later { row, key, set: Fields::from([(column.to_owned(), value)]) }
+}
+
+impl Report {
+    /// What came of it, in sentences. `planned`: what would come of it.
+    pub fn lines(&self, planned: bool) -> Vec<String> {
+        let count = |count: usize, what: &str| (count > 0).then(|| format!("{count} {what}"));
+        let will = if planned { "would be " } else { "" };
+        let parts = [
+            count(self.new, &format!("{will}new")),
+            count(self.changed, &format!("{will}changed")),
+            count(self.same, "are here as they are"),
+            count(self.left, "are here otherwise and stay so (insert only)"),
+            count(self.wrong_rows(), "wrong"),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        let parts = if parts.is_empty() { "none".to_owned() } else { parts.join(", ") };
+        let rows = if self.rows == 1 { "row" } else { "rows" };
+        let mut lines = vec![format!("{} {rows} in the file: {parts}.", self.rows)];
+        if self.by_name > 0 {
+            lines.push(format!("Taken for rows here with another id, by their names: {}.", self.by_name));
+        }
+        if !self.passed_over.is_empty() {
+            let names: Vec<&str> = self.passed_over.iter().copied().collect();
+            lines.push(format!("Passed over, since the server alone writes them: {}.", names.join(", ")));
+        }
+        if !self.late.is_empty() {
+            lines.push(format!("Refused, since what is here has changed meanwhile: {}.", self.late.len()));
+        }
+        lines
+    }
+
+    /// Rows with something wrong; one may have several faults.
+    pub fn wrong_rows(&self) -> usize {
+        self.wrong.iter().map(|wrong| wrong.line).collect::<BTreeSet<_>>().len()
+    }
+}
+
+impl std::fmt::Display for Wrong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.column {
+            Some(column) => write!(f, "line {}, column {column}: {}", self.line, self.why),
+            None => write!(f, "line {}: {}", self.line, self.why),
+        }
+    }
+}

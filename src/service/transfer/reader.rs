@@ -1,0 +1,255 @@
+//! Reads what `writer` wrote, and tables and lists that other programs or people made: a CSV with the names of columns in
+//! its first line; JSON objects, a line each or in one list. What is wrong with one row is told with its line, and the
+//! other rows are read on; what is wrong with the whole file ends it.
+//!
+//! The file comes from outside: its size is bounded before it is read, and it must be UTF-8.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value as Json};
+
+use super::plan::Wrong;
+use super::{Footer, Format, Header, VERSION, cells, kind_named, plural, usage};
+use crate::domain::{Fields, Kind, Value};
+use crate::service::ServiceError;
+
+/// The largest file that is taken in: some 400,000 rows.
+pub const BYTES_MAX: usize = 100 << 20;
+
+/// One row of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Row {
+    /// Where it begins, from 1.
+    pub line: usize,
+    pub kind: Kind,
+    pub cells: Fields,
+}
+
+/// A file that was read.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    pub header: Option<Header>,
+    pub rows: Vec<Row>,
+    pub wrong: Vec<Wrong>,
+}
+
+/// The text of a file's bytes, without a byte order mark.
+pub(super) fn text(bytes: &[u8]) -> Result<&str, ServiceError> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(usage("The file is in UTF-16, and UTF-8 is needed. Nothing was changed.")
+            .hint("Save it as UTF-8, in a spreadsheet as \"CSV UTF-8\"."));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let line = lines(bytes, 0, error.valid_up_to()) + 1;
+        usage(format!("Line {line} is not UTF-8. Nothing was changed."))
+            .hint("Save the file as UTF-8, in a spreadsheet as \"CSV UTF-8\".")
+    })?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+/// How many lines end between two places.
+fn lines(bytes: &[u8], from: usize, to: usize) -> usize {
+    bytes.get(from..to).unwrap_or_default().split(|byte| *byte == b'\n').count() - 1
+}
+
+/// Reads a file. `kind`: of which its rows are, where they do not say so themselves.
+pub(super) fn read(bytes: &[u8], format: Format, kind: Option<Kind>) -> Result<Table, ServiceError> {
+    let text = text(bytes)?;
+    match format {
+        Format::Csv => csv(text, kind),
+        Format::Json => json(text, kind),
+        Format::Ndjson => ndjson(text, kind),
+    }
+}
+
+fn csv(text: &str, kind: Option<Kind>) -> Result<Table, ServiceError> {
+    let kind = kind.ok_or_else(|| usage("A CSV holds rows of one kind: say which by --kind."))?;
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
+    let names = reader.headers().map_err(|error| usage(format!("The file is no CSV: {error}.")))?.clone();
+    let columns = names.iter().map(|name| kind.field(name.trim()).map(|field| field.name));
+    let unknown: Vec<&str> = names
+        .iter()
+        .zip(columns.clone())
+        .filter(|(_, known)| known.is_none())
+        .map(|(name, _)| name)
+        .collect();
+    if !unknown.is_empty() {
+        return Err(unknown_columns(kind, &unknown));
+    }
+    let columns: Vec<&'static str> = columns.flatten().collect();
+    if let Some(twice) = columns.iter().enumerate().find(|(nth, name)| columns[..*nth].contains(name)) {
+        return Err(usage(format!(
+            "The first line names the column {} twice. Nothing was changed.",
+            twice.1
+        )));
+    }
+    let mut table = Table::default();
+    for record in reader.records() {
+        let record = record.map_err(|error| usage(format!("The file is no CSV: {error}.")))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let line = usize::try_from(line).unwrap_or(usize::MAX);
+        if record.len() != columns.len() {
+            let why = format!(
+                "The row has {} cells, and the first line names {} columns. A text with commas stands in quotes.",
+                record.len(),
+                columns.len()
+            );
+            table.wrong.push(Wrong { line, column: None, why });
+            continue;
+        }
+        let cells = columns.iter().zip(&record);
+        let cells = cells.map(|(name, cell)| ((*name).to_owned(), cells::value_of(cell))).collect();
+        table.rows.push(Row { line, kind, cells });
+    }
+    Ok(table)
+}
+
+fn unknown_columns(kind: Kind, unknown: &[&str]) -> ServiceError {
+    let known: Vec<&str> = kind.fields().iter().map(|field| field.name).collect();
+    let message = format!(
+        "The first line names what is no column of {}: {}. Nothing was changed.",
+        plural(kind),
+        unknown.join(", ")
+    );
+    let told = usage(message).hint(format!("Columns of {}: {}.", plural(kind), known.join(", ")));
+    match unknown {
+        [one] if one.contains([';', '\t']) => {
+            told.hint("Columns are parted by commas: save it as comma separated.")
+        }
+        _ => told,
+    }
+}
+
+/// A file that is one JSON value, in `writer`'s shape: its rows as they stand in it, and what it says of itself.
+#[derive(Deserialize)]
+struct Document<'a> {
+    #[serde(borrow)]
+    rows: Vec<&'a RawValue>,
+    #[serde(flatten)]
+    rest: Map<String, Json>,
+}
+
+fn json(text: &str, kind: Option<Kind>) -> Result<Table, ServiceError> {
+    let broken = |error: serde_json::Error| {
+        usage(format!("The file is no whole JSON, or none of this shape: {error}. Nothing was changed."))
+            .hint("An export of flyos, or a list of objects, is what can be read.")
+    };
+    let mut table = Table::default();
+    let rows: Vec<&RawValue> = if text.trim_start().starts_with('[') {
+        serde_json::from_str(text).map_err(broken)?
+    } else {
+        let Document { rows, rest } = serde_json::from_str(text).map_err(broken)?;
+        let rest = Json::Object(rest);
+        let header = Header::deserialize(&rest).map_err(broken)?;
+        check_version(&header)?;
+        check_counts(&Footer::deserialize(&rest).map_err(broken)?, rows.len())?;
+        table.header = Some(header);
+        rows
+    };
+    let (mut at, mut line) = (0, 1);
+    for raw in rows {
+        // Where the row stands in the text it was borrowed from.
+        let begins = (raw.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+        line += lines(text.as_bytes(), at, begins);
+        at = begins;
+        object(&mut table, raw.get(), line, kind);
+    }
+    Ok(table)
+}
+
+fn ndjson(text: &str, kind: Option<Kind>) -> Result<Table, ServiceError> {
+    let mut table = Table::default();
+    let mut footer: Option<Footer> = None;
+    let mut objects = 0;
+    for (line, row) in (1..).zip(text.lines()).filter(|(_, row)| !row.trim().is_empty()) {
+        if line == 1
+            && let Ok(header) = serde_json::from_str::<Header>(row)
+        {
+            check_version(&header)?;
+            table.header = Some(header);
+        } else if table.header.is_some() && row.starts_with("{\"end\":") {
+            footer = serde_json::from_str(row).ok();
+        } else {
+            objects += 1;
+            object(&mut table, row, line, kind);
+        }
+    }
+    match (&table.header, footer) {
+        (Some(_), None) => Err(cut()),
+        (_, Some(footer)) => check_counts(&footer, objects).map(|()| table),
+        (None, None) => Ok(table),
+    }
+}
+
+fn check_version(header: &Header) -> Result<(), ServiceError> {
+    if header.version <= VERSION {
+        return Ok(());
+    }
+    let message = format!(
+        "The file has form {}, made by a newer version; this one knows up to {VERSION}. Nothing was changed.",
+        header.version
+    );
+    Err(usage(message).hint("Import it with that version, or export it once more with this one."))
+}
+
+fn check_counts(footer: &Footer, found: usize) -> Result<(), ServiceError> {
+    if footer.counts.values().sum::<usize>() == found { Ok(()) } else { Err(cut()) }
+}
+
+fn cut() -> ServiceError {
+    usage("The file was cut or changed since it was written: its rows are not those it counts. Nothing was changed.")
+        .hint("Copy or export it once more. To take in what is left of it, delete its first and its last line and say --kind.")
+}
+
+/// Takes in one row that is a JSON object.
+fn object(table: &mut Table, text: &str, line: usize, kind: Option<Kind>) {
+    match row(text, line, kind) {
+        Ok(row) => table.rows.push(row),
+        Err((column, why)) => table.wrong.push(Wrong { line, column, why }),
+    }
+}
+
+fn row(text: &str, line: usize, kind: Option<Kind>) -> Result<Row, (Option<String>, String)> {
+    let object: Map<String, Json> =
+        serde_json::from_str(text).map_err(|error| (None, format!("The row is no JSON object: {error}.")))?;
+    let said = object.get("kind").map(|named| (named, named.as_str().and_then(kind_named)));
+    let kind = match (said, kind) {
+        (Some((_, Some(said))), Some(kind)) if said != kind => {
+            return Err((
+                Some("kind".to_owned()),
+                format!("The row is a {said}, and {} are asked for.", plural(kind)),
+            ));
+        }
+        (Some((_, Some(said))), _) => said,
+        (Some((named, None)), _) => {
+            return Err((
+                Some("kind".to_owned()),
+                format!("{named} is no kind: region, user, drone or assignment."),
+            ));
+        }
+        (None, Some(kind)) => kind,
+        (None, None) => {
+            let why = "The row does not say of which kind it is: say so by \"kind\", or for all by --kind.";
+            return Err((None, why.to_owned()));
+        }
+    };
+    let mut cells = Fields::new();
+    for (name, value) in object.into_iter().filter(|(name, _)| name != "kind") {
+        let told = |why: String| (Some(name.clone()), why);
+        if kind.field(&name).is_none() {
+            let known: Vec<&str> = kind.fields().iter().map(|field| field.name).collect();
+            return Err(told(format!(
+                "{} have no column of that name, but {}.",
+                plural(kind),
+                known.join(", ")
+            )));
+        }
+        let value: Value = match value {
+            Json::Null => None,
+            Json::String(text) => Some(text).filter(|text| !text.is_empty()),
+            other => return Err(told(format!("{other} is no text: put it in quotes, or say null."))),
+        };
+        cells.insert(name, value);
+    }
+    Ok(Row { line, kind, cells })
+}
