@@ -400,7 +400,7 @@ pub fn man(command: clap::Command, folder: Option<&Path>) -> anyhow::Result<()> 
 pub fn explain(error: &anyhow::Error, json: bool) -> ExitCode {
     let own = ServiceError::new(ErrorKind::Fault, format!("{error:#}"));
     let told = error.downcast_ref::<ServiceError>().unwrap_or(&own);
-    if json {
+    if json && !told.answered {
         drop(writeln!(std::io::stdout().lock(), "{}", cli::error_json(told)));
     } else {
         let mut err = std::io::stderr().lock();

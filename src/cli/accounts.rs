@@ -208,6 +208,7 @@ fn sync(way: &Way, how: How, out: &mut impl Write) -> Result<(), ServiceError> {
             ErrorKind::Attention,
             format!("{failed} accounts could not be given a profile."),
         )
+        .answered()
         .hint("What was done for the others stays. Say it with --verbose to see each.")),
     }
 }
@@ -293,12 +294,14 @@ fn status(way: &Way, json: bool, out: &mut impl Write) -> Result<(), ServiceErro
             ErrorKind::Attention,
             "New accounts do not get their profiles by themselves: a trigger on auth.users is missing or switched off.",
         )
+        .answered()
         .hint("Run flyos supabase verify to see which, then flyos supabase migrate --again."));
     }
     match tally.missing {
         0 => Ok(()),
         missing => {
             Err(ServiceError::new(ErrorKind::Attention, format!("{} without a profile.", many(missing)))
+                .answered()
                 .hint("Run flyos accounts sync --dry-run to see what would become of each."))
         }
     }

@@ -79,9 +79,10 @@ pub fn doctor(
     })?;
     match troubles {
         0 => Ok(()),
-        1 => Err(ServiceError::new(ErrorKind::Attention, "1 thing is to be looked after.")),
+        1 => Err(ServiceError::new(ErrorKind::Attention, "1 thing is to be looked after.").answered()),
         _ => {
-            Err(ServiceError::new(ErrorKind::Attention, format!("{troubles} things are to be looked after.")))
+            Err(ServiceError::new(ErrorKind::Attention, format!("{troubles} things are to be looked after."))
+                .answered())
         }
     }
 }

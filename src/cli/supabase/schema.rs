@@ -114,7 +114,7 @@ pub fn verify(database: &DatabaseArgs, json: bool, out: &mut impl Write) -> Resu
         changed.len(),
         wider.len()
     );
-    let error = ServiceError::new(ErrorKind::Attention, message);
+    let error = ServiceError::new(ErrorKind::Attention, message).answered();
     if !verdict.migrations.pending.is_empty() {
         return Err(error.hint("Run flyos supabase migrate: migrations are not applied yet."));
     }
