@@ -89,17 +89,18 @@ pub struct ServiceError {
     pub field: Option<String>,
     /// What to do next, one sentence each.
     pub hints: Vec<String>,
-    /// The answer that it is about was given already: a script that reads JSON gets no second one.
-    #[serde(skip)]
-    pub answered: bool,
     /// What a script is told beside it of what was done all the same, as an object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<Box<serde_json::Value>>,
+    /// The answer that it is about was given already: a script that reads JSON gets no second one.
+    #[serde(skip)]
+    pub answered: bool,
 }
 
 impl ServiceError {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), field: None, hints: Vec::new(), beside: None, answered: false }
+        let (message, hints) = (message.into(), Vec::new());
+        Self { kind, message, field: None, hints, beside: None, answered: false }
     }
 
     #[must_use]
