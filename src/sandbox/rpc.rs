@@ -40,6 +40,8 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("sync_pull", &["cursor", "limit_bytes", "limit_rows", "schema"]),
     ("sync_push", &["device", "ops", "report", "schema", "uid"]),
 ];
+/// The function whose arguments have defaults: any of them may be left out.
+const WITH_DEFAULTS: &str = "activity_page";
 /// How long a request whose connection was cut lingers, so that nothing is answered on it.
 const LINGER: Duration = Duration::from_millis(200);
 
@@ -106,7 +108,10 @@ fn arguments(function: &str, body: &[u8]) -> Result<Arguments, Box<Response>> {
     })?;
     let mut names: Vec<_> = arguments.keys().map(String::as_str).collect();
     names.sort_unstable();
-    if FUNCTIONS.iter().any(|(name, wanted)| *name == function && *wanted == names) {
+    let fits = |wanted: &[&str]| {
+        wanted == names || function == WITH_DEFAULTS && names.iter().all(|name| wanted.contains(name))
+    };
+    if FUNCTIONS.iter().any(|(name, wanted)| *name == function && fits(wanted)) {
         if arguments.values().any(arguments::has_nul) {
             let details = Some("\\u0000 cannot be converted to text.");
             let message = "unsupported Unicode escape sequence";
