@@ -118,7 +118,9 @@ struct Call {
 impl Call {
     fn parse(line: &str) -> Option<Self> {
         let (name, rest) = line.split_once('(')?;
-        let (inside, result) = rest.rsplit_once(") = ")?;
+        // Where another thread's line came between, blanks stand before the result, to align it.
+        let (inside, result) = rest.rsplit_once(" = ")?;
+        let inside = inside.trim_end().strip_suffix(')')?;
         if result.trim_start().starts_with(['-', '?']) {
             return None;
         }
