@@ -109,8 +109,3 @@ fn as_text(report: &Report) -> String {
     }
     text
 }
-
-/// Without what a terminal would act on: names of files are among it.
-pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|c| if crate::domain::field::is_harmful(c) { '?' } else { c }).collect()
-}

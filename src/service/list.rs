@@ -181,6 +181,7 @@ impl Lists {
         let filter = Filter::parse(query.kind, &query.filter, at);
         let problem = filter.problem.clone();
         let minute = at.now.0.div_euclid(MINUTE_MICROS);
+        let of_the_hour = filter.is_of_the_hour();
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|kept| kept.minute.is_none_or(|then| then == minute));
         let order = if let Some(place) = kept.iter().position(|kept| kept.query == query) {
@@ -199,7 +200,7 @@ impl Lists {
         while kept.len() >= KEPT_MAX {
             kept.remove(0);
         }
-        let minute = Filter::parse(query.kind, &query.filter, at).is_of_the_hour().then_some(minute);
+        let minute = of_the_hour.then_some(minute);
         kept.push(Kept { revision: replica.revision(), minute, query, order: Arc::clone(&order) });
         (order, problem)
     }

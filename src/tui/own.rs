@@ -18,6 +18,11 @@ fn choice(value: &str, label: &str, note: &str) -> Choice {
 
 impl App {
     fn submit_own(&mut self, wish: Own) -> Effects {
+        vec![Effect::Own(self.submit_from_popup(), wish)]
+    }
+
+    /// The number of a submission that the popup on top waits for.
+    pub(super) fn submit_from_popup(&mut self) -> u64 {
         self.submitted += 1;
         match self.popups.last_mut() {
             Some(Popup::Ask(ask)) => ask.saving = Some(self.submitted),
@@ -25,7 +30,7 @@ impl App {
             Some(Popup::Confirm(confirm)) => confirm.saving = Some(self.submitted),
             _ => {}
         }
-        vec![Effect::Own(self.submitted, wish)]
+        self.submitted
     }
 
     // ---- signed in ----

@@ -102,13 +102,6 @@ impl App {
     }
 
     pub(super) fn administer(&mut self, wish: Administer) -> Effects {
-        self.submitted += 1;
-        match self.popups.last_mut() {
-            Some(Popup::Ask(ask)) => ask.saving = Some(self.submitted),
-            Some(Popup::Picker(picker)) => (picker.saving, picker.error) = (Some(self.submitted), None),
-            Some(Popup::Confirm(confirm)) => confirm.saving = Some(self.submitted),
-            _ => {}
-        }
-        vec![Effect::Administer(self.submitted, wish)]
+        vec![Effect::Administer(self.submit_from_popup(), wish)]
     }
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::doctor::plain;
 use crate::cli::prompt;
+use crate::cli::rows::plain;
 use crate::service::setup_project::{
     Access, Address, Chosen, Keyed, Line, Project, choose, database_address,
 };

@@ -4,7 +4,7 @@
 //! another row (a region's name) is looked up once for all (`prepare`), and in a list of few rows each time.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -12,12 +12,13 @@ use nucleo_matcher::pattern::{Atom, AtomKind, CaseMatching, Normalization};
 use nucleo_matcher::{Matcher, Utf32Str};
 use uuid::Uuid;
 
-use super::At;
 use super::parse::{Op, Word};
+use super::{At, is_news};
 use crate::domain::stamp::{DAY_MICROS, MINUTE_MICROS};
-use crate::domain::{Cell, FieldType, Key, Kind, RowRef, Stamp, World};
+use crate::domain::{Cell, FieldType, Kind, RowRef, Stamp, World};
 use crate::service::cells::{self, ANOTHER_REGION, SOMEBODY};
 use crate::service::columns;
+use crate::store::replica::Visit;
 
 /// Columns that a list does not show and a filter knows: whether there is a sign-in account, what looks wrong with the
 /// row, and when it was made.
@@ -188,8 +189,8 @@ pub(super) enum Test {
     },
     Row(Named, Match),
     Alert(Match),
-    /// Changed by others after that time; these are one's own.
-    Since(Stamp, BTreeSet<Key>),
+    /// Changed by others since then.
+    Since(Visit),
     Count {
         name: &'static str,
         op: Op,
@@ -303,9 +304,7 @@ impl Test {
                 let alerts = cells::alerts(world, &row.to_record()).join("; ");
                 wanted.holds(&alerts, &mut matcher.borrow_mut())
             }
-            Self::Since(then, own) => {
-                cells::changed(row).is_some_and(|at| at > *then) && !own.contains(&row.key())
-            }
+            Self::Since(visit) => is_news(visit, row),
             Self::Count { name, op, than } => {
                 let count = cells::counted(world, row, name).unwrap_or(0);
                 match op {
@@ -358,7 +357,7 @@ fn time(field: &'static str, column: &str, word: &Word, at: At<'_>) -> Result<Te
     let between = |from, to| Ok(Test::Between { field, from, to });
     if word.value == "since" {
         let visit = at.visit.ok_or("When you were here last is not known.")?;
-        return Ok(Test::Since(visit.as_of, visit.own.clone()));
+        return Ok(Test::Since(visit.clone()));
     }
     if let Some(age) = age(&word.value) {
         let then = Stamp(at.now.0.saturating_sub(age));
