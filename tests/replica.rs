@@ -1,9 +1,11 @@
 //! The replica against itself: whatever order edits, results and pages come in, its state is the one that a
 //! restart would read from the same base and the same journal; and once everything is in, view and base agree.
 
+use flyos::domain::merge::Clash;
 use flyos::domain::{
-    Actor, Change, Fields, Intent, Key, Kind, Reason, Record, Role, Stamp, World, intent, rules,
+    Actor, Change, Fields, Intent, Key, Kind, Op, Reason, Record, Role, Stamp, World, intent, rules,
 };
+use flyos::store::replica::decide::Settle;
 use flyos::store::replica::{Fate, Pulled, Replica};
 use flyos::store::{CachedRow, Edit, Entry, Meta, Seen, Who};
 use proptest::prelude::*;
@@ -402,4 +404,46 @@ fn what_got_in_is_shown_on_an_older_cache_as_well() {
     older.take_page(server.since(0), meta(&server), Some(number));
     assert_eq!(older.outbox().count(), 0);
     assert_eq!(status(&older, 0).as_deref(), Some("OFFLINE"));
+}
+
+/// The pull that brings what the conflict told of comes before the decision, after it, or brings something newer still.
+#[test]
+fn a_decision_is_based_on_what_the_person_was_told() {
+    let status = |change: &Change| match &change.op {
+        Op::Update { base, set } => {
+            (base.get("status").cloned().flatten(), set.get("status").cloned().flatten())
+        }
+        other => unreachable!("{other:?}"),
+    };
+    let wish =
+        |status| Intent::Update { key: Key::drone(&drone(0)), set: fields(&[("status", Some(status))]) };
+    for pulled in [None, Some("STANDBY"), Some("MAINTENANCE")] {
+        let mut server = Server::new();
+        let mut device = Device::loaded(&server);
+        device.happens(&mut server, Happening::Edit(wish("OFFLINE")));
+        device.happens(&mut server, Happening::Freeze);
+        device.happens(&mut server, Happening::Edit(wish("MAINTENANCE")));
+        let value = |text: &str| Some(text.to_owned());
+        let clash = Clash { base: value("ACTIVE"), mine: value("OFFLINE"), theirs: value("STANDBY") };
+        device.note(Entry::Conflict {
+            edit: 1,
+            change: 0,
+            fields: [("status".to_owned(), clash)].into(),
+            drops: Vec::new(),
+            by: None,
+            at: None,
+        });
+        if let Some(theirs) = pulled {
+            device.happens(&mut server, Happening::Other(wish(theirs)));
+            device.pull(&server);
+        }
+        let entries = device.replica.settle(1, &Settle::Mine).expect("a conflict can be settled");
+        let [Entry::Rewritten { edit: 1, changes, .. }] = &entries[..] else { panic!("{entries:?}") };
+        assert_eq!(status(&changes[0]), (value("STANDBY"), value("OFFLINE")), "after {pulled:?}");
+        let entries = device.replica.settle(1, &Settle::Theirs).expect("a conflict can be settled");
+        let [Entry::Discarded { edit: 1 }, Entry::Rewritten { edit: 3, changes, .. }] = &entries[..] else {
+            panic!("{entries:?}")
+        };
+        assert_eq!(status(&changes[0]), (value("STANDBY"), value("MAINTENANCE")), "after {pulled:?}");
+    }
 }

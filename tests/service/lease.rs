@@ -31,6 +31,11 @@ fn drones(person: &Person) -> usize {
     person.labels(Kind::Drone, "").len()
 }
 
+/// An answer that is under way still is a word of the server.
+fn is_offline(person: &Person) {
+    person.wait("offline", |service| matches!(service.status().link, Link::Offline { .. }));
+}
+
 #[track_caller]
 fn is_locked(person: &Person, days: i64) {
     let status = person.service.status();
@@ -53,6 +58,7 @@ fn without_a_word_of_the_server_it_locks_and_its_answer_opens_it() {
     assert!(all > 0);
     server.line(false);
     person.set(Key::drone("drone-001"), "status", "OFFLINE").unwrap();
+    is_offline(&person);
     set(&wall, 13);
     assert_eq!(drones(&person), all);
     set(&wall, 15);
@@ -91,6 +97,7 @@ fn a_wrong_clock_does_not_lock_who_is_online() {
     let all = drones(&person);
     assert!(all > 0);
     server.line(false);
+    is_offline(&person);
     set(&wall, 410);
     assert_eq!(drones(&person), all, "ten days by the same clock");
     set(&wall, 415);

@@ -109,7 +109,7 @@ impl Replica {
         change: &Change,
         how: &Settle,
     ) -> Result<Option<Change>, CannotSettle> {
-        let now = self.row_before(pending.seq, &change.key);
+        let now = self.row_as_told(pending, change);
         let key = &change.key;
         Ok(match (&change.op, how) {
             (Op::Insert { set }, Settle::Set(fields)) => {
@@ -142,6 +142,21 @@ impl Replica {
         })
     }
 
+    /// The row below the edit, with what the conflict told of it: the person decided about that. The pull that brings it
+    /// may be still to come, or may have brought something newer, which nobody has seen.
+    fn row_as_told(&self, pending: &Pending, change: &Change) -> Option<Record> {
+        let mut row = self.row_before(pending.seq, &change.key)?;
+        match &pending.fate {
+            Fate::Conflict { change: at, fields, .. } if pending.edit.changes.get(*at) == Some(change) => {
+                for (name, clash) in fields {
+                    row.put(name, &clash.theirs);
+                }
+            }
+            _ => {}
+        }
+        Some(row)
+    }
+
     /// The later edits of the same rows, based on what the decision leaves. One that was sent is left as it was: it may
     /// be in, and under another id it would be carried out twice.
     fn follow(&self, decided: &Pending, changes: &[Change]) -> Vec<Entry> {
@@ -154,7 +169,7 @@ impl Replica {
                     continue;
                 };
                 let new = changes.iter().find(|new| new.key == change.key);
-                let row = self.row_before(decided.seq, &change.key);
+                let row = self.row_as_told(decided, old);
                 let now = new.map_or_else(|| row.clone(), |new| laid(new, row.clone()));
                 rebase(change, old, now.as_ref());
             }
