@@ -330,11 +330,10 @@ impl Bulk {
             Stage::Making { .. } => "Esc stop",
             Stage::Ended => "Up Down rows   Enter close",
         };
-        pen.put(area, text, pen.theme.faint());
         let seen = (first + usize::from(room)).min(self.rows.len());
-        if usize::from(room) < self.rows.len() {
-            pen.put_right(area, &format!("{seen} of {}", self.rows.len()), pen.theme.faint());
-        }
+        let all = usize::from(room) >= self.rows.len();
+        let end = if all { String::new() } else { format!("{seen} of {}", self.rows.len()) };
+        pen.put_ends(area, text, &end, pen.theme.faint());
     }
 }
 

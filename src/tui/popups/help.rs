@@ -103,8 +103,8 @@ impl Help {
             }
         }
         let last = line(inside, inside.height.saturating_sub(1));
-        pen.put(last, "Up Down PgUp PgDn scroll   Esc close", pen.theme.faint());
         let seen = (first + usize::from(room)).min(lines.len());
-        pen.put_right(last, &format!("{seen} of {}", lines.len()), pen.theme.faint());
+        let end = format!("{seen} of {}", lines.len());
+        pen.put_ends(last, "Up Down PgUp PgDn scroll   Esc close", &end, pen.theme.faint());
     }
 }
