@@ -89,6 +89,15 @@ fn moving_the_cursor_is_cheap() {
 }
 
 #[test]
+fn moving_among_cells_is_no_dearer() {
+    let mut scene = scene();
+    scene.after("F2");
+    let costs = ["Down", "Right", "Down", "Left", "Up"].map(|key| scene.after(key).0);
+    tell_cost("cell", &costs);
+    assert!(costs.iter().all(|cost| (1..=120).contains(cost)), "{costs:?}");
+}
+
+#[test]
 fn one_frame_is_one_write() {
     let mut scene = scene();
     assert_eq!(scene.after("1").1, 1);

@@ -13,7 +13,7 @@ use crate::service::ladder::Colours;
 use crate::tui::app::Msg;
 use crate::tui::backend::Frugal;
 use crate::tui::decode::Decoder;
-use crate::tui::keys::{Context, with_own};
+use crate::tui::keys::{Context, Keymap, with_own};
 use crate::tui::popups::Popup;
 use crate::tui::testing::{Bench, Fake};
 use crate::tui::theme::{Theme, palette};
@@ -250,7 +250,7 @@ proptest! {
         let backend = Frugal::new(line.clone(), true, || Ok(Size { width: 40, height: 3 }));
         let mut terminal = Terminal::new(backend).expect("a terminal");
         let drawn = terminal.draw(|frame| {
-            let mut pen = Pen::new(frame.buffer_mut(), theme);
+            let mut pen = Pen::new(frame.buffer_mut(), theme, Keymap::default());
             pen.put(Rect::new(2, 1, width, 1), &text, theme.plain());
             pen.put(Rect::new(32, 1, 4, 1), "|end", theme.plain());
             pen.put(Rect::new(0, 2, 5, 1), "below", theme.plain());
