@@ -7,8 +7,8 @@ use super::screens::list::Next;
 use super::texts;
 use crate::domain::{Key, Kind};
 use crate::service::{
-    Action, Answer, Choice, Detail, Done, ErrorKind, Event, InUse, Link, ListPage, Query, ServiceError,
-    Status, VerbState,
+    Answer, Choice, Detail, Done, ErrorKind, Event, InUse, Link, ListPage, Query, ServiceError, Status,
+    VerbState,
 };
 
 impl App {
@@ -21,11 +21,11 @@ impl App {
             }
             Event::Status if self.place == Place::Sync && self.signed_in => self.ask_place(),
             Event::Status => vec![Effect::Ask(Why::Status, Query::Status)],
-            // Told as `Msg::Done`, under the number the screen gave it; and the loop ends when the session moves.
             Event::Found(text, found) => {
                 self.take_found(&text, found);
                 Vec::new()
             }
+            // Told as `Msg::Done`, under the number the screen gave it; and the loop ends when the session moves.
             Event::Done { .. } | Event::Own(..) | Event::Moved { .. } => Vec::new(),
             Event::OlderPassword { why, unsent, wrong } => self.ask_for_old(why, unsent, wrong),
             Event::Locked { syncing } => self.lock(syncing),
