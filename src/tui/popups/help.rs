@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use crate::service::FILTER_HELP;
-use crate::tui::keys::{Context, Keymap};
+use crate::tui::keys::{Act, Context, Keymap};
 use crate::tui::texts;
 use crate::tui::widgets::text_field::TextField;
 use crate::tui::widgets::{Pen, after, centred, line, shrink, wrap};
@@ -103,8 +103,10 @@ impl Help {
             }
         }
         let last = line(inside, inside.height.saturating_sub(1));
+        let scroll: &[Act] = &[Act::Up, Act::Down, Act::PageUp, Act::PageDown];
+        let hint = pen.hint(Context::Help, &[(scroll, "scroll"), (&[Act::Leave], "close")]);
         let seen = (first + usize::from(room)).min(lines.len());
         let end = format!("{seen} of {}", lines.len());
-        pen.put_ends(last, "Up Down PgUp PgDn scroll   Esc close", &end, pen.theme.faint());
+        pen.put_ends(last, &hint, &end, pen.theme.faint());
     }
 }

@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 
 use super::error_lines;
 use crate::service::ServiceError;
+use crate::tui::keys::{Act, Context};
 use crate::tui::widgets::{Pen, centred, columns, line};
 
 #[derive(Clone, Debug)]
@@ -27,6 +28,7 @@ impl Message {
         let inside = pen.frame(centred(area, (longest + 6).max(30).min(width), height), &self.title);
         let above = Rect { height: inside.height.saturating_sub(1), ..inside };
         pen.put_lines(above, &lines, pen.theme.plain());
-        pen.put(line(inside, inside.height.saturating_sub(1)), "Esc close", pen.theme.faint());
+        let hint = pen.hint(Context::Message, &[(&[Act::Leave], "close")]);
+        pen.put(line(inside, inside.height.saturating_sub(1)), &hint, pen.theme.faint());
     }
 }

@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::tui::keys::{Act, Context};
 use crate::tui::texts;
 use crate::tui::widgets::{Pen, after, centred, line, wrap};
 
@@ -37,7 +38,8 @@ impl Words {
         let below = u16::try_from(rows + 1).unwrap_or(u16::MAX);
         let room = inside.height.saturating_sub(below + 1);
         pen.put_lines(Rect { y: inside.y + below, height: room, ..inside }, &about, pen.theme.plain());
-        let footer = "Enter they are written down   Esc make none";
-        pen.put(line(inside, inside.height.saturating_sub(1)), footer, pen.theme.faint());
+        let acts = [(&[Act::Accept][..], "they are written down"), (&[Act::Leave], "make none")];
+        let hint = pen.hint(Context::Words, &acts);
+        pen.put(line(inside, inside.height.saturating_sub(1)), &hint, pen.theme.faint());
     }
 }

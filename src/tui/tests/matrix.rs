@@ -364,7 +364,7 @@ pub(super) fn sound(bench: &Bench, what: &str) -> Buffer {
 fn paint(app: &App) -> (Buffer, Vec<(Rect, String)>) {
     let area = Rect::new(0, 0, app.size.0, app.size.1);
     let mut buffer = Buffer::empty(area);
-    let mut pen = Pen::new(&mut buffer, app.theme);
+    let mut pen = Pen::new(&mut buffer, app.theme, app.hands.keys);
     pen.lay(area, app.theme.plain());
     app.paint(&mut pen, area);
     let laid = std::mem::take(&mut pen.laid);

@@ -6,13 +6,13 @@ use super::matrix::{SIZES, Scene, scene};
 use crate::domain::{Key, Role, Stamp};
 use crate::service::own::field;
 use crate::service::{
-    Aside, Card, Done, EditState, Enrolling, ErrorKind, Event, FactorView, Gap, Holder, InUse, Link, Machine,
-    OutboxLine, OwnDone, ServiceError, Setup, Shut, Status, Whois,
+    ActivityLine, Aside, Card, Done, EditState, Enrolling, ErrorKind, Event, FactorView, Gap, Holder, InUse,
+    Link, Machine, OutboxLine, OwnDone, ServiceError, Setup, Shut, Status, Whois,
 };
 use crate::tui::app::Msg;
 use crate::tui::keys::Context;
 use crate::tui::popups::Popup;
-use crate::tui::testing::{Bench, Fake, NOW, ago, card, outbox_line, refusal, training_setup};
+use crate::tui::testing::{Bench, Fake, NOW, activity, ago, card, outbox_line, refusal, training_setup};
 use crate::tui::theme::Theme;
 
 const LISTS: &[Scene] = &[
@@ -32,6 +32,12 @@ const LISTS: &[Scene] = &[
     scene("marks", "\"_\" \"_\" \"_\" \"_\""),
     scene("detail_changed", "Down Down Enter"),
     scene("detail_conflict", "Down Down Down Down Down Down Enter"),
+    scene("history", "Down Down Enter End").with(waiting).then(|bench| {
+        let line = ActivityLine { key: Key::drone("drone-003"), ..activity().lines[1].clone() };
+        bench.fake.activity.lines.push(line);
+        bench.tell(Msg::Service(Event::Data));
+        bench.keys("End");
+    }),
     scene("detail_jumped", "Enter Down Down Down Enter"),
 ];
 
@@ -58,6 +64,18 @@ const FORMS: &[Scene] = &[
     scene("form_refused", "1 n \"main\" Tab \"Ada_Lind\" Tab \"a@b.mil\"").then(|bench| {
         bench.fake.refusal = Some(refusal(Some("username"), "Username main is taken."));
         bench.keys("Ctrl+S");
+    }),
+];
+
+const CELLS: &[Scene] = &[
+    scene("cells", "F2 Right"),
+    scene("cell_text", "1 F2 Down Enter"),
+    scene("cell_wrong", "1 F2 End Enter Ctrl+U \"a\""),
+    scene("cell_list", "F2 Enter"),
+    // In the smallest window there is no room for the model.
+    scene("cell_follows", "F2 Right").then(|bench| {
+        let region = if bench.app.size.0 < 80 { "" } else { "Right" };
+        bench.keys(region).keys("Enter Down Enter");
     }),
 ];
 
@@ -368,6 +386,11 @@ fn forms() {
 }
 
 #[test]
+fn cells_in_their_place() {
+    keep(CELLS);
+}
+
+#[test]
 fn choices_confirmations_menu_and_help() {
     keep(CHOICES);
 }
@@ -420,7 +443,7 @@ fn very_small() {
 /// Nothing that can be seen lacks a picture: a place or popup that is new is missed here.
 #[test]
 fn every_place_and_popup_has_a_picture() {
-    let groups = [LISTS, PLACES, FORMS, CHOICES, MANY, DECISIONS, SAID, OWN, SEALED, OUTSIDE];
+    let groups = [LISTS, PLACES, FORMS, CELLS, CHOICES, MANY, DECISIONS, SAID, OWN, SEALED, OUTSIDE];
     let (mut contexts, mut popups) = (Vec::new(), std::collections::BTreeSet::new());
     let mut names = std::collections::BTreeSet::new();
     for scene in groups.into_iter().flatten() {

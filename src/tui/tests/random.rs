@@ -280,7 +280,7 @@ fn may(bench: &Bench, settings: &Settings) -> Result<(), TestCaseError> {
 fn draws(app: &App) -> Result<(), TestCaseError> {
     let area = Rect::new(0, 0, app.size.0, app.size.1);
     let mut buffer = Buffer::empty(area);
-    let mut pen = Pen::new(&mut buffer, app.theme);
+    let mut pen = Pen::new(&mut buffer, app.theme, app.hands.keys);
     app.paint(&mut pen, area);
     if let Some(cursor) = pen.cursor {
         prop_assert!(area.contains(cursor), "{cursor:?} in {area:?}");
