@@ -29,6 +29,7 @@ pub use super::state::*;
 pub use super::stored::{Moment, StoredPage, StoredQuery};
 pub use super::tables::*;
 pub use super::taste::{ColumnLook, Look, Taste, View};
+pub use super::unlinked::AccountsView;
 use crate::domain::{Fields, Intent, Key, Kind, Stamp};
 pub use crate::session::Shut;
 pub use crate::store::{Gap, Holder};
@@ -132,6 +133,11 @@ pub enum Action {
     EraseMachine {
         user: Uuid,
         device: Uuid,
+    },
+    /// Looks at the sign-in accounts without a profile, or at those that are named, by id or address: how they and the
+    /// profiles stand to each other, and what a sync would make of each. Told by `Done::Accounts`.
+    Accounts {
+        who: Vec<String>,
     },
     /// Locks the console, as when it is left alone.
     Lock,
@@ -239,6 +245,7 @@ pub enum Done {
     },
     Machines(Vec<Machine>),
     MachineErased,
+    Accounts(Box<AccountsView>),
     ProjectAdded {
         name: String,
     },

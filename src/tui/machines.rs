@@ -3,7 +3,6 @@
 use super::app::App;
 use super::popups::{Confirm, Picker, Popup, confirm, picker};
 use super::texts;
-use crate::domain::Role;
 use crate::service::{Choice, Machine, status};
 
 impl App {
@@ -12,11 +11,12 @@ impl App {
         if !self.signed_in {
             return;
         }
+        let role = self.status.account.as_ref().and_then(|account| account.role);
         let choice = |machine: &Machine| Choice {
             value: Some(machine.device.to_string()),
             label: format!("{} {}", machine.username, machine.short()),
             note: self.machine_note(machine),
-            why_not: self.why_not_erase(machine).map(str::to_owned),
+            why_not: machine.why_not_erase(role).map(|(_, why)| why.to_owned()),
         };
         let choices = machines.iter().map(choice).collect();
         let about = vec![texts::MACHINES.to_owned()];
@@ -39,19 +39,6 @@ impl App {
         format!("{heard}{}{}{state}", unsent.unwrap_or_default(), needs.unwrap_or_default())
     }
 
-    fn why_not_erase(&self, machine: &Machine) -> Option<&'static str> {
-        let role = self.status.account.as_ref().and_then(|account| account.role);
-        if machine.erased {
-            Some(texts::MACHINE_IS_ERASED)
-        } else if machine.here {
-            Some(texts::MACHINE_IS_HERE)
-        } else if role != Some(Role::MainHq) {
-            Some(texts::MACHINES_ARE_HEADQUARTERS)
-        } else {
-            None
-        }
-    }
-
     /// One was chosen: what would follow is told, and the name of whose it is wanted.
     pub(super) fn ask_to_erase_machine(&mut self, machines: &[Machine], device: Option<&str>) {
         let Some(machine) =
@@ -60,8 +47,7 @@ impl App {
             return;
         };
         self.popups.pop();
-        let mut lines = vec![texts::ERASE_MACHINE.to_owned()];
-        lines.push(texts::machine_loses(machine.waiting, &status::ago(machine.heard, self.now)));
+        let lines = machine.erasing(self.now).into();
         let title = format!("Erase machine {} of {}?", machine.short(), machine.username);
         let goal = confirm::Goal::EraseMachine { user: machine.user, device: machine.device };
         let confirm = Confirm::new(title, lines, ["Keep", "Erase"], goal);

@@ -75,7 +75,8 @@ impl App {
     /// Barring the account, or else ending its sessions.
     fn confirm_deed(&mut self, user: uuid::Uuid, label: &str, ban: bool) -> Effects {
         self.popups.pop();
-        let (lines, answer) = if ban { (texts::BAN_ABOUT, "Bar") } else { (texts::OUT_ABOUT, "Sign out") };
+        let (deed, answer) = if ban { (AccountDeed::Ban, "Bar") } else { (AccountDeed::SignOut, "Sign out") };
+        let lines = deed.warning().unwrap_or_default();
         let title = format!("{answer} {label}?");
         let goal = confirm::Goal::Account(user, ban);
         let confirm = Confirm::new(title, vec![lines.to_owned()], ["No", answer], goal);
