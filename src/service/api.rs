@@ -24,11 +24,12 @@ pub use super::overview::{Figure, Group, Overview};
 pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
 pub use super::rows::{RowData, RowsPage, RowsQuery};
 pub use super::secrets::Confidence;
+pub use super::sessions::Sessions;
 pub use super::setup::*;
 pub use super::state::*;
 pub use super::stored::{Moment, StoredPage, StoredQuery};
 pub use super::tables::*;
-pub use super::taste::{ColumnLook, Look, Taste, View};
+pub use super::taste::{ColumnLook, Look, Taste, Unfinished, View};
 pub use super::unlinked::AccountsView;
 use crate::domain::{Fields, Intent, Key, Kind, Stamp};
 pub use crate::session::Shut;
@@ -67,11 +68,14 @@ pub enum Action {
         seen: Fields,
     },
     /// Several edits at once. `together`: one group, applied by the server all or not at all (up to 1000 changes, and
-    /// nothing is saved where one is refused); else each stands for itself, and those refused are told.
+    /// nothing is saved where one is refused); else each stands for itself, and those refused are told. `deed`: the
+    /// name of the whole of which this is a portion: it is undone as one.
     Bulk {
         intents: Vec<Intent>,
         reason: Option<String>,
         together: bool,
+        #[serde(default)]
+        deed: Option<Uuid>,
     },
     /// What each of several edits would come to, were they made now; changes nothing. Told by `Done::Rehearsed`.
     Rehearse {
@@ -82,7 +86,7 @@ pub enum Action {
     KeepTaste {
         taste: Taste,
     },
-    /// Takes back what was done last in this session: as if it had not been where it was not sent yet, else by its
+    /// Takes back what was done last in this session, one edit or one bulk action: as if it had not been where it was not sent yet, else by its
     /// opposite as a new edit.
     Undo,
     /// Does again what was undone last.
@@ -153,16 +157,6 @@ pub enum Action {
     TrainingLine {
         up: bool,
     },
-}
-
-/// Which sessions of the account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sessions {
-    Here,
-    /// All but this one.
-    Others,
-    All,
 }
 
 /// How freely the line is used.
@@ -371,6 +365,8 @@ pub enum Event {
     Status,
     /// What came of something that went on in the background, in words.
     Told(String),
+    /// What a search over very many rows found, and for which text.
+    Found(String, Vec<Found>),
     /// An action that was submitted came to this.
     Done {
         op: Uuid,

@@ -50,6 +50,7 @@ mod sessions;
 mod setup;
 pub mod setup_project;
 mod sign_in;
+mod slices;
 mod standing;
 mod state;
 pub mod status;
@@ -202,13 +203,11 @@ impl Service {
             Action::SetTraffic { traffic } => {
                 done(self.inner.set_traffic(traffic).map(|()| Done::Traffic { traffic }));
             }
-            Action::Bulk { intents, reason, together } => {
+            Action::Bulk { intents, reason, together, deed } => {
                 let ctx = ctx.clone();
                 self.at_desk(done, move |store, past| {
                     let (done, made) = bulk::save(store, &ctx, &intents, reason, together)?;
-                    for one in made {
-                        past.did(one);
-                    }
+                    past.did_all(made, deed);
                     Ok(done)
                 });
             }

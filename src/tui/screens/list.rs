@@ -4,13 +4,15 @@
 //! come, go and move, it stays on its row, for which the place is looked up where it left the window.
 
 use jiff::tz::TimeZone;
+use ratatui::layout::Rect;
 
 use super::marks::Marks;
 use crate::domain::{Key, Kind, Stamp};
 use crate::service::{ColumnLook, ListPage, ListQuery, Look, RowView, SORTS_MAX, columns, status};
 use crate::tui::layout::Shape;
+use crate::tui::texts;
 use crate::tui::theme::{Theme, row_mark};
-use crate::tui::widgets::table::{self, Row};
+use crate::tui::widgets::table::{self, Column, Focus, Row};
 use crate::tui::widgets::text_field::TextField;
 use crate::tui::widgets::{Pen, after, columns as width_of, line, wrap};
 
@@ -33,6 +35,8 @@ pub struct List {
     pub key: Option<Key>,
     pub page: Option<ListPage>,
     pub marks: Marks,
+    /// The column of the cell that keys go to; absent while they go to whole rows.
+    pub cell: Option<&'static str>,
     /// The place of `key` has been looked up since the rows changed.
     sought: bool,
 }
@@ -60,6 +64,7 @@ impl List {
             key: None,
             page: None,
             marks: Marks::default(),
+            cell: None,
             sought: false,
         }
     }
@@ -91,6 +96,10 @@ impl List {
 
     /// Takes the answer to `query`.
     pub fn take(&mut self, page: ListPage, rows: u16) -> Next {
+        if page.coming {
+            self.take_older(page);
+            return Next::Nothing;
+        }
         let matched = page.matched;
         self.page = Some(page);
         if matched == 0 {
@@ -117,6 +126,19 @@ impl List {
         }
         self.key = self.row().map(|row| row.key.clone());
         Next::Nothing
+    }
+
+    /// Takes what there is until the order is made: rows of an older one, or none, and then what is shown stays. What is
+    /// selected is what is seen to be.
+    fn take_older(&mut self, page: ListPage) {
+        match &mut self.page {
+            Some(shown) if page.rows.is_empty() => (shown.coming, shown.total) = (true, page.total),
+            shown => *shown = Some(page),
+        }
+        let rows = self.page.iter().flat_map(|page| &page.rows);
+        let at = self.key.as_ref().and_then(|key| rows.clone().position(|row| row.key == *key));
+        self.selected = at.map_or(self.selected, |at| self.top + at);
+        self.key = self.row().map(|row| row.key.clone());
     }
 
     /// Takes where the selected row is now; true when the window has to be asked for again.
@@ -149,6 +171,22 @@ impl List {
         let moved = self.show_selected(rows);
         self.key = if moved { None } else { self.row().map(|row| row.key.clone()) };
         moved
+    }
+
+    /// The cells that there is room for in that line.
+    pub fn cells(&self, line: Rect) -> Vec<(Column, Rect)> {
+        let columns = super::shown_columns(self.kind, &self.columns);
+        let spans = table::spans(&columns, line).into_iter();
+        spans.filter_map(|(at, place)| Some((*columns.get(at)?, place))).collect()
+    }
+
+    /// The cell that keys go to, in its place among the rows; the first one while there is no room for it.
+    pub fn cell_in(&self, rows: Rect) -> Option<(Column, Rect)> {
+        let name = self.cell?;
+        let y = u16::try_from(self.selected.saturating_sub(self.top)).unwrap_or(u16::MAX);
+        let cells = self.cells(line(rows, y.min(rows.height.saturating_sub(1))));
+        let at = cells.iter().position(|(column, _)| column.name == name).unwrap_or(0);
+        cells.get(at).copied()
     }
 
     /// To the top, keeping the selected row if it is still there.
@@ -203,10 +241,14 @@ fn cell(theme: Theme, row: &RowView, column: &str, now: Stamp, zone: &TimeZone) 
 pub fn draw(pen: &mut Pen, shape: &Shape, list: &List, focused: bool, now: Stamp, zone: &TimeZone) {
     let described = &super::shown_columns(list.kind, &list.columns);
     let Some(page) = &list.page else {
-        pen.put(after(shape.rows, 3), "Loading the list.", pen.theme.plain());
+        pen.put(after(shape.rows, 3), texts::LIST_COMING, pen.theme.plain());
         return;
     };
     table::draw_header(pen, shape.header, described, &list.sorts);
+    if page.rows.is_empty() && page.coming {
+        pen.put(after(shape.rows, 3), texts::LIST_COMING, pen.theme.plain());
+        return;
+    }
     if page.matched == 0 {
         let area = after(shape.rows, 3);
         let style = if page.problem.is_some() { pen.theme.warning() } else { pen.theme.plain() };
@@ -226,7 +268,12 @@ pub fn draw(pen: &mut Pen, shape: &Shape, list: &List, focused: bool, now: Stamp
             selected: list.top + at == list.selected,
         })
         .collect();
-    table::draw_rows(pen, shape.rows, described, &rows, focused);
+    let focus = match (focused, list.cell_in(shape.rows)) {
+        (false, _) => Focus::Elsewhere,
+        (true, None) => Focus::Row,
+        (true, Some((column, _))) => Focus::Cell(column.name),
+    };
+    table::draw_rows(pen, shape.rows, described, &rows, focus);
 }
 
 fn nothing(list: &List, page: &ListPage) -> String {
@@ -245,8 +292,9 @@ fn thousands(count: usize) -> String {
 }
 
 /// Draws the line above the list: what it is, how many, the filter. Returns nothing but the cursor in `pen`.
-pub fn draw_title(pen: &mut Pen, area: ratatui::layout::Rect, list: &List, name: &str) {
+pub fn draw_title(pen: &mut Pen, area: Rect, list: &List, name: &str) {
     let count = match &list.page {
+        Some(page) if page.coming => texts::looking_through(&thousands(page.total)),
         Some(page) if page.matched == page.total => thousands(page.total),
         Some(page) => format!("{} of {}", thousands(page.matched), thousands(page.total)),
         None => String::new(),
@@ -263,5 +311,5 @@ pub fn draw_title(pen: &mut Pen, area: ratatui::layout::Rect, list: &List, name:
     let rest = after(area, used);
     let text_width = width_of(&pen.theme.clean(list.filter.text())) + 2;
     let room = if list.filtering { rest.width } else { text_width.min(rest.width) };
-    list.filter.draw(pen, ratatui::layout::Rect { width: room, ..rest }, list.filtering);
+    list.filter.draw(pen, Rect { width: room, ..rest }, list.filtering);
 }

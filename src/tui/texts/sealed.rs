@@ -48,7 +48,10 @@ pub const ERASE: &str = "What this machine has of the account goes: its keys fir
 pub const MACHINES_TITLE: &str = "People's machines";
 pub const MACHINES: &str = "As each last said of itself. Enter has one erased that was lost.";
 pub const MACHINE_ERASED: &str = "It is erased as soon as it reaches the server.";
-pub const ERASE_EXPORT: &str = "Esc, then E exports them into a sealed file first.";
+/// What is to be done before; the key exports.
+pub fn erase_export(export: &str) -> String {
+    format!("Esc, then {export} exports them into a sealed file first.")
+}
 
 pub fn erase_loses(edits: usize) -> String {
     if edits == 1 {
