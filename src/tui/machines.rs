@@ -3,6 +3,7 @@
 use super::app::App;
 use super::popups::{Confirm, Picker, Popup, confirm, picker};
 use super::texts;
+use crate::domain::{Role, Stamp};
 use crate::service::{Choice, Machine, status};
 
 impl App {
@@ -12,31 +13,11 @@ impl App {
             return;
         }
         let role = self.status.account.as_ref().and_then(|account| account.role);
-        let choice = |machine: &Machine| Choice {
-            value: Some(machine.device.to_string()),
-            label: format!("{} {}", machine.username, machine.short()),
-            note: self.machine_note(machine),
-            why_not: machine.why_not_erase(role).map(|(_, why)| why.to_owned()),
-        };
-        let choices = machines.iter().map(choice).collect();
+        let choices = choices(&machines, role, self.now);
         let about = vec![texts::MACHINES.to_owned()];
         let goal = picker::Goal::Machines(machines);
         self.popups
             .push(Popup::Picker(Picker::new(texts::MACHINES_TITLE.to_owned(), choices, goal).about(about)));
-    }
-
-    fn machine_note(&self, machine: &Machine) -> String {
-        let heard = status::ago(machine.heard, self.now);
-        let unsent = (machine.waiting > 0).then(|| format!(", {} unsent", machine.waiting));
-        let needs = (machine.needs_you > 0).then(|| format!(", {} to decide", machine.needs_you));
-        let state = if machine.erased {
-            ", erased"
-        } else if machine.here {
-            ", this one"
-        } else {
-            ""
-        };
-        format!("{heard}{}{}{state}", unsent.unwrap_or_default(), needs.unwrap_or_default())
     }
 
     /// One was chosen: what would follow is told, and the name of whose it is wanted.
@@ -47,10 +28,39 @@ impl App {
             return;
         };
         self.popups.pop();
-        let lines = machine.erasing(self.now).into();
-        let title = format!("Erase machine {} of {}?", machine.short(), machine.username);
+        let (title, lines) = about(machine, self.now);
         let goal = confirm::Goal::EraseMachine { user: machine.user, device: machine.device };
         let confirm = Confirm::new(title, lines, ["Keep", "Erase"], goal);
         self.popups.push(Popup::Confirm(confirm.with_typed(&self.theme.clean(&machine.username))));
     }
+}
+
+/// Everybody's machines, each with how it stands, and why it cannot be erased.
+pub(super) fn choices(machines: &[Machine], role: Option<Role>, now: Stamp) -> Vec<Choice> {
+    let choice = |machine: &Machine| Choice {
+        value: Some(machine.device.to_string()),
+        label: format!("{} {}", machine.username, machine.short()),
+        note: note(machine, now),
+        why_not: machine.why_not_erase(role).map(|(_, why)| why.to_owned()),
+    };
+    machines.iter().map(choice).collect()
+}
+
+/// What is asked before one is erased, and what would follow.
+pub(super) fn about(machine: &Machine, now: Stamp) -> (String, Vec<String>) {
+    (format!("Erase machine {} of {}?", machine.short(), machine.username), machine.erasing(now).into())
+}
+
+fn note(machine: &Machine, now: Stamp) -> String {
+    let heard = status::ago(machine.heard, now);
+    let unsent = (machine.waiting > 0).then(|| format!(", {} unsent", machine.waiting));
+    let needs = (machine.needs_you > 0).then(|| format!(", {} to decide", machine.needs_you));
+    let state = if machine.erased {
+        ", erased"
+    } else if machine.here {
+        ", this one"
+    } else {
+        ""
+    };
+    format!("{heard}{}{}{state}", unsent.unwrap_or_default(), needs.unwrap_or_default())
 }
