@@ -116,14 +116,11 @@ impl Import {
             (None, 1) => Some(not_taken("1 row was not taken in.")),
             (None, rows) => Some(not_taken(&format!("{rows} rows were not taken in."))),
         };
-        match failed {
-            // One answer, which says both.
-            Some(failed) if out.is_json() => Err(ServiceError { beside: Some(Box::new(fields)), ..failed }),
-            failed => {
-                out.told(&lines.join("\n"), fields)?;
-                failed.map_or(Ok(()), Err)
-            }
+        if failed.is_none() {
+            return out.told(&lines.join("\n"), fields);
         }
+        out.say(&lines.join("\n"))?;
+        out.found(fields, failed)
     }
 }
 

@@ -4,6 +4,7 @@
 //! * `first`: the first MAIN_HQ
 //! * `accounts`: accounts without profiles, and giving them theirs; the cases that people meet
 //! * `keyed`: the same by the project's secret key, held against the database's own
+//! * `pictures`: what people read of all these commands
 //! * `line`: what leaves this machine, and what of it anybody can see
 
 #![expect(
@@ -18,5 +19,6 @@ mod keyed;
 mod line;
 #[path = "../common/pg/mod.rs"]
 mod pg;
+mod pictures;
 mod program;
 mod schema;
