@@ -1,9 +1,14 @@
 //! The real program in a real pty, looked at as a person would: its first minutes, a restart with an edit that
-//! waits, kills, two consoles, hang-ups, one console taking over from another, and what goes wrong in the field.
+//! waits, a day of work, kills, two consoles, hang-ups, one console taking over from another, and what goes wrong in the
+//! field.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod common;
+#[path = "console/day.rs"]
+mod day;
+#[path = "console/flows.rs"]
+mod flows;
 #[path = "console/hands.rs"]
 mod hands;
 #[path = "console/health.rs"]
