@@ -26,7 +26,16 @@ const SETTLED: Duration = Duration::from_millis(150);
 #[derive(Clone, Copy, Default)]
 pub struct Heard {
     pub first: Option<Instant>,
+    pub last: Option<Instant>,
     pub bytes: usize,
+}
+
+impl Heard {
+    fn take(&mut self, at: Instant, bytes: usize) {
+        self.first.get_or_insert(at);
+        self.last = Some(at);
+        self.bytes += bytes;
+    }
 }
 
 pub struct Screen {
@@ -40,17 +49,22 @@ pub struct Screen {
 
 impl Screen {
     pub fn start(place: Place<'_>) -> anyhow::Result<Self> {
-        let (cols, rows) = SIZE;
-        let pty = native_pty_system().openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 })?;
         let mut command = CommandBuilder::new(FLYOS);
         command.env_clear();
         command.cwd("/");
-        for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("TZ", "UTC")] {
-            command.env(name, value);
-        }
         command.env("FLYOS_HOME", place.home);
         command.env("SUPABASE_URL", place.url);
         command.env("SUPABASE_PUBLISHABLE_KEY", place.key);
+        Self::run(command)
+    }
+
+    /// Any program, on a terminal like all the others'.
+    pub fn run(mut command: CommandBuilder) -> anyhow::Result<Self> {
+        for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("TZ", "UTC")] {
+            command.env(name, value);
+        }
+        let (cols, rows) = SIZE;
+        let pty = native_pty_system().openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 })?;
         let child = pty.slave.spawn_command(command)?;
         // It returns at the exec. What comes before is the copying of this process, which holds many rows.
         let begun = Instant::now();
@@ -133,8 +147,7 @@ impl Screen {
             && !left.is_zero()
         {
             if let Some((at, bytes)) = self.take(left)? {
-                heard.first.get_or_insert(at);
-                heard.bytes += bytes;
+                heard.take(at, bytes);
             }
         }
         Ok(heard)
@@ -144,8 +157,7 @@ impl Screen {
     pub fn settle_for(&mut self, gap: Duration) -> anyhow::Result<Heard> {
         let mut heard = Heard::default();
         while let Some((at, bytes)) = self.take(gap)? {
-            heard.first.get_or_insert(at);
-            heard.bytes += bytes;
+            heard.take(at, bytes);
         }
         Ok(heard)
     }
