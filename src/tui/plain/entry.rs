@@ -3,7 +3,7 @@
 use super::{
     Confidence, Dialogue, Event, FIRST_LOAD_TIME_MAX, LOOK_AGAIN, Link, Own, Said, ServiceError, texts,
 };
-use crate::service::{Choice, InUse, Shut};
+use crate::service::{Choice, InUse, Shut, does_not_open};
 
 /// What a sign-in came to.
 enum Came {
@@ -94,7 +94,7 @@ impl Dialogue {
                     if let Some(wrong) = wrong {
                         self.talk.fail(&wrong)?;
                     }
-                    self.talk.say_all(texts::shut(why, unsent))?;
+                    self.talk.say(&does_not_open(why, unsent))?;
                     if !self.answer_shut(why, &ctx)? {
                         return self.talk.say(texts::LEFT_AS_IT_IS).map(|()| false);
                     }
