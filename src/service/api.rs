@@ -26,7 +26,7 @@ pub use super::rows::{RowData, RowsPage, RowsQuery};
 pub use super::secrets::Confidence;
 pub use super::setup::*;
 pub use super::state::*;
-pub use super::stored::{Moment, StoredPage, StoredQuery};
+pub use super::stored::{Moment, StoredPage, StoredQuery, Undecided};
 pub use super::tables::*;
 pub use super::taste::{ColumnLook, Look, Taste, View};
 use crate::domain::{Fields, Intent, Key, Kind, Stamp};
