@@ -8,7 +8,6 @@
 
 mod index;
 
-use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 
 use slab::Slab;
@@ -216,20 +215,6 @@ impl World {
         })
     }
 
-    /// The order of the keys of two rows.
-    pub fn compare(&self, kind: Kind, a: u32, b: u32) -> Ordering {
-        let (a, b) = (a as usize, b as usize);
-        match kind {
-            Kind::Region => self.regions.get(a).map(|row| row.id).cmp(&self.regions.get(b).map(|row| row.id)),
-            Kind::User => self.users.get(a).map(|row| row.id).cmp(&self.users.get(b).map(|row| row.id)),
-            Kind::Drone => self.drones.get(a).map(|row| &row.id).cmp(&self.drones.get(b).map(|row| &row.id)),
-            Kind::Assignment => {
-                let pair = |place| self.assignments.get(place).map(|row| (row.user_id, &row.drone_id));
-                pair(a).cmp(&pair(b))
-            }
-        }
-    }
-
     /// All rows of a kind with their places, in no order.
     pub fn rows(&self, kind: Kind) -> Box<dyn Iterator<Item = (u32, RowRef<'_>)> + '_> {
         match kind {
@@ -244,6 +229,16 @@ impl World {
                 Box::new(self.assignments.iter().map(|(place, row)| (short(place), RowRef::Assignment(row))))
             }
         }
+    }
+
+    /// One more than the last place that a row of the kind may have.
+    pub fn places(&self, kind: Kind) -> u32 {
+        short(match kind {
+            Kind::Region => self.regions.capacity(),
+            Kind::User => self.users.capacity(),
+            Kind::Drone => self.drones.capacity(),
+            Kind::Assignment => self.assignments.capacity(),
+        })
     }
 
     /// The row at a place, where it stands.

@@ -364,6 +364,8 @@ pub enum Event {
     Status,
     /// What came of something that went on in the background, in words.
     Told(String),
+    /// What a search over very many rows found, and for which text.
+    Found(String, Vec<Found>),
     /// An action that was submitted came to this.
     Done {
         op: Uuid,

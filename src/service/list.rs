@@ -8,31 +8,36 @@
 //! is never sorted, and looks at fewer rows with each letter.
 
 pub(super) mod filter;
+mod making;
+mod row;
 pub(super) mod sort;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use self::filter::FILTER_CHARS_MAX;
 use self::filter::{At, Filter};
+pub(super) use self::row::row_view;
 use self::sort::{SortKey, Sorting};
-use super::cells::{self, cell};
 use super::stored::PAGE_ROWS_MAX;
-use super::{ListPage, ListQuery, Mark, RowView, columns};
+use super::{ListPage, ListQuery};
 use crate::domain::stamp::MINUTE_MICROS;
-use crate::domain::{Fields, Key, Kind, Op, Record, RowRef, World};
-use crate::store::replica::{Pending, Replica, Written};
+use crate::domain::{Fields, Key, Kind, Record, RowRef, World};
+use crate::store::replica::{Replica, Written};
 
 /// Orders kept: one per tab and some to come back to.
 const KEPT_MAX: usize = 8;
 /// Rows that are put in anew one by one; from here on sorting all is quicker.
 const STIRRED_MAX: usize = 2000;
 
-/// Orders made earlier.
+/// Orders made earlier, and the one that is being made.
 #[derive(Debug, Default)]
-pub(super) struct Lists(Mutex<Vec<Kept>>);
+pub(super) struct Lists {
+    kept: Mutex<Vec<Kept>>,
+    making: making::Making,
+}
 
 #[derive(Clone, Debug)]
 struct Kept {
@@ -73,6 +78,15 @@ impl Order {
         }
     }
 
+    /// The window a query asks for.
+    fn page(&self, replica: &Replica, query: &ListQuery) -> ListPage {
+        let window = self.items.iter().skip(query.offset).take(query.limit);
+        let keys = window.filter_map(|item| self.key(replica.view(), query.kind, *item));
+        let rows = keys.filter_map(|key| row_view(replica, &key)).collect();
+        let total = replica.view().count(query.kind) + self.ghosts.len();
+        ListPage { total, matched: self.items.len(), rows, problem: None, coming: false }
+    }
+
     fn place(&self, world: &World, key: &Key) -> Option<usize> {
         let ghost = || self.ghosts.iter().position(|ghost| ghost.key() == *key).map(number).map(Item::Ghost);
         let item = world.place_of(key).map(Item::Row).or_else(ghost)?;
@@ -83,17 +97,18 @@ impl Order {
 impl Lists {
     /// Another account has other rows under the same revisions: nothing kept is good for it.
     pub(super) fn forget(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.kept().clear();
+        self.making.forget();
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The window a query asks for.
     pub(super) fn page(&self, replica: &Replica, query: &ListQuery, at: At<'_>) -> ListPage {
         let (order, problem) = self.order(replica, query, at);
-        let window = order.items.iter().skip(query.offset).take(query.limit);
-        let keys = window.filter_map(|item| order.key(replica.view(), query.kind, *item));
-        let rows = keys.filter_map(|key| row_view(replica, &key)).collect();
-        let total = replica.view().count(query.kind) + order.ghosts.len();
-        ListPage { total, matched: order.items.len(), rows, problem }
+        ListPage { problem, ..order.page(replica, query) }
     }
 
     /// How many rows of a query have these values, and the keys of those in its window.
@@ -177,13 +192,12 @@ impl Lists {
     /// The order of a query: the one that was kept, brought up to date; else a wider one that was kept, looked through;
     /// else one made anew. And why its filter means nothing, where it does.
     fn order(&self, replica: &Replica, query: &ListQuery, at: At<'_>) -> (Arc<Order>, Option<String>) {
-        let query = ListQuery { offset: 0, limit: 0, ..query.clone() };
+        let query = without_window(query);
         let filter = Filter::parse(query.kind, &query.filter, at);
         let problem = filter.problem.clone();
-        let minute = at.now.0.div_euclid(MINUTE_MICROS);
-        let of_the_hour = filter.is_of_the_hour();
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|kept| kept.minute.is_none_or(|then| then == minute));
+        let minute = minute(&filter, at);
+        let mut kept = self.kept();
+        forget_hours_gone(&mut kept, at);
         let order = if let Some(place) = kept.iter().position(|kept| kept.query == query) {
             let earlier = kept.remove(place);
             brought_up(replica, earlier, at)
@@ -197,13 +211,31 @@ impl Lists {
         } else {
             Arc::new(ordered(replica, &query, filter))
         };
-        while kept.len() >= KEPT_MAX {
-            kept.remove(0);
-        }
-        let minute = of_the_hour.then_some(minute);
-        kept.push(Kept { revision: replica.revision(), minute, query, order: Arc::clone(&order) });
+        keep(&mut kept, Kept { revision: replica.revision(), minute, query, order: Arc::clone(&order) });
         (order, problem)
     }
+}
+
+fn without_window(query: &ListQuery) -> ListQuery {
+    ListQuery { offset: 0, limit: 0, ..query.clone() }
+}
+
+/// The minute in which an order is made whose filter depends on the time.
+fn minute(filter: &Filter, at: At<'_>) -> Option<i64> {
+    filter.is_of_the_hour().then_some(at.now.0.div_euclid(MINUTE_MICROS))
+}
+
+fn forget_hours_gone(kept: &mut Vec<Kept>, at: At<'_>) {
+    let minute = at.now.0.div_euclid(MINUTE_MICROS);
+    kept.retain(|kept| kept.minute.is_none_or(|then| then == minute));
+}
+
+fn keep(kept: &mut Vec<Kept>, new: Kept) {
+    kept.retain(|kept| kept.query != new.query);
+    while kept.len() >= KEPT_MAX {
+        kept.remove(0);
+    }
+    kept.push(new);
 }
 
 /// An order that was kept, as it is by now.
@@ -212,8 +244,7 @@ fn brought_up(replica: &Replica, mut kept: Kept, at: At<'_>) -> Arc<Order> {
         return kept.order;
     }
     let filter = Filter::parse(kept.query.kind, &kept.query.filter, at);
-    let written = replica.written_since(kept.revision);
-    match written.and_then(|written| stirred_by(replica.view(), kept.query.kind, &written)) {
+    match stirred_since(replica, &kept) {
         Some(stirred) => {
             stir(replica, &kept.query, &filter, Arc::make_mut(&mut kept.order), &stirred);
             kept.order
@@ -237,19 +268,30 @@ fn wider(kept: &[Kept], query: &ListQuery, filter: &Filter, at: At<'_>) -> Optio
 fn narrowed(replica: &Replica, base: &Order, kind: Kind, mut filter: Filter) -> Order {
     let world = replica.view();
     filter.prepare(world);
-    let ghosts = base.ghosts.clone();
-    let found = |item: &&Item| match **item {
-        Item::Row(place) => world.row_at(kind, place).is_some_and(|row| filter.matches(world, row)),
-        Item::Ghost(number) => {
-            ghosts.get(number as usize).is_some_and(|ghost| filter.matches(world, ghost.row()))
-        }
-    };
-    let items = base.items.iter().filter(found).copied().collect();
-    Order { items, ghosts }
+    let items = left(world, base, &base.items, kind, &filter).collect();
+    Order { items, ghosts: base.ghosts.clone() }
+}
+
+/// What a filter leaves of some items of an order.
+fn left<'a>(
+    world: &'a World,
+    base: &'a Order,
+    items: &'a [Item],
+    kind: Kind,
+    filter: &'a Filter,
+) -> impl Iterator<Item = Item> + 'a {
+    let found = move |item: &Item| base.row(world, kind, *item).is_some_and(|row| filter.matches(world, row));
+    items.iter().copied().filter(found)
 }
 
 fn number(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
+}
+
+/// The rows that may have moved since an order was made, by their places; `None` where all may have been.
+fn stirred_since(replica: &Replica, kept: &Kept) -> Option<BTreeSet<u32>> {
+    let written = replica.written_since(kept.revision)?;
+    stirred_by(replica.view(), kept.query.kind, &written)
 }
 
 /// The rows of a list that what was written may have moved, by their places; `None` where all may have been.
@@ -302,13 +344,27 @@ fn ordered(replica: &Replica, query: &ListQuery, mut filter: Filter) -> Order {
     let world = replica.view();
     filter.prepare(world);
     let ghosts = ghosts(replica, query.kind);
-    let sorting = Sorting::new(world, query, &ghosts);
+    let sorting = Sorting::new(query);
     let rows = world.rows(query.kind).map(|(place, row)| (Item::Row(place), row));
-    let found = rows.chain(ghost_rows(&ghosts)).filter(|(_, row)| filter.matches(world, *row));
-    let mut found: Vec<(SortKey, Item)> = found.map(|(item, row)| (sorting.key(row), item)).collect();
-    found.sort_unstable_by(|a, b| sorting.compare(a, b));
-    let items = found.into_iter().map(|(_, item)| item).collect();
+    let rows = rows.chain(ghost_rows(&ghosts));
+    let items = in_order(&sorting, keyed(world, &filter, &sorting, rows).collect());
     Order { items, ghosts }
+}
+
+/// The rows that the filter leaves, with what they are sorted by.
+fn keyed<'a>(
+    world: &'a World,
+    filter: &'a Filter,
+    sorting: &'a Sorting,
+    rows: impl Iterator<Item = (Item, RowRef<'a>)> + 'a,
+) -> impl Iterator<Item = (SortKey, Item)> + 'a {
+    let found = rows.filter(|(_, row)| filter.matches(world, *row));
+    found.map(|(item, row)| (sorting.key(world, row), item))
+}
+
+fn in_order(sorting: &Sorting, mut found: Vec<(SortKey, Item)>) -> Vec<Item> {
+    found.sort_unstable_by(|(a, _), (b, _)| sorting.compare(a, b));
+    found.into_iter().map(|(_, item)| item).collect()
 }
 
 fn ghost_rows(ghosts: &[Record]) -> impl Iterator<Item = (Item, RowRef<'_>)> {
@@ -320,66 +376,27 @@ fn stir(replica: &Replica, query: &ListQuery, filter: &Filter, order: &mut Order
     let world = replica.view();
     order.items.retain(|item| matches!(item, Item::Row(place) if !stirred.contains(place)));
     order.ghosts = ghosts(replica, query.kind);
-    let sorting = Sorting::new(world, query, &order.ghosts);
+    let sorting = Sorting::new(query);
     let rows =
         stirred.iter().filter_map(|place| Some((Item::Row(*place), world.row_at(query.kind, *place)?)));
-    let found = rows.chain(ghost_rows(&order.ghosts)).filter(|(_, row)| filter.matches(world, *row));
-    let mut found: Vec<(SortKey, Item)> = found.map(|(item, row)| (sorting.key(row), item)).collect();
+    let rows = rows.chain(ghost_rows(&order.ghosts));
+    let mut found: Vec<(SortKey, Item)> = keyed(world, filter, &sorting, rows).collect();
     if found.is_empty() {
         return;
     }
-    found.sort_unstable_by(|a, b| sorting.compare(a, b));
+    found.sort_unstable_by(|(a, _), (b, _)| sorting.compare(a, b));
     let mut items = Vec::with_capacity(order.items.len() + found.len());
     let mut rest = order.items.as_slice();
-    for new in &found {
+    for (key, item) in &found {
         let before = rest.partition_point(|item| {
             let row = order.row(world, query.kind, *item);
-            row.is_some_and(|row| sorting.compare(&(sorting.key(row), *item), new).is_lt())
+            row.is_some_and(|row| sorting.compare(&sorting.key(world, row), key).is_lt())
         });
         let (taken, left) = rest.split_at(before);
         items.extend_from_slice(taken);
-        items.push(new.1);
+        items.push(*item);
         rest = left;
     }
     items.extend_from_slice(rest);
     order.items = items;
-}
-
-/// A row as lists show it; of a row that an unsent edit deletes, the server's last word, and of a new one that was
-/// refused, what was asked for.
-pub(super) fn row_view(replica: &Replica, key: &Key) -> Option<RowView> {
-    let world = replica.view();
-    let (record, ghost) = match world.get(key) {
-        Some(record) => (record, false),
-        None => (replica.ghost(key)?, true),
-    };
-    let cells = columns(key.kind).iter().filter(|column| **column != "changed").filter_map(|column| {
-        let text = cell(world, record.row(), column);
-        (!text.is_empty()).then(|| ((*column).to_owned(), text))
-    });
-    let edits: Vec<&Pending> = replica.edits_of(key).collect();
-    Some(RowView {
-        cells: cells.collect(),
-        label: record.label().to_owned(),
-        changed: cells::changed(record.row()),
-        mark: mark(replica, key, ghost, &edits),
-        needs_you: edits.iter().any(|pending| pending.fate.needs_you()),
-        alert: cells::alerts(world, &record).into_iter().next(),
-        key: key.clone(),
-    })
-}
-
-fn mark(replica: &Replica, key: &Key, ghost: bool, edits: &[&Pending]) -> Option<Mark> {
-    if ghost {
-        return Some(if replica.is_known(key) { Mark::Deleted } else { Mark::New });
-    }
-    let open: Vec<_> = edits.iter().filter(|pending| !pending.fate.needs_you()).collect();
-    let inserts = |pending: &&&Pending| {
-        pending.edit.changes.iter().any(|change| change.key == *key && matches!(change.op, Op::Insert { .. }))
-    };
-    match (open.is_empty(), open.iter().any(inserts) && !replica.is_known(key)) {
-        (true, _) => None,
-        (false, true) => Some(Mark::New),
-        (false, false) => Some(Mark::Changed),
-    }
 }

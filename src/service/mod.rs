@@ -50,6 +50,7 @@ mod sessions;
 mod setup;
 pub mod setup_project;
 mod sign_in;
+mod slices;
 mod standing;
 mod state;
 pub mod status;

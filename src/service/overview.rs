@@ -5,23 +5,22 @@
 //! over the tables. Where there are many rows the pass is made on another thread and only when rows have changed; until
 //! it is done the figures before it are told, and none are told of another account.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod counted;
+
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub(super) use self::counted::Counted;
 use super::cells::{self, alert};
 use super::list::filter::{exactly, is_news};
-use super::session::Inner;
-use super::{Event, status, words, write};
+use super::slices::{self, Look};
+use super::words;
 use crate::domain::{
     Drone, DroneModel, DroneStatus, Kind, Record, Region, Role, RowRef, Stamp, Status, User, World,
 };
 use crate::store::replica::Replica;
-
-/// Rows up to which the pass is made on the spot: it takes less than a frame may.
-const AT_ONCE_MAX: usize = 20_000;
 
 /// Figures, in the order of their importance.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,23 +178,23 @@ impl Pass {
         self.wrong(Wrong::FlawedDrones, flawed);
     }
 
-    fn user(&mut self, world: &World, user: &User, holders: &HashSet<Uuid>, flawed: bool) {
+    fn user(&mut self, world: &World, user: &User, flawed: bool) {
         let role = user.role.map_or("", Role::as_str);
         add(&mut self.roles, role);
         add(&mut self.standings, user.status.map_or("", Status::as_str));
         add(&mut self.places.entry(whose(world, user.region_id)).or_default().users, role);
-        let holds = holders.contains(&user.id);
+        let holds = world.held(user.id).next().is_some();
         self.wrong(Wrong::NoDrones, user.role == Some(Role::Operator) && user.is_active() && !holds);
         self.wrong(Wrong::StillHolds, !user.is_active() && holds);
         self.wrong(Wrong::NoSignIn, user.auth_user_id.is_none());
         self.wrong(Wrong::FlawedUsers, flawed);
     }
 
-    fn row(&mut self, replica: &Replica, record: &Record, holders: &HashSet<Uuid>) {
+    fn row(&mut self, replica: &Replica, record: &Record) {
         let flawed = !record.flaws().is_empty();
         match record {
             Record::Drone(drone) => self.drone(replica.view(), drone, flawed),
-            Record::User(user) => self.user(replica.view(), user, holders, flawed),
+            Record::User(user) => self.user(replica.view(), user, flawed),
             Record::Region(region) => {
                 self.wrong(Wrong::NoCommander, commander(region).is_none());
                 self.wrong(Wrong::FlawedRegions, flawed);
@@ -208,16 +207,39 @@ impl Pass {
     }
 }
 
+/// The kinds whose rows are counted.
+const COUNTED: [Kind; 3] = [Kind::Region, Kind::User, Kind::Drone];
+
 /// The figures of all rows there are.
 pub(super) fn count(replica: &Replica) -> Overview {
-    let world = replica.view();
-    let holders: HashSet<Uuid> = world.assignments().map(|row| row.user_id).collect();
     let mut pass = Pass::default();
-    for kind in [Kind::Region, Kind::User, Kind::Drone] {
-        world.rows(kind).for_each(|(_, row)| pass.row(replica, &row.to_record(), &holders));
+    for kind in COUNTED {
+        replica.view().rows(kind).for_each(|(_, row)| pass.row(replica, &row.to_record()));
     }
+    told(replica, pass)
+}
+
+/// The same while others go on writing, and the revision at which it was begun.
+pub(super) fn count_in_slices(look: &Look<'_>, slice: u32) -> Option<(u64, Overview)> {
+    let (mut revision, mut pass, mut overview) = (None, Pass::default(), None);
+    look(&mut |replica| revision = Some(replica.revision()));
+    in_slices(look, slice, &mut |replica, row| pass.row(replica, &row.to_record()))?;
+    look(&mut |replica| overview = Some(told(replica, std::mem::take(&mut pass))));
+    Some((revision?, overview?))
+}
+
+/// Every row that is counted; `None` where the looks ended before.
+fn in_slices(look: &Look<'_>, slice: u32, work: &mut dyn FnMut(&Replica, RowRef<'_>)) -> Option<()> {
+    COUNTED
+        .into_iter()
+        .try_for_each(|kind| slices::all(look, kind, slice, &mut |replica, _, row| work(replica, row)))
+}
+
+/// What was counted of the rows, with those that are not in the view.
+fn told(replica: &Replica, mut pass: Pass) -> Overview {
+    let world = replica.view();
     for ghost in replica.ghosts() {
-        pass.row(replica, &ghost, &holders);
+        pass.row(replica, &ghost);
     }
     let groups = [
         news(&pass),
@@ -305,99 +327,4 @@ fn people(pass: &Pass) -> Group {
     let mut figures = by(&pass.roles, Role::TEXTS, Kind::User, "role", "");
     figures.extend(by(&pass.standings, Status::TEXTS, Kind::User, "status", ""));
     group("People", total, figures)
-}
-
-/// The last figures.
-#[derive(Debug, Default)]
-pub(super) struct Counted(Mutex<Last>);
-
-#[derive(Debug, Default)]
-struct Last {
-    overview: Option<(u64, Overview)>,
-    /// A count is under way.
-    counting: bool,
-    /// Counts accounts, so that figures of another one are not kept.
-    turn: u64,
-}
-
-impl Counted {
-    fn last(&self) -> MutexGuard<'_, Last> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn forget(&self) {
-        let mut last = self.last();
-        *last = Last { turn: last.turn + 1, ..Last::default() };
-    }
-}
-
-impl Inner {
-    /// Nothing that was made of an account's rows is good for another one.
-    pub(super) fn forget_views(&self) {
-        self.lists.forget();
-        self.counted.forget();
-        self.activities.forget();
-    }
-
-    /// The figures; `None` where they are not counted yet, or nobody may see them. `Event::Data` tells of newer ones.
-    pub(super) fn overview(this: &Arc<Self>) -> Option<Overview> {
-        let (revision, rows) = this.look(|replica| (replica.revision(), replica.rows()))?;
-        let mut last = this.counted.last();
-        match &last.overview {
-            Some((counted, overview)) if *counted == revision => return Some(overview.clone()),
-            _ if rows <= AT_ONCE_MAX => {
-                let overview = this.look(|replica| (replica.revision(), count(replica)))?;
-                last.overview = Some(overview.clone());
-                return Some(overview.1);
-            }
-            _ => {}
-        }
-        if !last.counting {
-            last.counting = true;
-            let (inner, turn) = (Arc::clone(this), last.turn);
-            this.aside(move || inner.count_again(turn));
-        }
-        last.overview.as_ref().map(|(_, overview)| overview.clone())
-    }
-
-    /// Says once, after the first pull that brought everything, what others changed since the account was open here last.
-    pub(super) fn tell_news(this: &Arc<Self>) {
-        let due = this.peek(|replica| {
-            let visit = replica.visit()?;
-            let caught_up = replica.meta().as_of.is_some_and(|at| at > visit.as_of);
-            caught_up.then_some(visit.as_of)
-        });
-        let Some(since) = due.flatten() else { return };
-        if write(&this.state, |state| std::mem::replace(&mut state.news_told, true)) {
-            return;
-        }
-        let inner = Arc::clone(this);
-        this.aside(move || {
-            let is_news =
-                |replica: &Replica, row: RowRef<'_>| replica.visit().is_some_and(|visit| is_news(visit, row));
-            let kinds = [Kind::Region, Kind::User, Kind::Drone];
-            let of = |replica: &Replica, kind| {
-                replica.view().rows(kind).filter(|(_, row)| is_news(replica, *row)).count()
-            };
-            let news = inner.look(|replica| kinds.map(|kind| of(replica, kind)).iter().sum::<usize>());
-            if let Some(news) = news.filter(|news| *news > 0) {
-                let ago = status::ago(since, inner.settings.clock.now());
-                let (rows, verb) = if news == 1 { ("row", "was") } else { ("rows", "were") };
-                let news = status::thousands(u64::try_from(news).unwrap_or(u64::MAX));
-                inner.emit(Event::Told(format!(
-                    "Since you were here ({ago}) {news} {rows} {verb} changed by others: 0 leads to them."
-                )));
-            }
-        });
-    }
-
-    fn count_again(&self, turn: u64) {
-        let counted = self.look(|replica| (replica.revision(), count(replica)));
-        let mut last = self.counted.last();
-        if last.turn == turn {
-            (last.overview, last.counting) = (counted, false);
-            drop(last);
-            self.emit(Event::Data);
-        }
-    }
 }

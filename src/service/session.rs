@@ -1,6 +1,6 @@
 //! Behind the door: the background runtime, the open session, and how the line stands.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -56,6 +56,8 @@ type Sink = Arc<dyn Fn(Event) + Send + Sync>;
 pub(super) struct Inner {
     pub(super) settings: Settings,
     pub(super) lists: Lists,
+    /// Counts what was looked for; see `find_soon`.
+    pub(super) finding: AtomicU64,
     pub(super) counted: Counted,
     pub(super) activities: Activities,
     pub(super) config: RwLock<Config>,
@@ -127,6 +129,7 @@ impl Inner {
             config: RwLock::new(settings.config.clone()),
             settings,
             lists: Lists::default(),
+            finding: AtomicU64::default(),
             counted: Counted::default(),
             activities: Activities::default(),
             sink: RwLock::new(None),

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::list::filter::{At, complete};
+use super::session::Inner;
 use super::{OpCtx, Service, find};
 use crate::domain::{Key, Kind, Stamp};
+use crate::store::replica::Replica;
 
 /// The columns a list of that kind can show, filter and sort by, in order of importance. `region`,
 /// `operator`, `drones`, `users` are computed; `changed` is `updated_at` or `assigned_at`.
@@ -33,7 +35,7 @@ pub struct ListQuery {
     pub limit: usize,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListPage {
     /// Rows of that kind that I may see.
     pub total: usize,
@@ -44,6 +46,10 @@ pub struct ListPage {
     /// Why the filter means nothing; then nothing matches.
     #[serde(default)]
     pub problem: Option<String>,
+    /// There are so many rows that their order is made meanwhile: `Event::Data` says when it is. What is here is of an
+    /// older order, or nothing.
+    #[serde(default)]
+    pub coming: bool,
 }
 
 /// One row as lists show it.
@@ -100,15 +106,24 @@ pub struct Found {
 
 impl Service {
     pub fn list(&self, ctx: &OpCtx, query: &ListQuery) -> ListPage {
-        let empty = ListPage { total: 0, matched: 0, rows: Vec::new(), problem: None };
         self.inner
             .look(|replica| self.inner.lists.page(replica, query, At::of(ctx, replica)))
-            .unwrap_or(empty)
+            .unwrap_or_default()
+    }
+
+    /// The same for a screen, which must not wait: where it takes longer than a frame may, it is `coming`.
+    pub fn list_soon(&self, ctx: &OpCtx, query: &ListQuery) -> ListPage {
+        Inner::list_soon(&self.inner, ctx, query).unwrap_or_default()
     }
 
     /// Users, regions and drones by what people call them.
     pub fn find(&self, _ctx: &OpCtx, text: &str) -> Vec<Found> {
         self.inner.look(|replica| find::find(replica.view(), text)).unwrap_or_default()
+    }
+
+    /// The same for a screen; see `Event::Found`.
+    pub fn find_soon(&self, text: &str) -> Option<Vec<Found>> {
+        Inner::find_soon(&self.inner, text)
     }
 
     /// A filter that is being typed, completed.
@@ -120,6 +135,16 @@ impl Service {
     /// The place of a row among those that match the query, whatever its window; `None`: it is not among them.
     pub fn place(&self, ctx: &OpCtx, query: &ListQuery, key: &Key) -> Option<usize> {
         self.inner.look(|replica| self.inner.lists.place(replica, query, key, At::of(ctx, replica))).flatten()
+    }
+
+    /// The same for a screen: `None` also where the order is made meanwhile.
+    pub fn place_soon(&self, ctx: &OpCtx, query: &ListQuery, key: &Key) -> Option<usize> {
+        let lists = &self.inner.lists;
+        let place = |replica: &Replica| {
+            let at = At::of(ctx, replica);
+            lists.is_at_hand(replica, query, at).then(|| lists.place(replica, query, key, at)).flatten()
+        };
+        self.inner.look(place).flatten()
     }
 
     /// The keys of the rows of a list; see `Query::Keys`.

@@ -22,6 +22,10 @@ impl App {
             Event::Status if self.place == Place::Sync && self.signed_in => self.ask_place(),
             Event::Status => vec![Effect::Ask(Why::Status, Query::Status)],
             // Told as `Msg::Done`, under the number the screen gave it; and the loop ends when the session moves.
+            Event::Found(text, found) => {
+                self.take_found(&text, found);
+                Vec::new()
+            }
             Event::Done { .. } | Event::Own(..) | Event::Moved { .. } => Vec::new(),
             Event::OlderPassword { why, unsent, wrong } => self.ask_for_old(why, unsent, wrong),
             Event::Locked { syncing } => self.lock(syncing),

@@ -1,12 +1,14 @@
 //! Carries out what the screen's state wants from outside: the only place of this room that holds the
-//! service. Questions are answered from memory, so they are asked on the spot; actions are only started.
+//! service. Questions are answered from memory, so they are asked on the spot; actions are only started. Where there are very
+//! many rows, a list is answered by what is there and again when its order is made (`ListPage::coming`), and a search when
+//! it is done (`Event::Found`).
 
 use std::collections::HashMap;
 
 use uuid::Uuid;
 
 use super::app::{Effect, Msg};
-use crate::service::{Event, Front, Service};
+use crate::service::{Answer, Event, Front, Query, Service};
 
 /// The service, and which submission of the screen each of its operations is.
 pub struct Runner {
@@ -32,9 +34,16 @@ impl Runner {
     pub fn run(&mut self, effect: Effect) -> Result<Option<Msg>, Request> {
         let ctx = self.service.ctx(Front::Tui);
         match effect {
+            Effect::Ask(why, Query::List(query)) => {
+                return Ok(Some(Msg::Answer(why, Ok(Answer::List(self.service.list_soon(&ctx, &query))))));
+            }
+            Effect::Ask(why, Query::Find { text }) => {
+                let found = self.service.find_soon(&text);
+                return Ok(found.map(|found| Msg::Answer(why, Ok(Answer::Found(found)))));
+            }
             Effect::Ask(why, query) => return Ok(Some(Msg::Answer(why, self.service.ask(&ctx, &query)))),
             Effect::Place(query, key) => {
-                let place = self.service.place(&ctx, &query, &key);
+                let place = self.service.place_soon(&ctx, &query, &key);
                 return Ok(Some(Msg::Placed(query.kind, place)));
             }
             Effect::Setup => return Ok(Some(Msg::Setup(self.service.setup()))),

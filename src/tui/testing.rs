@@ -35,6 +35,8 @@ pub fn ago(minutes: i64) -> Stamp {
 /// The rows, by kind, in the order of their first column.
 pub struct Fake {
     pub rows: BTreeMap<Kind, Vec<RowView>>,
+    /// There are so many that their order is made meanwhile.
+    pub coming: bool,
     pub outbox: Vec<OutboxLine>,
     pub status: Status,
     pub setup: Setup,
@@ -323,6 +325,7 @@ impl Default for Fake {
             BTreeMap::from([(Kind::User, users()), (Kind::Region, regions()), (Kind::Drone, drones())]);
         Self {
             rows,
+            coming: false,
             outbox: Vec::new(),
             status: status(),
             setup: setup(),
@@ -374,6 +377,9 @@ impl Fake {
     }
 
     fn list(&self, query: &ListQuery) -> ListPage {
+        if self.coming {
+            return ListPage { total: 500_000, coming: true, ..ListPage::default() };
+        }
         let rows = self.matching(query);
         ListPage {
             total: self.rows.get(&query.kind).map_or(0, Vec::len),
@@ -383,6 +389,7 @@ impl Fake {
                 .filter
                 .contains("color:")
                 .then(|| "There is no column color here, but id, model.".to_owned()),
+            coming: false,
         }
     }
 

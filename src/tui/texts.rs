@@ -17,6 +17,7 @@ pub const NOTHING_SELECTED: &str = "Nothing is selected.";
 pub const NO_TRAINING: &str = "Only the training server has a line to take away.";
 pub const SYNC_ASKED: &str = "Asking the server for news, and sending what waits.";
 pub const NO_WAY_BACK: &str = "There is nothing to go back to.";
+pub const LIST_COMING: &str = "Loading the list.";
 pub const WINDOW_TOO_SMALL: &str = "window too small";
 pub const SAVING: &str = "Saving …";
 pub const LINE_UP: &str = "The line is back.";
@@ -80,6 +81,11 @@ pub const MOUSE_OFF: &str = "The mouse is the terminal's own.";
 pub const TERMINAL_TITLE: &str = "This terminal";
 pub const TERMINAL_CHANGE: &str =
     "Other: --colors, --ascii, --unicode, --theme, --plain, or the table [screen] of config.toml.";
+
+/// The count of a list whose order is being made.
+pub fn looking_through(total: &str) -> String {
+    format!("looking through {total}")
+}
 
 /// A text went to the terminal; whether it keeps it, it does not say.
 pub fn copied(bytes: usize) -> String {

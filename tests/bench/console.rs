@@ -80,7 +80,7 @@ fn measure(rows: usize) -> anyhow::Result<Column> {
     door::load(&mut column, place)?;
     screen::first_time(&mut column, on_screen, rows)?;
     told("starts of a known account");
-    door::open(&mut column, place, screen::start_limit_ms(rows))?;
+    door::open(&mut column, place, screen::start_limit(rows))?;
     let mut console = screen::known(&mut column, on_screen, true, rows)?;
     told("keys");
     screen::keys(&mut column, &mut console)?;

@@ -127,8 +127,8 @@ impl Foretold {
         let listens = mode.traffic == Traffic::Normal;
         let (pulls, reports) = engine_hour(mode);
         let socket = Config::new(Project::new(&server.url, &server.key)?, "bench");
-        // Full jitter: a try comes after half of the longest wait, in the mean.
-        let wait = socket.backoff.iter().max().copied().unwrap_or_default() / 2;
+        // Somebody answers and lets no socket through: a try comes after three quarters of the longest wait, in the mean.
+        let wait = socket.seldom * 3 / 4;
         let hourly = |every: Duration| 3600.0 / every.as_secs_f64();
         Ok(Self {
             pulls: float(pulls),

@@ -36,9 +36,13 @@ const FIRST_ROW: &str = "drone-001";
 /// The row that others change while the console shows it.
 const OTHERS_ROW: &str = "drone-003";
 
-/// The promise for the start, in ms beside the key derivation.
-pub fn start_limit_ms(rows: usize) -> f64 {
-    if rows <= 10_000 { 150.0 } else { 500.0 }
+/// The promise for the start, in ms beside the key derivation. None is made for more than 100,000 rows.
+pub fn start_limit(rows: usize) -> Target {
+    match rows {
+        ..=10_000 => Target::AtMost(150.0),
+        10_001..=100_000 => Target::AtMost(500.0),
+        _ => Target::None,
+    }
 }
 
 /// At a sign-in: program start to first byte, Enter to first rows, Enter to the state that ends it.
@@ -141,7 +145,7 @@ pub fn known(column: &mut Column, place: Place<'_>, online: bool, rows: usize) -
     column.ms(&format!("key derivation alone, {word}"), kdf_ms, Target::None);
     column.ms(&format!("known account, {word}: Enter to first rows"), shown.median(), Target::None);
     let beside = (shown.median() - kdf_ms).max(0.0);
-    let limit = Target::AtMost(start_limit_ms(rows));
+    let limit = start_limit(rows);
     column.ms(&format!("known account, {word}: the same less the KDF"), beside, limit);
     column.ms(&format!("known account, {word}: Enter to {end}"), settled.median(), Target::None);
     if online {

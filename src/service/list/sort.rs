@@ -1,10 +1,11 @@
-//! The order of a list: by one column or several, and by the keys where these say nothing.
+//! The order of a list: by one column or several, and by the keys where these say nothing. What two rows are compared by is
+//! taken out of them once (`SortKey`), so that rows can be put in order while others write the table.
 
 use std::cmp::Ordering;
 
-use super::Item;
+use uuid::Uuid;
+
 use crate::domain::{Cell, RowRef, World};
-use crate::domain::{Key, Record};
 use crate::service::cells::{self, cell};
 use crate::service::{ListQuery, columns};
 
@@ -26,44 +27,25 @@ pub(super) fn sorts(query: &ListQuery) -> Vec<(&'static str, bool)> {
 }
 
 /// What two rows are compared by.
-pub(super) struct Sorting<'a> {
-    world: &'a World,
-    query: &'a ListQuery,
-    ghosts: &'a [Record],
-    sorts: Vec<(&'static str, bool)>,
-}
+pub(super) struct Sorting(Vec<(&'static str, bool)>);
 
-impl<'a> Sorting<'a> {
-    pub(super) fn new(world: &'a World, query: &'a ListQuery, ghosts: &'a [Record]) -> Self {
-        Self { world, query, ghosts, sorts: sorts(query) }
+impl Sorting {
+    pub(super) fn new(query: &ListQuery) -> Self {
+        Self(sorts(query))
     }
 
-    pub(super) fn key(&self, row: RowRef<'_>) -> SortKey {
-        let mut values = self.sorts.iter().map(|(column, _)| SortValue::of(self.world, row, column));
+    pub(super) fn key(&self, world: &World, row: RowRef<'_>) -> SortKey {
+        let mut values = self.0.iter().map(|(column, _)| SortValue::of(world, row, column));
         let first = values.next().unwrap_or(SortValue::Nothing);
         let rest: Box<[SortValue]> = values.collect();
-        SortKey { first, rest }
+        SortKey { first, rest, last: RowKey::of(row) }
     }
 
-    pub(super) fn compare(&self, (a, one): &(SortKey, Item), (b, other): &(SortKey, Item)) -> Ordering {
+    pub(super) fn compare(&self, a: &SortKey, b: &SortKey) -> Ordering {
         let pairs = std::iter::once((&a.first, &b.first)).chain(a.rest.iter().zip(&b.rest));
-        let ways = self.sorts.iter().map(|(_, down)| *down).chain([false]);
+        let ways = self.0.iter().map(|(_, down)| *down).chain([false]);
         let by_columns = pairs.zip(ways).map(|((a, b), down)| a.cmp(b, down)).find(|order| order.is_ne());
-        by_columns.unwrap_or_else(|| self.by_key(*one, *other))
-    }
-
-    fn by_key(&self, one: Item, other: Item) -> Ordering {
-        let kind = self.query.kind;
-        if let (Item::Row(one), Item::Row(other)) = (one, other) {
-            return self.world.compare(kind, one, other);
-        }
-        let key = |item| -> Option<Key> {
-            match item {
-                Item::Row(place) => self.world.key_at(kind, place),
-                Item::Ghost(number) => self.ghosts.get(number as usize).map(Record::key),
-            }
-        };
-        key(one).cmp(&key(other))
+        by_columns.unwrap_or_else(|| a.last.cmp(&b.last))
     }
 }
 
@@ -71,6 +53,26 @@ impl<'a> Sorting<'a> {
 pub(super) struct SortKey {
     first: SortValue,
     rest: Box<[SortValue]>,
+    last: RowKey,
+}
+
+/// A row's key, in the order of the keys of its kind.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum RowKey {
+    Id(Uuid),
+    Name(Box<str>),
+    Pair(Uuid, Box<str>),
+}
+
+impl RowKey {
+    fn of(row: RowRef<'_>) -> Self {
+        match row {
+            RowRef::Region(row) => Self::Id(row.id),
+            RowRef::User(row) => Self::Id(row.id),
+            RowRef::Drone(row) => Self::Name((*row.id).into()),
+            RowRef::Assignment(row) => Self::Pair(row.user_id, (*row.drone_id).into()),
+        }
+    }
 }
 
 /// Numbers and times before texts, texts without regard to case, nothing always last.

@@ -1,12 +1,13 @@
 //! An order that was kept and stirred is the one that is made anew, whatever happened between.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::filter::At;
-use super::{ListQuery, Lists};
+use super::{ListQuery, Lists, without_window};
 use crate::domain::{
     Assignment, Change, Drone, DroneStatus, Fields, Key, Kind, Reason, Record, Region, Role, Stamp, Status,
     User,
@@ -197,6 +198,12 @@ proptest! {
             let found = lists.page(&device.replica, &query, AT).matched;
             prop_assert_eq!(found, figure.count, "{} of {}", figure.filter, figure.word);
         }
+        let look = |see: &mut dyn FnMut(&Replica)| {
+            see(&device.replica);
+            true
+        };
+        let sliced = overview::count_in_slices(&look, 3);
+        prop_assert_eq!(sliced, Some((device.replica.revision(), overview.clone())));
         // Of what makes up a whole, nothing is left out.
         for group in overview.groups.iter().filter(|group| group.title.starts_with("Drones")) {
             let sum: usize = group.figures.iter().map(|figure| figure.count).sum();
@@ -222,6 +229,89 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn an_order_made_between_changes_is_the_one_made_anew(acts in acts(), meanwhile in acts()) {
+        let mut device = Device { replica: Replica::default(), seq: 0, v: 0, edits: Vec::new() };
+        for act in acts {
+            device.act(act);
+        }
+        let device = RefCell::new(device);
+        let lists = Lists::default();
+        let mut meanwhile = meanwhile.into_iter();
+        for (number, query) in queries().iter().enumerate() {
+            let whole = without_window(query);
+            lists.making.want(whole.clone(), AT.now);
+            let changes = RefCell::new(meanwhile.by_ref().take(4));
+            let look = |see: &mut dyn FnMut(&Replica)| {
+                see(&device.borrow().replica);
+                if let Some(act) = changes.borrow_mut().next() {
+                    device.borrow_mut().act(act);
+                }
+                true
+            };
+            let made = lists.made(&look, &whole, AT.now, 0, 2).expect("it is wanted");
+            super::keep(&mut lists.kept(), made);
+            let device = device.borrow();
+            let (kept, anew) = (lists.page(&device.replica, query, AT), Lists::default().page(&device.replica, query, AT));
+            let keys = |page: &super::ListPage| -> Vec<Key> { page.rows.iter().map(|row| row.key.clone()).collect() };
+            prop_assert_eq!(keys(&kept), keys(&anew), "list {}", number);
+        }
+    }
+}
+
+/// Many drones are not put in order while the screen waits, and few rows found among them are.
+#[test]
+fn of_many_rows_the_order_is_made_aside_and_the_last_wish_wins() {
+    let mut replica = Replica::default();
+    let rows = (0..20_001).map(|n| Pulled {
+        key: Key::drone(&format!("d-{n}")),
+        v: n + 1,
+        deleted: false,
+        row: Some((Record::Drone(Drone::new(&format!("d-{n}"))).fields(), vec!["*".to_owned()])),
+    });
+    replica.take_page(rows.collect(), Meta::default(), None);
+    let lists = Lists::default();
+    let query = |filter: &str, limit| ListQuery {
+        kind: Kind::Drone,
+        filter: filter.to_owned(),
+        sort: "id".to_owned(),
+        descending: false,
+        offset: 0,
+        limit,
+    };
+    let hand = |filter: &str| lists.is_at_hand(&replica, &query(filter, 10), AT);
+    assert!(!hand("") && !hand("d-77"));
+    assert!(hand("color:red"), "what means nothing finds nothing at once");
+    assert!(lists.is_at_hand(&replica, &ListQuery { kind: Kind::User, ..query("", 10) }, AT));
+
+    assert!(lists.making.want(query("d-77", 0), AT.now), "somebody has to be set to work");
+    let (looks, told) = (Cell::new(0), Cell::new(0));
+    let look = |see: &mut dyn FnMut(&Replica)| {
+        see(&replica);
+        looks.set(looks.get() + 1);
+        if looks.get() == 2 {
+            assert!(!lists.making.want(query("", 0), AT.now), "somebody is at work");
+        }
+        true
+    };
+    lists.make(&look, &|| told.set(told.get() + 1));
+    assert!(!lists.is_at_hand(&replica, &query("d-7", 10), AT), "all rows are looked through for it");
+    assert_eq!(told.get(), 1);
+    assert!(hand("") && !hand("d-77"), "let go of for what was asked for last");
+    assert_eq!(lists.page(&replica, &query("", 2), AT).rows.len(), 2);
+    lists.page(&replica, &query("d-77", 0), AT);
+    assert!(hand("d-777"), "few rows have to be looked through");
+
+    // The rows of another account.
+    lists.making.want(query("1", 0), AT.now);
+    let look = |see: &mut dyn FnMut(&Replica)| {
+        see(&replica);
+        lists.forget();
+        true
+    };
+    lists.make(&look, &|| told.set(told.get() + 1));
+    assert_eq!((told.get(), lists.kept().len()), (1, 0));
 }
 
 /// A few rows of every kind, with names that tell.

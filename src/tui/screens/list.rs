@@ -9,6 +9,7 @@ use super::marks::Marks;
 use crate::domain::{Key, Kind, Stamp};
 use crate::service::{ColumnLook, ListPage, ListQuery, Look, RowView, SORTS_MAX, columns, status};
 use crate::tui::layout::Shape;
+use crate::tui::texts;
 use crate::tui::theme::{Theme, row_mark};
 use crate::tui::widgets::table::{self, Row};
 use crate::tui::widgets::text_field::TextField;
@@ -91,6 +92,10 @@ impl List {
 
     /// Takes the answer to `query`.
     pub fn take(&mut self, page: ListPage, rows: u16) -> Next {
+        if page.coming {
+            self.take_older(page);
+            return Next::Nothing;
+        }
         let matched = page.matched;
         self.page = Some(page);
         if matched == 0 {
@@ -117,6 +122,19 @@ impl List {
         }
         self.key = self.row().map(|row| row.key.clone());
         Next::Nothing
+    }
+
+    /// Takes what there is until the order is made: rows of an older one, or none, and then what is shown stays. What is
+    /// selected is what is seen to be.
+    fn take_older(&mut self, page: ListPage) {
+        match &mut self.page {
+            Some(shown) if page.rows.is_empty() => (shown.coming, shown.total) = (true, page.total),
+            shown => *shown = Some(page),
+        }
+        let rows = self.page.iter().flat_map(|page| &page.rows);
+        let at = self.key.as_ref().and_then(|key| rows.clone().position(|row| row.key == *key));
+        self.selected = at.map_or(self.selected, |at| self.top + at);
+        self.key = self.row().map(|row| row.key.clone());
     }
 
     /// Takes where the selected row is now; true when the window has to be asked for again.
@@ -203,10 +221,14 @@ fn cell(theme: Theme, row: &RowView, column: &str, now: Stamp, zone: &TimeZone) 
 pub fn draw(pen: &mut Pen, shape: &Shape, list: &List, focused: bool, now: Stamp, zone: &TimeZone) {
     let described = &super::shown_columns(list.kind, &list.columns);
     let Some(page) = &list.page else {
-        pen.put(after(shape.rows, 3), "Loading the list.", pen.theme.plain());
+        pen.put(after(shape.rows, 3), texts::LIST_COMING, pen.theme.plain());
         return;
     };
     table::draw_header(pen, shape.header, described, &list.sorts);
+    if page.rows.is_empty() && page.coming {
+        pen.put(after(shape.rows, 3), texts::LIST_COMING, pen.theme.plain());
+        return;
+    }
     if page.matched == 0 {
         let area = after(shape.rows, 3);
         let style = if page.problem.is_some() { pen.theme.warning() } else { pen.theme.plain() };
@@ -247,6 +269,7 @@ fn thousands(count: usize) -> String {
 /// Draws the line above the list: what it is, how many, the filter. Returns nothing but the cursor in `pen`.
 pub fn draw_title(pen: &mut Pen, area: ratatui::layout::Rect, list: &List, name: &str) {
     let count = match &list.page {
+        Some(page) if page.coming => texts::looking_through(&thousands(page.total)),
         Some(page) if page.matched == page.total => thousands(page.total),
         Some(page) => format!("{} of {}", thousands(page.matched), thousands(page.total)),
         None => String::new(),

@@ -1,7 +1,8 @@
 //! How lists look, views, and the palette.
 
 use crate::domain::{Key, Kind};
-use crate::service::{ColumnLook, Look, Taste};
+use crate::service::{ColumnLook, Event, Found, Look, Taste};
+use crate::tui::app::Msg;
 use crate::tui::popups::Popup;
 use crate::tui::testing::{Bench, Fake};
 use crate::tui::theme::Theme;
@@ -88,10 +89,7 @@ fn a_view_wants_a_name_and_what_cannot_be_read_is_told() {
     assert!(bench.text().contains("1 to 40 characters"), "{}", bench.text());
     let fake = Fake { taste_problem: Some("It could not be read.".to_owned()), ..Fake::default() };
     let mut bench = Bench::new(100, 30, Theme::default(), fake);
-    bench.tell(crate::tui::app::Msg::Service(crate::service::Event::SignedIn {
-        offline: true,
-        trouble: None,
-    }));
+    bench.tell(Msg::Service(Event::SignedIn { offline: true, trouble: None }));
     assert!(bench.text().contains("It could not be read."));
 }
 
@@ -124,4 +122,57 @@ fn back_and_forward_go_over_what_was_open() {
     assert_eq!(bench.app.detail.key, Some(Key::drone("drone-001")));
     bench.keys("Esc ]");
     assert!(bench.app.toast.as_deref().is_some_and(|toast| toast.contains("forward")));
+}
+
+#[test]
+fn what_is_shown_stays_until_the_order_of_very_many_rows_is_made() {
+    let mut bench = bench();
+    bench.keys("Down Down");
+    let before = bench.app.list().key.clone();
+    assert_eq!(before, Some(Key::drone("drone-003")));
+    bench.fake.coming = true;
+    bench.keys("/ \"status:standby\" Enter");
+    let text = bench.text();
+    assert!(text.contains("looking through 500,000") && text.contains("drone-003"), "{text}");
+    // What is selected is what is seen to be: the row that a key would act on.
+    assert_eq!(bench.app.list().key, before);
+    assert_eq!(bench.app.list().row().map(|row| row.key.clone()), before);
+    bench.keys("Down");
+    assert_eq!(bench.app.list().row().map(|row| &row.key), bench.app.list().key.as_ref());
+    // The order is there.
+    bench.fake.coming = false;
+    bench.tell(Msg::Service(Event::Data));
+    let text = bench.text();
+    assert!(!text.contains("looking through") && text.contains(" of "), "{text}");
+    assert!(
+        bench
+            .app
+            .list()
+            .page
+            .as_ref()
+            .is_some_and(|page| page.rows.iter().all(|row| row.cells["status"] == "STANDBY"))
+    );
+    // A list that was not shown yet has nothing to show.
+    bench.fake.coming = true;
+    bench.keys("1");
+    assert!(bench.text().contains("Loading the list."), "{}", bench.text());
+    assert!(!bench.text().contains("There is no user"), "{}", bench.text());
+}
+
+#[test]
+fn what_a_long_search_finds_is_taken_only_for_what_is_typed_by_then() {
+    let mut bench = bench();
+    bench.keys("m \"drone-01\"");
+    let found = |id: &str| {
+        let found = Found { key: Key::drone(id), label: id.to_owned(), note: "drone".to_owned() };
+        Event::Found("drone-01".to_owned(), vec![found])
+    };
+    bench.tell(Msg::Service(found("drone-0101")));
+    assert!(bench.text().contains("drone-0101"), "{}", bench.text());
+    bench.keys("\"9\"");
+    bench.tell(Msg::Service(found("drone-0102")));
+    assert!(!bench.text().contains("drone-0102"), "{}", bench.text());
+    bench.keys("Esc");
+    bench.tell(Msg::Service(found("drone-0103")));
+    assert!(!bench.text().contains("drone-0103"), "{}", bench.text());
 }
