@@ -19,6 +19,7 @@ const LONG: &str = "1800";
 struct Clock(Instant);
 
 impl Clock {
+    #[expect(clippy::print_stdout, reason = "for who runs it by hand, and nobody else sees it")]
     fn step(&mut self, what: &str) {
         println!("{:>8.1} s  {what}", self.0.elapsed().as_secs_f64());
         self.0 = Instant::now();
@@ -75,8 +76,8 @@ async fn a_project_is_set_up_filled_lost_restored_compared_and_cleaned_up() {
     let field = Field::of(&db).await;
     let machine = field.machine(&db);
     machine.json(&["sign-in"]).await;
-    let regions: String = REGIONS.iter().map(|name| format!("{name},The {name},ACTIVE\n")).collect();
-    machine.write("regions.csv", &format!("name,area,status\n{regions}"));
+    let regions: Vec<String> = REGIONS.iter().map(|name| format!("{name},The {name},ACTIVE\n")).collect();
+    machine.write("regions.csv", &format!("name,area,status\n{}", regions.concat()));
     machine.write("users.csv", &users(rows));
     machine.write("drones.csv", &drones(rows));
     for (kind, rows) in [("regions", REGIONS.len()), ("users", rows), ("drones", rows)] {

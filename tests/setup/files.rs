@@ -24,8 +24,8 @@ async fn project() -> (Database, Field, Machine) {
 }
 
 fn drones(prefix: &str, many: usize) -> String {
-    let rows: String = (0..many).map(|n| format!("{prefix}-{n},FlyOS_MQ5,STANDBY\n")).collect();
-    format!("id,model,status\n{rows}")
+    let rows: Vec<String> = (0..many).map(|n| format!("{prefix}-{n},FlyOS_MQ5,STANDBY\n")).collect();
+    format!("id,model,status\n{}", rows.concat())
 }
 
 /// Every one of these drones is there, and was made once.
@@ -101,7 +101,7 @@ async fn what_the_server_refuses_is_told_with_its_line_and_the_rest_is_in_once()
         "the group, and the name: {synced}"
     );
     let conflicts = machine.run(&["conflicts", "list"]).await.well();
-    conflicts.says("Another row has this username");
+    conflicts.says("Username ann_lee is taken");
     // The name is somebody else's row now, which stays as it is.
     let again = machine.run(&["import", "u.csv", "--kind", "users", "--insert-only", "--json"]).await.json();
     assert_eq!((&again["saved"], &again["left"]), (&0.into(), &1.into()), "{again}");
