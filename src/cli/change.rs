@@ -118,7 +118,7 @@ impl Changes<'_> {
         let one = if self.intents.len() == 1 { self.intents.pop() } else { None };
         let action = match one {
             Some(intent) => Action::Edit { intent, reason, seen: Fields::new() },
-            None => Action::Bulk { intents: self.intents, reason, together: self.together },
+            None => Action::Bulk { intents: self.intents, reason, together: self.together, deed: None },
         };
         match door.act(action)? {
             Done::Saved { edits, summary } => Ok(Came { message: summary, edits, refused: Vec::new() }),

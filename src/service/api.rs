@@ -28,7 +28,7 @@ pub use super::setup::*;
 pub use super::state::*;
 pub use super::stored::{Moment, StoredPage, StoredQuery, Undecided};
 pub use super::tables::*;
-pub use super::taste::{ColumnLook, Look, Taste, View};
+pub use super::taste::{ColumnLook, Look, Taste, Unfinished, View};
 use crate::domain::{Fields, Intent, Key, Kind, Stamp};
 pub use crate::session::Shut;
 pub use crate::store::{Gap, Holder};
@@ -66,11 +66,14 @@ pub enum Action {
         seen: Fields,
     },
     /// Several edits at once. `together`: one group, applied by the server all or not at all (up to 1000 changes, and
-    /// nothing is saved where one is refused); else each stands for itself, and those refused are told.
+    /// nothing is saved where one is refused); else each stands for itself, and those refused are told. `deed`: the
+    /// name of the whole of which this is a portion: it is undone as one.
     Bulk {
         intents: Vec<Intent>,
         reason: Option<String>,
         together: bool,
+        #[serde(default)]
+        deed: Option<Uuid>,
     },
     /// What each of several edits would come to, were they made now; changes nothing. Told by `Done::Rehearsed`.
     Rehearse {
@@ -81,7 +84,7 @@ pub enum Action {
     KeepTaste {
         taste: Taste,
     },
-    /// Takes back what was done last in this session: as if it had not been where it was not sent yet, else by its
+    /// Takes back what was done last in this session, one edit or one bulk action: as if it had not been where it was not sent yet, else by its
     /// opposite as a new edit.
     Undo,
     /// Does again what was undone last.

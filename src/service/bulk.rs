@@ -4,17 +4,14 @@
 //! that stand for themselves, and of a group all or nothing, since a group is one entry.
 //! `rehearse` tells before what would come of each, judged in the same way.
 
-use uuid::Uuid;
-
 use super::edit::accept_reason;
-use super::undo::Made;
+use super::undo::{self, Made};
 use super::{Done, ErrorKind, Foreseen, OpCtx, ServiceError, explain, words};
 use crate::domain::rules::{self, Step};
 use crate::domain::{Actor, Intent, Refusal, intent};
 use crate::remote::wire::GROUP_OPS_MAX;
-use crate::store::entry::Edit;
+use crate::store::Store;
 use crate::store::replica::Replica;
-use crate::store::{Entry, Store};
 
 /// Edits of one bulk action: more are an import.
 pub const BULK_MAX: usize = 10_000;
@@ -61,21 +58,9 @@ pub(super) fn save(
             format!("One group takes at most {GROUP_OPS_MAX} changes, and this would be {}.", steps.len());
         return Err(ServiceError::new(ErrorKind::Usage, message).hint("Do it in parts, or each for itself."));
     }
-    let entry = |steps: &[Step]| {
-        let changes = steps.iter().map(|step| step.change.clone()).collect();
-        let (by, at, reason) = (actor.user, ctx.now, reason.clone());
-        // Each its own: the name of a group on the wire is made of it.
-        Entry::Edit(Edit { op: Uuid::now_v7(), by, at, reason, changes, drops: Some(rules::drops_of(steps)) })
-    };
-    let entries: Vec<Entry> = groups.iter().map(|(_, steps)| entry(steps)).collect();
-    if entries.is_empty() {
-        return Ok((Done::Bulk { saved: 0, refused }, Vec::new()));
-    }
-    let last = store.books.note(&entries).map_err(|error| explain::not_saved(&error))?;
-    let first = last + 1 - entries.len() as u64;
-    let made = |(edit, (summary, steps))| Made { edit, steps, reason: reason.clone(), summary };
-    let saved = intents.len() - refused.len();
-    Ok((Done::Bulk { saved, refused }, (first..).zip(groups).map(made).collect()))
+    let made = undo::write(store, ctx, reason.as_deref(), groups)?;
+    let saved = if made.is_empty() { 0 } else { intents.len() - refused.len() };
+    Ok((Done::Bulk { saved, refused }, made))
 }
 
 /// What each would come to. Nothing is changed.

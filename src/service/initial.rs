@@ -42,7 +42,7 @@ pub(super) fn load(store: &mut Store, ctx: &OpCtx) -> Result<Made, ServiceError>
     let initial: Initial = serde_json::from_str(INITIAL).map_err(|error| {
         ServiceError::new(ErrorKind::Configuration, format!("The initial data set cannot be read: {error}."))
     })?;
-    undo::save(store, ctx, None, "the initial data set".to_owned(), |replica, actor| {
+    undo::save(store, ctx, "the initial data set".to_owned(), |replica, actor| {
         let (steps, result) = replica.rehearse(|view| {
             let mut filling = Filling { actor, view, ids: BTreeMap::new(), steps: Vec::new() };
             let result = filling.all(&initial);

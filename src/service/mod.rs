@@ -203,13 +203,11 @@ impl Service {
             Action::SetTraffic { traffic } => {
                 done(self.inner.set_traffic(traffic).map(|()| Done::Traffic { traffic }));
             }
-            Action::Bulk { intents, reason, together } => {
+            Action::Bulk { intents, reason, together, deed } => {
                 let ctx = ctx.clone();
                 self.at_desk(done, move |store, past| {
                     let (done, made) = bulk::save(store, &ctx, &intents, reason, together)?;
-                    for one in made {
-                        past.did(one);
-                    }
+                    past.did_all(made, deed);
                     Ok(done)
                 });
             }

@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use super::{Done, ErrorKind, ServiceError, columns, explain};
-use crate::domain::Kind;
+use super::{BULK_MAX, Done, ErrorKind, ServiceError, columns, explain};
 use crate::domain::field::is_harmful;
+use crate::domain::{Key, Kind};
 use crate::store::Store;
 use crate::store::taste::TASTE_BYTES_MAX;
 
@@ -21,6 +22,8 @@ pub const VIEWS_MAX: usize = 100;
 /// The longest name of a view and the longest filter in one, in characters.
 pub const VIEW_NAME_MAX: usize = 40;
 const FILTER_CHARS_MAX: usize = 200;
+/// The longest title of what was not finished, in characters.
+const TITLE_CHARS_MAX: usize = 200;
 /// The widest column, in cells.
 pub const COLUMN_WIDTH_MAX: u16 = 120;
 
@@ -33,6 +36,18 @@ pub struct Taste {
     pub views: Vec<View>,
     /// The view that each list opens with, by name.
     pub opens: BTreeMap<Kind, String>,
+    /// Changes to several rows that are being made, until they have ended.
+    pub unfinished: Option<Unfinished>,
+}
+
+/// Changes to several rows, in portions, of which some may not have been made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfinished {
+    pub deed: Uuid,
+    pub title: String,
+    /// Rows that were to be changed, and those whose change was not told as saved.
+    pub all: usize,
+    pub left: Vec<Key>,
 }
 
 /// The order and the columns of a list.
@@ -100,6 +115,8 @@ impl Taste {
         let views = std::mem::take(&mut self.views);
         self.opens.retain(|kind, name| views.iter().any(|view| view.kind == *kind && view.name == *name));
         self.views = views;
+        let possible = |it: &Unfinished| it.left.len() <= BULK_MAX && sound(&it.title, TITLE_CHARS_MAX);
+        self.unfinished = self.unfinished.filter(possible);
         self
     }
 }

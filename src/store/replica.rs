@@ -31,7 +31,7 @@ use super::cache::{CachedRow, Meta, Who};
 use super::entry::{Edit, Entry, Seen};
 use crate::domain::digest::{self, Digests};
 use crate::domain::merge::Clash;
-use crate::domain::{Actor, Change, Fields, Key, Kind, Op, Reason, Record, Stamp, World, rules, undo};
+use crate::domain::{Actor, Change, Fields, Key, Kind, Op, Reason, Record, Stamp, World, rules};
 
 /// What became of an edit so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -310,15 +310,6 @@ impl Replica {
         let steps = rules::carry_out(&mut self.view, Some(actor), changes)?;
         rules::take_back_steps(&mut self.view, &steps);
         Ok(steps)
-    }
-
-    /// The changes that take steps back, judged; the view is left as it was.
-    pub fn undo(
-        &mut self,
-        actor: &Actor,
-        steps: &[rules::Step],
-    ) -> Result<Vec<Change>, crate::domain::Refusal> {
-        undo::undo(&mut self.view, actor, steps)
     }
 
     /// Does something to the view and takes it back; `doings` gives the steps that it did, and what came of it.

@@ -12,8 +12,8 @@ use crate::vault::{OVERHEAD, Purpose};
 
 const FILE: &str = "taste";
 const AAD: &[u8] = b"taste";
-/// A hundred views take some 40 KiB; a larger file is not ours.
-pub const TASTE_BYTES_MAX: usize = 128 << 10;
+/// A hundred views take some 40 KiB, the rows of the largest bulk action some 400; a larger file is not ours.
+pub const TASTE_BYTES_MAX: usize = 1 << 20;
 
 impl Store {
     /// What was kept; `None`: nothing yet.

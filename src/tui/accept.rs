@@ -21,7 +21,7 @@ impl App {
                 if let Some(Popup::Form(form)) = self.popups.last_mut() {
                     form.choose(&name, &choice);
                 }
-                return self.form_follows();
+                return self.choice_follows();
             }
             picker::Goal::Marked(verb) => {
                 let verb = *verb;

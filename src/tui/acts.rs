@@ -74,6 +74,27 @@ impl App {
         Vec::new()
     }
 
+    fn add_project(&mut self) -> Effects {
+        let Some(add) = &self.sign_in.add else { return Vec::new() };
+        if add.saving.is_some() {
+            return Vec::new();
+        }
+        let values = add.values();
+        if let Some(missing) = values.iter().position(String::is_empty) {
+            if let Some(add) = &mut self.sign_in.add {
+                add.at = missing;
+            }
+            return Vec::new();
+        }
+        let [name, url, key] = values;
+        let effect = self.submit(Action::AddProject { name, url, key });
+        if let Some(add) = &mut self.sign_in.add {
+            add.saving = Some(self.submitted);
+            add.error = None;
+        }
+        vec![effect]
+    }
+
     pub(super) fn browse(&mut self, act: Act) -> Effects {
         if let Some(verb) = verb_of(act) {
             return self.start(verb);
@@ -110,6 +131,7 @@ impl App {
                 return match self.context() {
                     Context::Filter => self.filter_act(act),
                     Context::Detail => self.detail_act(act),
+                    Context::Cells => self.cell_act(act),
                     Context::Sync | Context::Activity | Context::Overview => self.screen_act(act),
                     _ => self.list_act(act),
                 };
@@ -118,7 +140,7 @@ impl App {
         Vec::new()
     }
 
-    fn list_act(&mut self, act: Act) -> Effects {
+    pub(super) fn list_act(&mut self, act: Act) -> Effects {
         let rows = self.shape().rows.height;
         let page = isize::try_from(rows.max(1)).unwrap_or(1);
         let by = match act {
@@ -133,6 +155,7 @@ impl App {
                 self.list_mut().filtering = true;
                 return Vec::new();
             }
+            Act::Cells => return self.go_to_cells(),
             Act::Sort
             | Act::SortThen
             | Act::SortReverse
@@ -212,7 +235,7 @@ impl App {
     }
 
     pub(super) fn leave_detail(&mut self) -> Effects {
-        self.detail.focused = false;
+        (self.detail.focused, self.detail.history) = (false, None);
         self.detail.trail.clear();
         self.detail.ahead.clear();
         self.ask_subject()
@@ -222,8 +245,7 @@ impl App {
     fn detail_lines(&self) -> Vec<detail::Line> {
         let shape = self.shape();
         let width = detail::text_width(shape.pane.unwrap_or(shape.body));
-        let shown = self.detail.shown.as_ref();
-        shown.map(|shown| detail::lines(self.theme, shown, self.now, &self.zone, width)).unwrap_or_default()
+        detail::lines(self.theme, &self.detail, &self.status, self.now, &self.zone, width)
     }
 
     /// Puts the cursor of a freshly opened detail on the first thing to go to.
@@ -325,7 +347,7 @@ impl App {
     }
 
     /// Enter on a form: opens the field's list, goes on, or saves.
-    fn form_accept(&mut self, save: bool) -> Effects {
+    pub(super) fn form_accept(&mut self, save: bool) -> Effects {
         let Some(Popup::Form(form)) = self.popups.last_mut() else { return Vec::new() };
         if save || form.on_save() {
             let Some((intent, reason)) = form.accept() else { return Vec::new() };

@@ -7,8 +7,8 @@ use super::screens::list::Next;
 use super::texts;
 use crate::domain::{Key, Kind};
 use crate::service::{
-    Action, Answer, Choice, Detail, Done, ErrorKind, Event, InUse, Link, ListPage, Query, ServiceError,
-    Status, VerbState,
+    Answer, Choice, Detail, Done, ErrorKind, Event, InUse, Link, ListPage, Query, ServiceError, Status,
+    VerbState,
 };
 
 impl App {
@@ -21,11 +21,11 @@ impl App {
             }
             Event::Status if self.place == Place::Sync && self.signed_in => self.ask_place(),
             Event::Status => vec![Effect::Ask(Why::Status, Query::Status)],
-            // Told as `Msg::Done`, under the number the screen gave it; and the loop ends when the session moves.
             Event::Found(text, found) => {
                 self.take_found(&text, found);
                 Vec::new()
             }
+            // Told as `Msg::Done`, under the number the screen gave it; and the loop ends when the session moves.
             Event::Done { .. } | Event::Own(..) | Event::Moved { .. } => Vec::new(),
             Event::OlderPassword { why, unsent, wrong } => self.ask_for_old(why, unsent, wrong),
             Event::Locked { syncing } => self.lock(syncing),
@@ -85,6 +85,10 @@ impl App {
     /// Takes the topmost popup away, unanswered or answered with no.
     pub(super) fn put_away(&mut self) -> Effects {
         match self.popups.pop() {
+            Some(Popup::Picker(picker)) if matches!(picker.goal, picker::Goal::Field(_)) => {
+                self.leave_cell_unchosen();
+                Vec::new()
+            }
             Some(Popup::Picker(picker)) if picker.goal == picker::Goal::Own(picker::OwnGoal::OldPassword) => {
                 self.sign_in.settle();
                 self.sign_in.notice = Some(texts::LEFT_AS_IT_IS.to_owned());
@@ -124,7 +128,10 @@ impl App {
             Ok(answer) => answer,
             Err(error) => {
                 // Questions about what is shown are asked again and again; only what a key asked is told.
-                if matches!(why, Why::Edit | Why::Unassign(_) | Why::Pick(..) | Why::Delete(..)) {
+                if matches!(
+                    why,
+                    Why::Edit | Why::Cell(_) | Why::Unassign(_) | Why::Pick(..) | Why::Delete(..)
+                ) {
                     self.popups.push(Popup::Message(Message::new("Not possible", error)));
                 }
                 return Vec::new();
@@ -169,9 +176,14 @@ impl App {
                     self.settle_detail();
                 }
             }
+            (Why::History(about), Answer::History(history)) if Some(&about) == self.detail.key.as_ref() => {
+                self.detail.history = Some(history);
+            }
             // An answer about a row that is no longer the selected one is late: passed over.
             (Why::Verbs(about), Answer::Verbs(verbs)) if about == self.detail.key => self.verbs = verbs,
             (Why::Edit, Answer::Show(Some(shown))) => self.popups.push(Popup::Form(Form::edit(&shown))),
+            (Why::Cell(column), Answer::Show(Some(shown))) => return self.open_cell(column, &shown),
+            (Why::CellFollows, Answer::Consequences(lines)) => return self.cell_follows(lines),
             (Why::Unassign(key), Answer::Show(Some(shown))) => self.pick_unassign(key, &shown),
             (Why::Pick(picker, on), Answer::Choices(choices)) => self.open_picker(*picker, choices, &on),
             (Why::Delete(key, label), Answer::Consequences(lines)) => self.confirm_delete(key, &label, lines),
@@ -377,27 +389,6 @@ impl App {
                 vec![Effect::Ask(Why::Status, Query::Status)]
             }
         }
-    }
-
-    pub(super) fn add_project(&mut self) -> Effects {
-        let Some(add) = &self.sign_in.add else { return Vec::new() };
-        if add.saving.is_some() {
-            return Vec::new();
-        }
-        let values = add.values();
-        if let Some(missing) = values.iter().position(String::is_empty) {
-            if let Some(add) = &mut self.sign_in.add {
-                add.at = missing;
-            }
-            return Vec::new();
-        }
-        let [name, url, key] = values;
-        let effect = self.submit(Action::AddProject { name, url, key });
-        if let Some(add) = &mut self.sign_in.add {
-            add.saving = Some(self.submitted);
-            add.error = None;
-        }
-        vec![effect]
     }
 }
 

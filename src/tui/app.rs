@@ -63,10 +63,16 @@ pub enum Why {
     Keys(Kind, super::marks::Marking),
     /// Of that row.
     Detail(Key),
+    /// Who did what to that row.
+    History(Key),
     /// What may be done with that row; without one, with its kind.
     Verbs(Option<Key>),
     /// To open a form with it.
     Edit,
+    /// To change that row's cell of that column.
+    Cell(&'static str),
+    /// What would follow from what was chosen for a cell.
+    CellFollows,
     /// To list whom it can be taken from.
     Unassign(Key),
     /// For a picker: its title, its goal.
@@ -269,6 +275,11 @@ impl App {
         if verb != Verb::Create && self.marked().is_some() {
             return None;
         }
+        self.row_why_not(verb)
+    }
+
+    /// The same of the one row that is selected or open, whatever is marked.
+    pub(super) fn row_why_not(&self, verb: Verb) -> Option<String> {
         if verb != Verb::Create && self.subject().is_none() {
             return Some(texts::NOTHING_SELECTED.to_owned());
         }
@@ -439,7 +450,10 @@ impl App {
         if let Some(key) = key
             && (self.detail.focused || self.shape().pane.is_some())
         {
-            effects.push(Effect::Ask(Why::Detail(key.clone()), Query::Show { key }));
+            effects.push(Effect::Ask(Why::Detail(key.clone()), Query::Show { key: key.clone() }));
+            if self.detail.focused {
+                effects.push(Effect::Ask(Why::History(key.clone()), Query::History { key }));
+            }
         }
         effects
     }

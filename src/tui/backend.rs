@@ -1,7 +1,9 @@
 //! The way to the line, for lines that are slow: a frame is gathered in memory and goes out in one write;
 //! where nothing changed nothing is written, not even the cursor. Attributes and cursor moves are told in
-//! the fewest bytes, the sixteen colours by the codes that every terminal has. A large frame is wrapped in
-//! synchronised-update marks, so that it does not tear; terminals that do not know them ignore them.
+//! the fewest bytes, the sixteen colours by the codes that every terminal has, a shade that is one of the 256 by its
+//! number. The pen stays as it is between two frames, since the next one mostly begins with the row that the last one
+//! ended with. A large frame is wrapped in synchronised-update marks, so that it does not tear; terminals that do not know
+//! them ignore them.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -91,29 +93,12 @@ impl<W: Write> Frugal<W> {
         if self.pen == pen {
             return;
         }
-        if pen == PLAIN {
-            self.frame.push_str("\x1b[m");
-            self.pen = pen;
-            return;
-        }
-        let mut codes: Vec<String> = Vec::new();
-        let mut from = self.pen;
-        if !(from.modifier - pen.modifier).is_empty() {
-            codes.push("0".to_owned());
-            from = PLAIN;
-        }
-        let added = pen.modifier - from.modifier;
-        let marks = [(Modifier::BOLD, "1"), (Modifier::UNDERLINED, "4"), (Modifier::REVERSED, "7")];
-        codes.extend(
-            marks.iter().filter(|(mark, _)| added.contains(*mark)).map(|(_, code)| (*code).to_owned()),
-        );
-        if pen.fore != from.fore {
-            codes.push(colour_code(pen.fore, 0));
-        }
-        if pen.back != from.back {
-            codes.push(colour_code(pen.back, BEHIND));
-        }
-        let _ = write!(self.frame, "\x1b[{}m", codes.join(";"));
+        // What was told before is turned off piece by piece, or all of it at once: whichever is shorter.
+        let turned = codes(self.pen, pen).join(";");
+        let anew = codes(PLAIN, pen);
+        let reset = if anew.is_empty() { String::new() } else { format!("0;{}", anew.join(";")) };
+        let shorter = if reset.len() < turned.len() { reset } else { turned };
+        let _ = write!(self.frame, "\x1b[{shorter}m");
         self.pen = pen;
     }
 
@@ -131,6 +116,25 @@ impl<W: Write> Frugal<W> {
             self.visible = self.wanted;
         }
     }
+}
+
+/// Marks with the codes that put them on and take them off.
+const MARKS: [(Modifier, &str, &str); 3] =
+    [(Modifier::BOLD, "1", "22"), (Modifier::UNDERLINED, "4", "24"), (Modifier::REVERSED, "7", "27")];
+
+/// The codes that make one pen of another.
+fn codes(from: Pen, to: Pen) -> Vec<String> {
+    let turn = |(mark, on, off): &(Modifier, &str, &str)| match (
+        from.modifier.contains(*mark),
+        to.modifier.contains(*mark),
+    ) {
+        (false, true) => Some((*on).to_owned()),
+        (true, false) => Some((*off).to_owned()),
+        _ => None,
+    };
+    let fore = (to.fore != from.fore).then(|| colour_code(to.fore, 0));
+    let back = (to.back != from.back).then(|| colour_code(to.back, BEHIND));
+    MARKS.iter().filter_map(turn).chain(fore).chain(back).collect()
 }
 
 /// What the codes of backgrounds are beyond those of foregrounds.
@@ -157,9 +161,29 @@ fn colour_code(colour: Color, more: u8) -> String {
         Color::White => 97,
         Color::Reset => 39,
         Color::Indexed(number) => return format!("{};5;{number}", 38 + more),
-        Color::Rgb(red, green, blue) => return format!("{};2;{red};{green};{blue}", 38 + more),
+        Color::Rgb(red, green, blue) => {
+            return match twin(red, green, blue) {
+                Some(number) => colour_code(Color::Indexed(number), more),
+                None => format!("{};2;{red};{green};{blue}", 38 + more),
+            };
+        }
     };
     (named + more).to_string()
+}
+
+/// Shades of one channel in the cube of the 256 colours.
+const CUBE: [u8; 6] = [0, 95, 135, 175, 215, 255];
+/// The first of the 256 colours that no terminal theme is known to give another shade.
+const TWIN_MIN: u8 = 22;
+
+/// The one of the 256 colours that has just this shade: it is told in half as many bytes.
+fn twin(red: u8, green: u8, blue: u8) -> Option<u8> {
+    let level =
+        |shade: u8| CUBE.iter().position(|known| *known == shade).and_then(|at| u8::try_from(at).ok());
+    let cube = || Some(16 + 36 * level(red)? + 6 * level(green)? + level(blue)?);
+    let is_grey = red == green && green == blue && (8..=238).contains(&red) && red % 10 == 8;
+    let number = if is_grey { Some(232 + (red - 8) / 10) } else { cube() };
+    number.filter(|number| *number >= TWIN_MIN)
 }
 
 impl<W: Write> Backend for Frugal<W> {
@@ -222,7 +246,6 @@ impl<W: Write> Backend for Frugal<W> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.take_pen(PLAIN);
         self.settle_cursor();
         if self.frame.is_empty() {
             return Ok(());
@@ -235,5 +258,28 @@ impl<W: Write> Backend for Frugal<W> {
         self.writes += 1;
         self.out.write_all(&bytes)?;
         self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shade_of_the_256_is_told_by_its_number_and_every_other_in_full() {
+        for (rgb, told) in [
+            ((255, 255, 255), "38;5;231"),
+            ((255, 175, 135), "38;5;216"),
+            ((208, 208, 208), "38;5;252"),
+            ((148, 148, 148), "38;5;246"),
+            ((8, 8, 8), "38;5;232"),
+            ((0, 0, 0), "38;2;0;0;0"),
+            ((0, 0, 255), "38;2;0;0;255"),
+            ((86, 180, 233), "38;2;86;180;233"),
+            ((248, 248, 248), "38;2;248;248;248"),
+        ] {
+            let (red, green, blue) = rgb;
+            assert_eq!(colour_code(Color::Rgb(red, green, blue), 0), told);
+        }
     }
 }

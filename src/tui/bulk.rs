@@ -1,12 +1,12 @@
 //! Verbs on all marked rows: what is wanted of each, the preview, and making the changes in portions.
 
 use super::app::{App, Effect, Effects, Why};
-use super::keys::Act;
-use super::popups::bulk::Stage;
-use super::popups::{Bulk, Form, Picker, Popup, picker};
+use super::keys::{Act, Context};
+use super::popups::bulk::{PORTION, Stage};
+use super::popups::{Bulk, Form, Message, Picker, Popup, picker};
 use super::texts;
 use crate::domain::{Fields, Intent, Key, Kind};
-use crate::service::{Action, Done, Query, ServiceError, Verb};
+use crate::service::{Action, Done, ErrorKind, Query, ServiceError, Unfinished, Verb};
 
 impl App {
     /// Starts a verb on the marked rows.
@@ -83,7 +83,7 @@ impl App {
 
     /// Asks what would come of it, and shows that.
     fn preview(&mut self, title: String, wishes: Vec<(Key, Intent)>, reason: Option<&str>) -> Effects {
-        let mut bulk = Bulk::new(title, wishes, reason);
+        let mut bulk = Bulk::new((self.ids)(), title, wishes, reason);
         let effect = self.submit(Action::Rehearse { intents: bulk.intents() });
         bulk.saving = Some(self.submitted);
         self.popups.push(Popup::Bulk(Box::new(bulk)));
@@ -95,7 +95,7 @@ impl App {
         let Some(Popup::Bulk(bulk)) = self.popups.last_mut() else { return Vec::new() };
         match (act, bulk.stage) {
             (Act::Accept | Act::Leave, Stage::Ended) => return self.close_bulk(),
-            (Act::Leave, Stage::Making { .. }) => bulk.stage = Stage::Making { stop: true },
+            (Act::Leave, Stage::Making { .. }) => bulk.stop(),
             (Act::Leave, _) => return self.put_away(),
             (Act::Accept, _) => {
                 if let Some(intents) = bulk.begin() {
@@ -115,24 +115,62 @@ impl App {
 
     fn make(&mut self, intents: Vec<Intent>) -> Effects {
         let Some(Popup::Bulk(bulk)) = self.popups.last() else { return Vec::new() };
-        let (reason, together) = (bulk.reason(), bulk.together);
-        let effect = self.submit(Action::Bulk { intents, reason, together });
+        let (reason, together, deed) = (bulk.reason(), bulk.together, Some(bulk.deed));
+        let effect = self.submit(Action::Bulk { intents, reason, together, deed });
         let submitted = self.submitted;
-        if let Some(Popup::Bulk(bulk)) = self.popups.last_mut() {
-            bulk.saving = Some(submitted);
+        let Some(Popup::Bulk(bulk)) = self.popups.last_mut() else { return vec![effect] };
+        bulk.saving = Some(submitted);
+        let (left, all) = bulk.left();
+        let mut effects = vec![effect];
+        // What takes several portions can be cut short by the end of the console: then the next one tells.
+        if !together && all > PORTION {
+            self.taste.unfinished =
+                Some(Unfinished { deed: bulk.deed, title: bulk.title.clone(), all, left });
+            effects.extend(self.keep_taste());
         }
-        vec![effect]
+        effects
+    }
+
+    /// It has ended, and what came of it is shown.
+    fn forget_unfinished(&mut self) -> Effects {
+        if self.taste.unfinished.take().is_some() { self.keep_taste() } else { Vec::new() }
+    }
+
+    /// Changes to several rows were cut short by the end of the console: which is told, and those that may be left are
+    /// marked. One that is still shown tells by itself.
+    pub(super) fn tell_unfinished(&mut self) -> Effects {
+        let Some(unfinished) = self.taste.unfinished.clone() else { return Vec::new() };
+        let shown = |popup: &Popup| matches!(popup, Popup::Bulk(bulk) if bulk.deed == unfinished.deed);
+        if !self.popups.iter().any(shown) {
+            let key = self.hands.keys.told(Context::List, Act::MarkClear);
+            let kind = unfinished.left.first().map_or(Kind::Drone, |key| key.kind);
+            let saved = unfinished.all - unfinished.left.len().min(unfinished.all);
+            let told = texts::unfinished(&unfinished.title, saved, unfinished.all, kind, &key);
+            let told = ServiceError { hints: told.1, ..ServiceError::new(ErrorKind::Refused, told.0) };
+            self.popups.push(Popup::Message(Message::new(texts::UNFINISHED, told)));
+            self.mark_left(unfinished.left);
+        }
+        self.forget_unfinished()
+    }
+
+    /// Marks what was not done; of the one that is shown after the lock.
+    pub(super) fn mark_left(&mut self, left: Vec<Key>) {
+        let kind = left.first().map(|key| key.kind);
+        if let Some(list) = self.lists.iter_mut().find(|list| Some(list.kind) == kind) {
+            list.marks.add(left);
+        }
     }
 
     /// Does that submission belong to the popup?
     pub(super) fn is_of_bulk(&self, submission: u64) -> bool {
         let waits = |popup: &Popup| matches!(popup, Popup::Bulk(bulk) if bulk.saving == Some(submission));
-        self.popups.iter().any(waits)
+        self.popups.iter().chain(&self.held).any(waits)
     }
 
     /// The rehearsal or a portion came to its end.
     pub(super) fn bulk_heard(&mut self, result: Result<Done, ServiceError>) -> Effects {
-        let bulk = self.popups.iter_mut().rev().find_map(|popup| match popup {
+        // Or the one that the lock came upon.
+        let bulk = self.popups.iter_mut().chain(&mut self.held).rev().find_map(|popup| match popup {
             Popup::Bulk(bulk) => Some(bulk),
             _ => None,
         });
@@ -145,7 +183,10 @@ impl App {
                 for key in &done {
                     self.list_mut().marks.take_away(key);
                 }
-                let mut effects = next.map(|intents| self.make(intents)).unwrap_or_default();
+                let mut effects = match next {
+                    Some(intents) => self.make(intents),
+                    None => self.forget_unfinished(),
+                };
                 effects.extend(self.refresh());
                 return effects;
             }

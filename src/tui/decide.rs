@@ -15,7 +15,7 @@ use crate::service::{Action, Card, CardField, Choice, Decision, Gap, Query, Traf
 const TRAFFIC: [(Traffic, &str, &str); 3] = [
     (Traffic::Normal, "normal", "hears of changes at once"),
     (Traffic::Sparing, "sparing", "asks every 10 minutes, edits go at once"),
-    (Traffic::Held, "held", "nothing goes out but on F5"),
+    (Traffic::Held, "held", "nothing but what you ask for"),
 ];
 
 /// Gaps that are told one by one; a window has room for some.

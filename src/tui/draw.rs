@@ -6,16 +6,17 @@ use ratatui::layout::Rect;
 
 use super::app::App;
 use super::keys::{Act, Binding, Context};
-use super::layout::shape;
+use super::layout::{Shape, shape};
 use super::places::Place;
+use super::popups::{Form, Popup};
 use super::screens::{activity, detail, list, sign_in};
 use super::texts;
-use super::widgets::{Pen, Spot, after, columns, state_line, tabs};
+use super::widgets::{Pen, Spot, after, columns, line, state_line, tabs};
 
 impl App {
     pub fn draw(&self, frame: &mut Frame) {
         let area = frame.area();
-        let mut pen = Pen::new(frame.buffer_mut(), self.theme);
+        let mut pen = Pen::new(frame.buffer_mut(), self.theme, self.hands.keys);
         pen.lay(area, self.theme.plain());
         self.paint(&mut pen, area);
         if let Some(cursor) = pen.cursor {
@@ -27,7 +28,7 @@ impl App {
     pub(super) fn spot(&self, at: (u16, u16)) -> Option<Spot> {
         let area = Rect::new(0, 0, self.size.0, self.size.1);
         let mut buffer = Buffer::empty(area);
-        let mut pen = Pen::new(&mut buffer, self.theme);
+        let mut pen = Pen::new(&mut buffer, self.theme, self.hands.keys);
         self.paint(&mut pen, area);
         let there = |(area, _): &&(Rect, Spot)| area.contains(at.into());
         pen.spots.iter().rev().find(there).map(|(_, spot)| *spot)
@@ -51,12 +52,28 @@ impl App {
         for popup in &self.popups {
             // A field below a popup keeps its text, but the cursor belongs to the topmost.
             pen.cursor = None;
+            if let Popup::Form(form) = popup
+                && form.cell
+            {
+                self.paint_cell(pen, &shape, form);
+                continue;
+            }
             popup.draw(
                 pen,
                 Rect { height: area.height.saturating_sub(if shape.compact { 1 } else { 2 }), ..area },
             );
         }
         self.paint_bottom(pen, area);
+    }
+
+    /// A cell that is being changed, in its place; nothing while a list or help lies over it.
+    fn paint_cell(&self, pen: &mut Pen, shape: &Shape, form: &Form) {
+        if self.context() == Context::Cell {
+            let cell = self.list().cell_in(shape.rows).map_or(line(shape.rows, 0), |(_, place)| place);
+            let cells = self.list().cells(Rect { y: cell.y, ..line(shape.rows, 0) });
+            let cells: Vec<Rect> = cells.into_iter().map(|(_, place)| place).collect();
+            form.draw_in(pen, cell, &cells, shape.rows);
+        }
     }
 
     fn paint_main(&self, pen: &mut Pen) {
@@ -75,7 +92,7 @@ impl App {
             list::draw_title(pen, shape.title, self.list(), &title);
         }
         if self.detail.focused && shape.pane.is_none() {
-            detail::draw(pen, shape.body, &self.detail, self.now, &self.zone);
+            detail::draw(pen, shape.body, &self.detail, &self.status, self.now, &self.zone);
             return;
         }
         if !shape.compact {
@@ -86,7 +103,7 @@ impl App {
             for y in shape.divider.top()..shape.divider.bottom() {
                 pen.put(Rect { y, height: 1, ..shape.divider }, pen.theme.divider(), pen.theme.lines());
             }
-            detail::draw(pen, pane, &self.detail, self.now, &self.zone);
+            detail::draw(pen, pane, &self.detail, &self.status, self.now, &self.zone);
         }
     }
 
@@ -114,7 +131,7 @@ impl App {
 
     /// How old it is, and the filter line.
     fn paint_activity_title(&self, pen: &mut Pen, area: Rect) {
-        let note = activity::note(&self.activity, &self.status, self.now, &self.zone);
+        let note = activity::note(&self.activity.shown, &self.status, self.now, &self.zone);
         let area = Rect { width: area.width.saturating_sub(1), ..area };
         pen.put_right(after(area, 16), &note, pen.theme.faint());
         if self.activity.filtering || !self.activity.filter.is_empty() {

@@ -114,12 +114,12 @@ impl App {
                 }
                 Vec::new()
             }
-            None if self.context() == Context::List => self.row_clicked(at),
+            None if matches!(self.context(), Context::List | Context::Cells) => self.row_clicked(at),
             _ => Vec::new(),
         }
     }
 
-    /// A click on a row selects it; on the one that is selected, opens it.
+    /// A click on a row selects it; on the one that is selected, opens it. Among cells, the same of a cell.
     fn row_clicked(&mut self, (column, row): (u16, u16)) -> Effects {
         let rows = self.shape().rows;
         if !rows.contains((column, row).into()) {
@@ -128,7 +128,9 @@ impl App {
         let place = self.list().top + usize::from(row - rows.y);
         if place >= self.list().matched() {
             return Vec::new();
-        } else if place == self.list().selected {
+        }
+        let same_cell = self.cell_clicked(column);
+        if place == self.list().selected && same_cell {
             return self.act(Act::Accept);
         }
         let by = place.cast_signed() - self.list().selected.cast_signed();

@@ -23,12 +23,14 @@ pub enum Context {
     SignIn,
     AddProject,
     List,
+    Cells,
     Filter,
     Detail,
     Sync,
     Activity,
     Overview,
     Form,
+    Cell,
     Ask,
     Picker,
     Menu,
@@ -42,16 +44,18 @@ pub enum Context {
 }
 
 impl Context {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::SignIn,
         Self::AddProject,
         Self::List,
+        Self::Cells,
         Self::Filter,
         Self::Detail,
         Self::Sync,
         Self::Activity,
         Self::Overview,
         Self::Form,
+        Self::Cell,
         Self::Ask,
         Self::Picker,
         Self::Menu,
@@ -69,12 +73,14 @@ impl Context {
             Self::SignIn => "Signing in",
             Self::AddProject => "A new project",
             Self::List => "Lists",
+            Self::Cells => "The cells of a list",
             Self::Filter => "The filter line",
             Self::Detail => "Details",
             Self::Sync => "The line, and edits on their way",
             Self::Activity => "The activity",
             Self::Overview => "The overview",
             Self::Form => "Forms",
+            Self::Cell => "Changing one cell",
             Self::Ask => "Codes and passwords",
             Self::Picker => "Choosing",
             Self::Menu => "The menu",
@@ -166,6 +172,7 @@ pub enum Act {
     MarkClear,
     Create,
     Edit,
+    Cells,
     Delete,
     SetStatus,
     Assign,
@@ -201,6 +208,7 @@ pub struct Binding {
 pub const MENU: &[Act] = &[
     Act::Accept,
     Act::Edit,
+    Act::Cells,
     Act::SetStatus,
     Act::Assign,
     Act::Unassign,
@@ -287,6 +295,11 @@ impl Keymap {
 
     pub fn binding(self, context: Context, act: Act) -> Option<&'static Binding> {
         self.bindings(context).find(|binding| binding.act == act)
+    }
+
+    /// The key that is told of an act there; empty where it has none.
+    pub fn told(self, context: Context, act: Act) -> String {
+        self.binding(context, act).map(Binding::key_text).unwrap_or_default()
     }
 
     pub fn all(self) -> &'static [Binding] {

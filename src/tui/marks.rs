@@ -2,7 +2,7 @@
 //! the screen knows its window alone.
 
 use super::app::{App, Effect, Effects, Why};
-use super::keys::Act;
+use super::keys::{Act, Context};
 use super::screens::marks::MARKS_MAX;
 use super::texts;
 use crate::domain::{Key, Kind};
@@ -48,7 +48,8 @@ impl App {
             return self.ask_keys(Marking::Add, Some((from, to)));
         }
         list.marks.range = Some((to, list.selected));
-        self.toast = Some(texts::RANGE_BEGUN.to_owned());
+        let key = |act| self.hands.keys.told(Context::List, act);
+        self.toast = Some(texts::range_begun(&key(Act::MarkRange), &key(Act::Mark)));
         Vec::new()
     }
 

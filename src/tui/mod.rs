@@ -12,6 +12,7 @@ mod answers;
 mod app;
 mod backend;
 mod bulk;
+mod cells;
 mod copy;
 mod decide;
 mod decode;

@@ -128,6 +128,7 @@ impl App {
             Place::Activity => Context::Activity,
             _ if self.list().filtering => Context::Filter,
             _ if self.detail.focused => Context::Detail,
+            _ if self.list().cell.is_some() => Context::Cells,
             _ => Context::List,
         }
     }
@@ -144,6 +145,7 @@ impl App {
 
     pub(super) fn turn_to(&mut self, place: Place) -> Effects {
         (self.list_mut().filtering, self.activity.filtering) = (false, false);
+        self.list_mut().cell = None;
         self.place = place;
         self.detail.focused = false;
         self.ask_place()

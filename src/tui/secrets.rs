@@ -1,15 +1,16 @@
 //! What needs a secret of the person: the locked console, recovery words, sealed files; and erasing.
 //!
 //! When the console is locked, everything of the session goes from the screen and from this room's memory at once, but
-//! for a form that was open: what was typed into it is kept, undrawn, and is there again for who unlocks. It goes with
-//! the session in every other case, and the lock screen says so.
+//! for a form that was open, and for changes to several rows that were being made: what was typed is kept, undrawn, and
+//! so is what came of each row, and both are there again for who unlocks; no more of those rows is changed meanwhile.
+//! It goes with the session in every other case, and the lock screen says so.
 
 use std::path::PathBuf;
 
 use secrecy::SecretString;
 
 use super::app::{App, Effect, Effects, Why};
-use super::keys::Act;
+use super::keys::{Act, Context};
 use super::popups::{Confirm, Message, Picker, Popup, Prompt, Words, confirm, picker, prompt};
 use super::screens::lock::Locked;
 use super::texts;
@@ -51,11 +52,11 @@ impl App {
     // ---- the lock ----
 
     pub(super) fn lock(&mut self, syncing: bool) -> Effects {
-        let form = self.popups.drain(..).rev().find(|popup| matches!(popup, Popup::Form(_)));
-        let kept = form.filter(|form| form.saving().is_none());
+        let kept = self.popups.drain(..).rev().find_map(kept_locked);
         self.forget_session();
         self.sign_in.forget();
-        self.locked = Some(Locked::new(syncing, kept.is_some()));
+        let form = matches!(kept, Some(Popup::Form(_)));
+        self.locked = Some(Locked::new(syncing, form));
         self.held = kept;
         self.status.account = None;
         vec![Effect::Ask(Why::Status, Query::Status)]
@@ -66,6 +67,9 @@ impl App {
         self.locked = None;
         self.signed_in = true;
         self.popups.extend(self.held.take());
+        if let Some(Popup::Bulk(bulk)) = self.popups.last() {
+            self.mark_left(bulk.left().0);
+        }
         self.toast = Some(texts::UNLOCKED.to_owned());
         let mut effects = self.refresh();
         effects.push(self.ask_taste());
@@ -249,10 +253,26 @@ impl App {
             if outbox.len() > NAMED_MAX {
                 lines.push(format!("  and {} more", outbox.len() - NAMED_MAX));
             }
-            lines.push(texts::ERASE_EXPORT.to_owned());
+            lines.push(texts::erase_export(&self.hands.keys.told(Context::List, Act::Export)));
         }
         let title = texts::ERASE_TITLE.to_owned();
         let confirm = Confirm::new(title, lines, ["Keep", "Erase"], confirm::Goal::Erase).with_typed(ERASE);
         self.popups.push(Popup::Confirm(confirm));
+    }
+}
+
+/// What the lock leaves of what was open: a form that is not being saved, and a bulk action that is.
+fn kept_locked(popup: Popup) -> Option<Popup> {
+    match popup {
+        // Its list is gone: what was typed into a cell comes back as a form.
+        Popup::Form(mut form) if form.saving.is_none() => {
+            form.cell = false;
+            Some(Popup::Form(form))
+        }
+        Popup::Bulk(mut bulk) if bulk.is_begun() => {
+            bulk.stop();
+            Some(Popup::Bulk(bulk))
+        }
+        _ => None,
     }
 }

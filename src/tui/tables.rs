@@ -1,7 +1,7 @@
 //! How a list looks: its order, its columns, its views; and keeping all that for the next time.
 
 use super::app::{App, Effect, Effects};
-use super::keys::Act;
+use super::keys::{Act, Context};
 use super::popups::{Columns, Picker, Popup, Prompt, picker, prompt};
 use super::screens;
 use super::screens::LISTED;
@@ -174,7 +174,8 @@ impl App {
         let view = View { name: name.clone(), kind: list.kind, filter, look: list.look() };
         if !self.taste.keep(view) {
             if let Some(Popup::Prompt(prompt)) = self.popups.last_mut() {
-                prompt.error = Some(ServiceError::new(ErrorKind::Usage, texts::VIEWS_FULL));
+                let drop = self.hands.keys.told(Context::List, Act::DropView);
+                prompt.error = Some(ServiceError::new(ErrorKind::Usage, texts::views_full(&drop)));
             }
             return Vec::new();
         }
@@ -187,7 +188,7 @@ impl App {
     // ---- keeping it ----
 
     /// Keeps how the lists look; a list with a view open is kept with its changes.
-    fn keep_taste(&mut self) -> Effects {
+    pub(super) fn keep_taste(&mut self) -> Effects {
         for list in &self.lists {
             self.taste.lists.insert(list.kind, list.look());
         }
@@ -215,7 +216,9 @@ impl App {
         }
         self.taste = taste;
         self.toast = problem.or(self.toast.take());
-        self.refresh()
+        let mut effects = self.tell_unfinished();
+        effects.extend(self.refresh());
+        effects
     }
 
     /// It could not be kept: told once, in one line, since nothing of value is lost.

@@ -616,7 +616,11 @@ impl Fake {
             Query::Outbox => Answer::Outbox(self.outbox.clone()),
             Query::Runs => Answer::Runs(self.runs.clone()),
             Query::Activity => Answer::Activity(self.activity.clone()),
-            Query::History { .. } => Answer::History(self.activity.clone()),
+            Query::History { key } => {
+                let mut history = self.activity.clone();
+                history.lines.retain(|line| line.key == *key);
+                Answer::History(Activity { more: false, ..history })
+            }
             Query::Overview => Answer::Overview(self.overview.clone()),
             Query::Metrics => Answer::Metrics(Box::default()),
             Query::Cards => Answer::Cards(self.cards.clone()),

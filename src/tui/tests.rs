@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod budget;
+mod cells;
 mod hands;
 mod marks;
 mod own;

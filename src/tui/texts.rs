@@ -14,6 +14,11 @@ pub const PROJECT_KEY_HINT: &str = "The publishable key; never the secret one";
 pub const PASTE_DROPPED: &str = "Pasted text was dropped: there is no text field here.";
 pub const INTERRUPT_AGAIN: &str = "Ctrl+C again leaves the console.";
 pub const NOTHING_SELECTED: &str = "Nothing is selected.";
+/// A column that a person does not set.
+pub fn not_set(column: &str) -> String {
+    format!("{column} is not set by hand.")
+}
+
 pub const NO_TRAINING: &str = "Only the training server has a line to take away.";
 pub const SYNC_ASKED: &str = "Asking the server for news, and sending what waits.";
 pub const NO_WAY_BACK: &str = "There is nothing to go back to.";
@@ -188,7 +193,10 @@ pub fn rows(count: usize, kind: Kind) -> String {
     if count == 1 { format!("1 {kind}") } else { format!("{count} {kind}s") }
 }
 
-pub const RANGE_BEGUN: &str = "A range begins here: move, then v or Space marks it. Esc leaves it.";
+/// A range of marks was begun; the keys are those that end it.
+pub fn range_begun(range: &str, mark: &str) -> String {
+    format!("A range begins here: move, then {range} or {mark} marks it. Esc leaves it.")
+}
 pub const MARK_DRONES: &str =
     "With several rows marked, assigning is done in the list of drones. c takes the marks away.";
 pub const NOTHING_TOUCHED: &str = "No field was set, so there is nothing to change.";
@@ -200,7 +208,10 @@ pub const NO_WAY_FORWARD: &str = "There is nothing to go forward to.";
 pub const VIEWS: &str = "Views of this list";
 pub const DROP_VIEW: &str = "Take a view away";
 pub const NO_VIEWS: &str = "There is no view of this list yet: F keeps it as it is now, under a name.";
-pub const VIEWS_FULL: &str = "There are 100 views already: Ctrl+F takes one away first.";
+/// No more views are kept; the key takes one away.
+pub fn views_full(drop: &str) -> String {
+    format!("There are 100 views already: {drop} takes one away first.")
+}
 pub const KEEP_VIEW: &str = "Keep this list as a view";
 pub const KEEP_VIEW_ABOUT: &str =
     "Filter, order and columns are kept under a name, sealed on this machine; the list opens so from now on.";
@@ -210,6 +221,19 @@ pub const EACH: &str = "each for itself: what can be done is done";
 pub const TOGETHER: &str = "one group: all or nothing";
 pub const FORM_OPEN: &str = "A form is open; what is typed in it is not saved.";
 pub const NOTHING_MARKED: &str = "No row is marked.";
+pub const UNFINISHED: &str = "Not finished";
+
+/// What of changes to several rows was cut short, and what to do; the key takes marks away.
+pub fn unfinished(title: &str, saved: usize, all: usize, kind: Kind, clear: &str) -> (String, Vec<String>) {
+    let told = format!("{title}: the console ended before all of it was made.");
+    let left = all - saved.min(all);
+    let how = format!("{saved} of {all} are saved. The other {left} {kind}s are marked.");
+    let next = format!(
+        "To go on, do it again for those: what is so already is passed over. {clear} takes the marks away."
+    );
+    (told, vec![how, next])
+}
+
 pub const BULK_OPEN: &str =
     "Several changes are being made: those that are saved stay, the others are not made.";
 
@@ -335,12 +359,15 @@ pub const SINCE: &str = "Since you were here";
 pub const NEEDS_YOU: &str = "Needs you";
 pub const ON_THEIR_WAY: &str = "On their way";
 pub const NO_RUNS: &str = "Nothing yet.";
-pub const HELD_LINE: &str = "PAUSED: nothing goes out but on F5; P goes on";
+pub const HELD_LINE: &str = "PAUSED: nothing goes out but what is asked for";
 pub const READING_ACTIVITY: &str = "reading …";
 pub const NO_ACTIVITY: &str = "Nothing was done yet that you may see.";
 pub const NO_SUCH_ACTIVITY: &str = "Nothing of what is here matches. Esc clears the filter.";
 pub const ACTIVITY_ONLINE: &str =
     "Who did what is kept by the server, and it has not been read yet: it is read when there is a line.";
+pub const HISTORY: &str = "History";
+pub const HISTORY_ONLINE: &str = "Not read yet: it comes from the server.";
+pub const HISTORY_MORE: &str = "There is more, further back than is read here.";
 pub const MORE_ACTIVITY: &str = "Enter reads further back";
 pub const YOU_UNSENT: &str = "you, not sent";
 

@@ -149,7 +149,7 @@ impl Person {
     /// Saves as many edits, each of which stands for itself.
     pub fn save_all(&self, intents: Vec<Intent>) -> anyhow::Result<()> {
         let wanted = intents.len();
-        let done = self.act(Action::Bulk { intents, reason: None, together: false })?;
+        let done = self.act(Action::Bulk { intents, reason: None, together: false, deed: None })?;
         anyhow::ensure!(matches!(done, Done::Bulk { saved, .. } if saved == wanted), "{wanted}: {done:?}");
         Ok(())
     }

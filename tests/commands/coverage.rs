@@ -90,7 +90,7 @@ fn actions() -> Vec<Action> {
     let intent = Intent::Delete { key: Key::drone("x") };
     vec![
         Action::Edit { intent: intent.clone(), reason: None, seen: Fields::new() },
-        Action::Bulk { intents: vec![intent], reason: None, together: true },
+        Action::Bulk { intents: vec![intent], reason: None, together: true, deed: None },
         Action::Rehearse { intents: Vec::new() },
         Action::AcknowledgeLost,
         Action::MoreActivity,

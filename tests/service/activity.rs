@@ -86,7 +86,7 @@ fn pages_go_back_to_the_first_line() {
             key: Key::drone(id),
             set: Fields::from([("status".to_owned(), Some(status.to_owned()))]),
         });
-        let action = Action::Bulk { intents: intents.collect(), reason: None, together: false };
+        let action = Action::Bulk { intents: intents.collect(), reason: None, together: false, deed: None };
         hq.service.run(&hq.service.ctx(Front::Test), action).unwrap();
         hq.up_to_date();
     }

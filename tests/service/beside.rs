@@ -96,7 +96,7 @@ fn every_question_and_action_goes_through_the_socket() {
         assert_eq!(std::mem::discriminant(&there), std::mem::discriminant(&here), "{query:?}");
     }
     for action in [
-        Action::Bulk { intents: vec![intent], reason: None, together: true },
+        Action::Bulk { intents: vec![intent], reason: None, together: true, deed: None },
         Action::Undo,
         Action::Redo,
         Action::SyncNow,

@@ -23,7 +23,7 @@ fn nothing_is_written() {
     let intent = Intent::Update { key: Key::drone("drone-001"), set: off };
     let writes = [
         Action::Edit { intent, reason: None, seen: Fields::new() },
-        Action::Bulk { intents: Vec::new(), reason: None, together: false },
+        Action::Bulk { intents: Vec::new(), reason: None, together: false, deed: None },
         Action::Undo,
         Action::Redo,
         Action::LoadInitial,

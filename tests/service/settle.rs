@@ -257,6 +257,64 @@ fn undo_takes_back_what_is_unsent_and_answers_what_was_sent() {
 }
 
 #[test]
+fn a_bulk_action_is_undone_and_done_again_as_one() {
+    let two = Two::start();
+    let ids = ["drone-001", "drone-002", "drone-004", "drone-006"];
+    let statuses = || ids.map(|id| two.other.field(&drone(id), "status").unwrap());
+    let truths = || ids.map(|id| two.truth(&drone(id), "status").unwrap());
+    let intents = |ids: &[&str]| -> Vec<Intent> {
+        let set = || [("status".to_owned(), Some("OFFLINE".to_owned()))].into();
+        ids.iter().map(|id| Intent::Update { key: drone(id), set: set() }).collect()
+    };
+    let before = statuses();
+    assert!(!before.contains(&"OFFLINE".to_owned()), "{before:?}");
+    // Two portions of one deed, and before them an edit of its own.
+    two.other.set(drone("drone-008"), "model", "FlyOS_MQ5").unwrap();
+    let deed = Some(uuid::Uuid::now_v7());
+    for part in ids.chunks(2) {
+        let action = Action::Bulk { intents: intents(part), reason: None, together: false, deed };
+        run(&two.other, action).unwrap();
+    }
+    assert_eq!(two.other.service.status().waiting, 5);
+    let said = told(run(&two.other, Action::Undo));
+    assert!(said.starts_with("Undone: 4 edits, such as drone-001"), "{said}");
+    assert_eq!(
+        (statuses(), two.other.service.status().waiting),
+        (before.clone(), 1),
+        "all four, and no more"
+    );
+    let said = told(run(&two.other, Action::Redo));
+    assert!(said.starts_with("Done again: 4 edits"), "{said}");
+    assert_eq!(statuses(), ["OFFLINE"; 4].map(str::to_owned));
+    // Sent, and one of them changed by somebody else since: that one is left alone.
+    go_on(&two.other);
+    two.other.up_to_date();
+    assert_eq!(truths(), ["OFFLINE"; 4].map(str::to_owned));
+    two.one.up_to_date();
+    two.one.set(drone("drone-002"), "status", "MAINTENANCE").unwrap();
+    two.other.wait("the other's edit", |_| {
+        two.other.field(&drone("drone-002"), "status").as_deref() == Some("MAINTENANCE")
+    });
+    let said = told(run(&two.other, Action::Undo));
+    for expected in
+        ["Undone: 3 edits", "3 were sent already", "1 is left as it is", "drone-002 was changed since"]
+    {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+    two.other.up_to_date();
+    let [first, _, third, fourth] = before.clone();
+    assert_eq!(truths(), [first, "MAINTENANCE".to_owned(), third, fourth]);
+    let said = told(run(&two.other, Action::Redo));
+    assert!(said.starts_with("Done again: 3 edits"), "{said}");
+    two.other.up_to_date();
+    assert_eq!(truths(), ["OFFLINE", "MAINTENANCE", "OFFLINE", "OFFLINE"].map(str::to_owned));
+    // Once more, and then what was done before it.
+    told(run(&two.other, Action::Undo));
+    let said = told(run(&two.other, Action::Undo));
+    assert!(said.contains("drone-008"), "{said}");
+}
+
+#[test]
 fn several_edits_are_one_group_or_each_for_itself() {
     let two = Two::start();
     let status = |id: &str, to: &str| Intent::Update {
@@ -264,8 +322,9 @@ fn several_edits_are_one_group_or_each_for_itself() {
         set: [("status".to_owned(), Some(to.to_owned()))].into(),
     };
     let wrong = || Intent::Delete { key: drone("drone-999") };
-    let bulk =
-        |intents, together| run(&two.other, Action::Bulk { intents, reason: Some("storm".into()), together });
+    let bulk = |intents, together| {
+        run(&two.other, Action::Bulk { intents, reason: Some("storm".into()), together, deed: None })
+    };
     // What each would come to is told before, judged one after the other, and changes nothing.
     let intents = vec![status("drone-001", "STANDBY"), wrong(), status("drone-001", "STANDBY")];
     let Ok(Done::Rehearsed { rows }) = run(&two.other, Action::Rehearse { intents }) else {

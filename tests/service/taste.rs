@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
 use flyos::service::taste::VIEWS_MAX;
-use flyos::service::{ColumnLook, Done, Look, ServiceError, Taste, View};
+use flyos::service::{BULK_MAX, ColumnLook, Done, Look, ServiceError, Taste, Unfinished, View};
 
 fn run(person: &Person, action: Action) -> Result<Done, ServiceError> {
     person.service.run(&person.service.ctx(Front::Test), action)
@@ -23,6 +23,13 @@ fn view(name: &str, filter: &str) -> View {
     View { name: name.to_owned(), kind: Kind::Drone, filter: filter.to_owned(), look: Look::default() }
 }
 
+/// The largest bulk action there may be, before any of it is told as made.
+fn largest() -> Unfinished {
+    let left: Vec<Key> = (0..BULK_MAX).map(|_| Key::user(uuid::Uuid::now_v7())).collect();
+    let title = "Status INACTIVE: 10,000 users".to_owned();
+    Unfinished { deed: uuid::Uuid::now_v7(), title, all: left.len(), left }
+}
+
 #[test]
 fn how_the_lists_look_is_there_the_next_time_and_nobody_else_reads_it() {
     let (server, home) = (Server::start(), home());
@@ -34,6 +41,7 @@ fn how_the_lists_look_is_there_the_next_time_and_nobody_else_reads_it() {
         lists: [(Kind::Drone, Look { sort: "status,-id".to_owned(), columns })].into(),
         views: vec![view("mine", "operator:zakharova"), view("bad\u{202e}", ""), view("", "x")],
         opens: [(Kind::Drone, "mine".to_owned()), (Kind::User, "gone".to_owned())].into(),
+        unfinished: Some(largest()),
     };
     assert_eq!(run(&person, Action::KeepTaste { taste: taste.clone() }), Ok(Done::TasteKept));
     person.service.close();

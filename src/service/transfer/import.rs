@@ -9,6 +9,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use uuid::Uuid;
+
 use super::plan::{self, Plan, Report};
 use super::reader::{self, BYTES_MAX};
 use super::{Door, Format, Header, usage};
@@ -144,9 +146,10 @@ fn hand_in(
     let intents = std::mem::take(&mut plan.intents);
     let (all, report) = (intents.len(), &mut plan.report);
     let part = if import.together { all.max(1) } else { PART_EDITS };
+    let deed = Some(Uuid::now_v7());
     for intents in intents.chunks(part) {
         let (reason, intents): (_, Vec<Intent>) = (import.reason.clone(), intents.to_vec());
-        let done = (door.act)(Action::Bulk { intents, reason, together: import.together });
+        let done = (door.act)(Action::Bulk { intents, reason, together: import.together, deed });
         match done {
             Ok(Done::Bulk { saved, refused }) => {
                 report.saved += saved;

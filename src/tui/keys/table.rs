@@ -10,16 +10,17 @@ use Context as C;
 
 const EVERYWHERE: &[Context] = &C::ALL;
 /// Lists and details: where a row can be chosen.
-pub(super) const BROWSING: &[Context] = &[C::List, C::Detail];
+pub(super) const BROWSING: &[Context] = &[C::List, C::Cells, C::Detail];
 /// The places that are read line by line.
 pub(super) const SCREENS: &[Context] = &[C::Sync, C::Activity, C::Overview];
 /// Wherever no popup is open and nothing is typed.
-pub(super) const PLACES: &[Context] = &[C::List, C::Detail, C::Sync, C::Activity, C::Overview];
+pub(super) const PLACES: &[Context] = &[C::List, C::Cells, C::Detail, C::Sync, C::Activity, C::Overview];
 /// Where characters are typed, so that help has no letter.
 const FIELDS: &[Context] = &[
     C::SignIn,
     C::AddProject,
     C::Form,
+    C::Cell,
     C::Picker,
     C::Menu,
     C::Confirm,
@@ -29,7 +30,7 @@ const FIELDS: &[Context] = &[
     C::Columns,
     C::Locked,
 ];
-const MOVING: &[Context] = &[C::List, C::Detail];
+const MOVING: &[Context] = &[C::List, C::Cells, C::Detail];
 const CHOOSING: &[Context] = &[C::Picker, C::Menu, C::Help];
 
 pub(super) const fn key(code: Code) -> Press {
@@ -145,7 +146,7 @@ pub const TABLE: &[Binding] = &[
     bind(
         Act::TrainingLine,
         &[Press::f(8)],
-        &[C::List, C::Detail, C::Sync, C::Activity, C::Overview, C::SignIn],
+        &[C::List, C::Cells, C::Detail, C::Sync, C::Activity, C::Overview, C::SignIn],
         6,
         "line",
         "In training: takes the line away or gives it back.",
@@ -331,6 +332,7 @@ pub const TABLE: &[Binding] = &[
             C::AddProject,
             C::Filter,
             C::Form,
+            C::Cell,
             C::Picker,
             C::Menu,
             C::Confirm,

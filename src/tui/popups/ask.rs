@@ -8,6 +8,7 @@ use super::error_lines;
 use super::qr::Qr;
 use crate::service::ServiceError;
 use crate::service::own::field;
+use crate::tui::keys::{Act, Context};
 use crate::tui::texts;
 use crate::tui::widgets::text_field::TextField;
 use crate::tui::widgets::{Pen, after, centred, line, wrap};
@@ -236,8 +237,8 @@ impl Ask {
         for (shown, y) in lines.iter().skip(first).zip(0..room) {
             self.draw_line(pen, line(text, y), shown);
         }
-        let footer = if self.saving.is_some() { texts::ASKING } else { "Enter go on   Esc leave it" };
-        pen.put(line(text, text.height.saturating_sub(1)), footer, pen.theme.faint());
+        let footer = if self.saving.is_some() { texts::ASKING.to_owned() } else { go_on(pen) };
+        pen.put(line(text, text.height.saturating_sub(1)), &footer, pen.theme.faint());
     }
 
     fn lines(&self, pen: &Pen, width: u16, with_picture: bool) -> Vec<Line> {
@@ -293,6 +294,11 @@ impl Ask {
             }
         }
     }
+}
+
+/// The keys of what asks.
+pub(super) fn go_on(pen: &Pen) -> String {
+    pen.hint(Context::Ask, &[(&[Act::Accept], "go on"), (&[Act::Leave], "leave it")])
 }
 
 /// A line of it; hints and errors with where they begin.

@@ -5,10 +5,12 @@
 //! to be seen and a way to stop; a group goes as one, all or nothing.
 
 use ratatui::layout::Rect;
+use uuid::Uuid;
 
 use super::error_lines;
 use crate::domain::{Intent, Key};
 use crate::service::{Foreseen, ServiceError};
+use crate::tui::keys::{Act, Context};
 use crate::tui::press::{Code, Press};
 use crate::tui::texts;
 use crate::tui::widgets::text_field::TextField;
@@ -62,6 +64,8 @@ enum Field {
 
 #[derive(Clone, Debug)]
 pub struct Bulk {
+    /// Its portions go by this name, so that they are undone as one.
+    pub deed: Uuid,
     pub title: String,
     pub stage: Stage,
     wishes: Vec<(Key, Intent)>,
@@ -79,10 +83,11 @@ pub struct Bulk {
 
 impl Bulk {
     /// `wishes`: each marked row with what is wanted of it.
-    pub fn new(title: String, wishes: Vec<(Key, Intent)>, reason: Option<&str>) -> Self {
+    pub fn new(deed: Uuid, title: String, wishes: Vec<(Key, Intent)>, reason: Option<&str>) -> Self {
         let deletes = wishes.iter().any(|(_, intent)| matches!(intent, Intent::Delete { .. }));
         let word = deletes.then(|| (format!("delete {}", wishes.len()), TextField::default()));
         Self {
+            deed,
             title,
             stage: Stage::Judging,
             rows: Vec::new(),
@@ -148,6 +153,18 @@ impl Bulk {
         (!intents.is_empty()).then_some(intents)
     }
 
+    /// Are changes being made, or were some?
+    pub const fn is_begun(&self) -> bool {
+        matches!(self.stage, Stage::Making { .. } | Stage::Ended)
+    }
+
+    /// No more changes after those under way.
+    pub const fn stop(&mut self) {
+        if matches!(self.stage, Stage::Making { .. }) {
+            self.stage = Stage::Making { stop: true };
+        }
+    }
+
     pub fn reason(&self) -> Option<String> {
         Some(self.why.text().trim().to_owned()).filter(|text| !text.is_empty())
     }
@@ -191,6 +208,12 @@ impl Bulk {
             row.came == Came::Saved || (row.foreseen.what.is_empty() && row.foreseen.why_not.is_none())
         };
         self.rows.iter().filter(done).map(|row| row.key.clone()).collect()
+    }
+
+    /// The rows that are to be changed, and how many: those that stay, once it has ended.
+    pub fn left(&self) -> (Vec<Key>, usize) {
+        let left = self.doable().filter(|row| row.came != Came::Saved).map(|row| row.key.clone());
+        (left.collect(), self.doable().count())
     }
 
     fn fields(&self) -> Vec<Field> {
@@ -323,14 +346,19 @@ impl Bulk {
     }
 
     fn draw_footer(&self, pen: &mut Pen, area: Rect, first: usize, room: u16) {
-        let text = match self.stage {
-            Stage::Judging => "Esc leave it",
-            Stage::Shown if self.doable().next().is_none() => "Esc close",
-            Stage::Shown => "Enter do it   Tab next field   Up Down rows   Esc change nothing",
-            Stage::Making { .. } => "Esc stop",
-            Stage::Ended => "Up Down rows   Enter close",
+        let (rows, leave): (&[Act], &[Act]) = (&[Act::Up, Act::Down], &[Act::Leave]);
+        let next: &[Act] = &[Act::FieldNext];
+        let acts: &[(&[Act], &str)] = match self.stage {
+            Stage::Judging => &[(leave, "leave it")],
+            Stage::Shown if self.doable().next().is_none() => &[(leave, "close")],
+            Stage::Shown => {
+                &[(&[Act::Accept], "do it"), (next, "next field"), (rows, "rows"), (leave, "change nothing")]
+            }
+            Stage::Making { .. } => &[(leave, "stop")],
+            Stage::Ended => &[(rows, "rows"), (&[Act::Accept], "close")],
         };
-        pen.put(area, text, pen.theme.faint());
+        let hint = pen.hint(Context::Bulk, acts);
+        pen.put(area, &hint, pen.theme.faint());
         let seen = (first + usize::from(room)).min(self.rows.len());
         if usize::from(room) < self.rows.len() {
             pen.put_right(area, &format!("{seen} of {}", self.rows.len()), pen.theme.faint());

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use crate::domain::Kind;
 use crate::service::ColumnLook;
 use crate::service::taste::COLUMN_WIDTH_MAX;
-use crate::tui::keys::Act;
+use crate::tui::keys::{Act, Context};
 use crate::tui::screens;
 use crate::tui::widgets::{Pen, after, centred, line, scroll};
 
@@ -74,11 +74,13 @@ impl Columns {
             }
         }
         let below = inside.height.saturating_sub(2);
-        pen.put(
-            line(inside, below),
-            "Space show or hide   Left Right width   PgUp PgDn move",
-            pen.theme.faint(),
-        );
-        pen.put(line(inside, below + 1), "Del as it comes   Esc close; it is kept", pen.theme.faint());
+        let (width, place): (&[Act], &[Act]) =
+            (&[Act::FieldPrevious, Act::FieldNext], &[Act::PageUp, Act::PageDown]);
+        let first = [(&[Act::Accept][..], "show or hide"), (width, "width"), (place, "move")];
+        let second = [(&[Act::Reset][..], "as it comes"), (&[Act::Leave], "close; it is kept")];
+        for (acts, y) in [(&first[..], below), (&second, below + 1)] {
+            let hint = pen.hint(Context::Columns, acts);
+            pen.put(line(inside, y), &hint, pen.theme.faint());
+        }
     }
 }

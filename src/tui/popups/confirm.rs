@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::error_lines;
 use crate::domain::Key;
 use crate::service::ServiceError;
+use crate::tui::keys::{Act, Context};
 use crate::tui::texts;
 use crate::tui::widgets::text_field::TextField;
 use crate::tui::widgets::{Pen, after, centred, columns, line, wrap};
@@ -101,7 +102,10 @@ impl Confirm {
             // A long name leaves room for the field on the line above the answers.
             let used =
                 pen.put(Rect { width: inside.width.saturating_sub(8), ..last }, &prompt, pen.theme.strong());
-            let hint = if self.is_yes() { "Enter" } else { "Esc keep" };
+            let act: &[(&[Act], &str)] =
+                if self.is_yes() { &[(&[Act::Accept], "")] } else { &[(&[Act::Leave], "keep")] };
+            let hint = pen.hint(Context::Confirm, act);
+            let hint = hint.trim_end();
             let room = after(last, used);
             let field_width = room.width.saturating_sub(columns(hint) + 2);
             field.draw(pen, Rect { width: field_width, ..room }, true);

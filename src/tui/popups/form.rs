@@ -3,6 +3,7 @@
 
 use ratatui::layout::Rect;
 
+mod cell;
 mod field;
 
 pub use field::{Entry, FormField};
@@ -12,6 +13,7 @@ use field::{REASON, cell_of, choices_of};
 use super::error_lines;
 use crate::domain::{FieldType, Fields, Intent, Key, Kind, Value, drone};
 use crate::service::{Card, Choice, Detail, ServiceError};
+use crate::tui::keys::{Act, Context};
 use crate::tui::press::{Code, Press};
 use crate::tui::texts;
 use crate::tui::widgets::text_field::TextField;
@@ -38,6 +40,8 @@ pub struct Form {
     pub many: Vec<Key>,
     /// It is no new edit, but one that was not taken, of this number, to be sent again with other values.
     pub mends: Option<u64>,
+    /// Only the field with the focus is shown, in its cell's place.
+    pub cell: bool,
 }
 
 impl Form {
@@ -77,6 +81,7 @@ impl Form {
             consequences: Vec::new(),
             many: Vec::new(),
             mends: None,
+            cell: false,
         }
     }
 
@@ -112,6 +117,7 @@ impl Form {
             consequences: Vec::new(),
             many: Vec::new(),
             mends: None,
+            cell: false,
         }
     }
 
@@ -289,7 +295,8 @@ impl Form {
     /// It could not be saved: beside the field it is about, or below.
     pub fn failed(&mut self, error: ServiceError) {
         self.saving = None;
-        let at = self.fields.iter().position(|field| Some(field.name) == error.field.as_deref());
+        let about = |field: &FormField| Some(field.name) == error.field.as_deref();
+        let at = self.fields.iter().position(about).filter(|at| !self.cell || *at == self.at);
         match at.and_then(|at| self.fields.get_mut(at)) {
             Some(field) => {
                 field.error =
@@ -317,8 +324,13 @@ impl Form {
         for (text, y) in tail.iter().zip(room..room + tail_room) {
             pen.put(line(inside, y), text, pen.theme.warning());
         }
-        let footer = if self.saving.is_some() { texts::SAVING } else { "Ctrl+S save   Esc leave as it was" };
-        pen.put(line(inside, inside.height.saturating_sub(1)), footer, pen.theme.faint());
+        let footer = self.footer(pen, Context::Form);
+        pen.put(line(inside, inside.height.saturating_sub(1)), &footer, pen.theme.faint());
+    }
+
+    fn footer(&self, pen: &Pen, context: Context) -> String {
+        let hint = [(&[Act::Save][..], "save"), (&[Act::Leave], "leave as it was")];
+        if self.saving.is_some() { texts::SAVING.to_owned() } else { pen.hint(context, &hint) }
     }
 
     /// The fields with what is to be said below them.

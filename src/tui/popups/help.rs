@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use crate::service::FILTER_HELP;
-use crate::tui::keys::{Context, Keymap};
+use crate::tui::keys::{Act, Context, Keymap};
 use crate::tui::texts;
 use crate::tui::widgets::text_field::TextField;
 use crate::tui::widgets::{Pen, after, centred, line, shrink, wrap};
@@ -103,7 +103,9 @@ impl Help {
             }
         }
         let last = line(inside, inside.height.saturating_sub(1));
-        pen.put(last, "Up Down PgUp PgDn scroll   Esc close", pen.theme.faint());
+        let scroll: &[Act] = &[Act::Up, Act::Down, Act::PageUp, Act::PageDown];
+        let hint = pen.hint(Context::Help, &[(scroll, "scroll"), (&[Act::Leave], "close")]);
+        pen.put(last, &hint, pen.theme.faint());
         let seen = (first + usize::from(room)).min(lines.len());
         pen.put_right(last, &format!("{seen} of {}", lines.len()), pen.theme.faint());
     }

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use crate::domain::Key;
 use crate::service::Found;
-use crate::tui::keys::Act;
+use crate::tui::keys::{Act, Context};
 use crate::tui::widgets::text_field::TextField;
 use crate::tui::widgets::{Pen, Spot, after, centred, line, scroll};
 
@@ -110,8 +110,9 @@ impl Menu {
         }
         // A reason that was cut in its line is told in full below.
         let why = self.selected().and_then(|entry| entry.why_not.as_deref());
-        let footer = why.unwrap_or("Enter do it, or go there   Esc close");
-        pen.put(line(inside, inside.height.saturating_sub(1)), footer, pen.theme.faint());
+        let hint = [(&[Act::Accept][..], "do it, or go there"), (&[Act::Leave], "close")];
+        let footer = why.map_or_else(|| pen.hint(Context::Menu, &hint), str::to_owned);
+        pen.put(line(inside, inside.height.saturating_sub(1)), &footer, pen.theme.faint());
     }
 }
 

@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 
 use super::error_lines;
 use crate::service::ServiceError;
+use crate::tui::keys::{Act, Context};
 use crate::tui::widgets::{Pen, centred, columns, line};
 
 #[derive(Clone, Debug)]
@@ -28,6 +29,7 @@ impl Message {
         for (text, y) in lines.iter().zip(0..) {
             pen.put(line(inside, y), text, pen.theme.plain());
         }
-        pen.put(line(inside, inside.height.saturating_sub(1)), "Esc close", pen.theme.faint());
+        let hint = pen.hint(Context::Message, &[(&[Act::Leave], "close")]);
+        pen.put(line(inside, inside.height.saturating_sub(1)), &hint, pen.theme.faint());
     }
 }

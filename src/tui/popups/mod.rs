@@ -52,6 +52,7 @@ impl Popup {
     pub const fn context(&self) -> Context {
         match self {
             Self::Ask(_) | Self::Prompt(_) => Context::Ask,
+            Self::Form(form) if form.cell => Context::Cell,
             Self::Form(_) => Context::Form,
             Self::Picker(_) => Context::Picker,
             Self::Confirm(_) => Context::Confirm,

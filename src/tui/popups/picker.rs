@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use super::error_lines;
 use crate::domain::{Fields, Key, Value};
 use crate::service::{Card, Choice, Machine, ServiceError, Verb};
+use crate::tui::keys::{Act, Context};
 use crate::tui::texts;
 use crate::tui::widgets::text_field::TextField;
 use crate::tui::widgets::{Pen, after, centred, line, scroll};
@@ -164,7 +165,9 @@ impl Picker {
         for (text, y) in notes.iter().zip(inside.height.saturating_sub(tail)..) {
             pen.put(line(inside, y), text, pen.theme.warning());
         }
-        let footer = if self.saving.is_some() { texts::SAVING } else { "Enter choose   Esc close" };
+        let hint = [(&[Act::Accept][..], "choose"), (&[Act::Leave], "close")];
+        let hint = pen.hint(Context::Picker, &hint);
+        let footer = if self.saving.is_some() { texts::SAVING } else { &hint };
         pen.put(line(inside, inside.height.saturating_sub(1)), footer, pen.theme.faint());
     }
 

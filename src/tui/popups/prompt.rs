@@ -99,7 +99,7 @@ impl Prompt {
             pen.put(line(inside, at), text, pen.theme.error());
             at += 1;
         }
-        let footer = if self.saving.is_some() { texts::WORKING } else { "Enter go on   Esc leave it" };
-        pen.put(line(inside, inside.height.saturating_sub(1)), footer, pen.theme.faint());
+        let footer = if self.saving.is_some() { texts::WORKING.to_owned() } else { super::ask::go_on(pen) };
+        pen.put(line(inside, inside.height.saturating_sub(1)), &footer, pen.theme.faint());
     }
 }

@@ -101,6 +101,7 @@ fn paper(theme: Theme) -> Style {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tui::keys::Keymap;
     use ratatui::buffer::Buffer;
 
     const URI: &str = "otpauth://totp/FlyOS:operator1@flyos.mil?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
@@ -111,7 +112,7 @@ mod tests {
         let mut buffer = Buffer::empty(area);
         let qr = Qr::new(&SecretString::from(URI)).expect("it fits a code");
         let size = qr.size(theme.ascii, (width, height)).expect("it fits the area");
-        qr.draw(&mut Pen::new(&mut buffer, theme), area);
+        qr.draw(&mut Pen::new(&mut buffer, theme, Keymap::default()), area);
         // A cell is about twice as high as wide: eight dots by sixteen.
         let (w, h) = (usize::from(size.0) * 8, usize::from(size.1) * 16);
         let dark = |x: usize, y: usize| {

@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::tui::keys::{Act, Context};
 use crate::tui::texts;
 use crate::tui::widgets::{Pen, after, centred, line, wrap};
 
@@ -38,7 +39,8 @@ impl Words {
         for (text, y) in about.iter().zip(below..inside.height.saturating_sub(1)) {
             pen.put(line(inside, y), text, pen.theme.plain());
         }
-        let footer = "Enter they are written down   Esc make none";
-        pen.put(line(inside, inside.height.saturating_sub(1)), footer, pen.theme.faint());
+        let acts = [(&[Act::Accept][..], "they are written down"), (&[Act::Leave], "make none")];
+        let hint = pen.hint(Context::Words, &acts);
+        pen.put(line(inside, inside.height.saturating_sub(1)), &hint, pen.theme.faint());
     }
 }

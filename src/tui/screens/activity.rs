@@ -73,10 +73,10 @@ fn line(one: &ActivityLine, now: Stamp, zone: &TimeZone, width: u16) -> Line<On>
 }
 
 /// How old what is shown is, or what is the matter.
-pub fn note(activity: &Activity, status: &Status, now: Stamp, zone: &TimeZone) -> String {
-    let as_of = activity.shown.as_of.map(|at| format!("as of {}", status::at_text(at, now, zone)));
-    let matter = match (&activity.shown.trouble, &status.link) {
-        _ if activity.shown.asking => Some(texts::READING_ACTIVITY.to_owned()),
+pub fn note(shown: &Shown, status: &Status, now: Stamp, zone: &TimeZone) -> String {
+    let as_of = shown.as_of.map(|at| format!("as of {}", status::at_text(at, now, zone)));
+    let matter = match (&shown.trouble, &status.link) {
+        _ if shown.asking => Some(texts::READING_ACTIVITY.to_owned()),
         (_, Link::Offline { .. }) => Some("offline".to_owned()),
         (Some(trouble), _) => Some(trouble.clone()),
         (None, _) => None,

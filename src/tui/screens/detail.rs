@@ -1,15 +1,18 @@
-//! One row with all that belongs to it: its values, what is unsent, what looks wrong, what it is related to.
-//! When it has the focus, arrows move from line to line and Enter goes to the thing a line names.
+//! One row with all that belongs to it: its values, what is unsent, what looks wrong, what it is related to; and, once it
+//! was opened, its history. When it has the focus, arrows move from line to line and Enter goes to the thing a line names.
+//! The history is read from the server, so it is not asked for while the cursor merely passes over rows.
 
 use jiff::tz::TimeZone;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::domain::{Key, Stamp};
-use crate::service::{self, EditState, OutboxLine, status};
+use crate::service::{self, Activity, EditState, OutboxLine, Status, status};
 use crate::tui::activity::stands_for;
+use crate::tui::screens::activity;
+use crate::tui::texts;
 use crate::tui::theme::{Theme, row_mark};
-use crate::tui::widgets::{Pen, after, line, scroll, table, wrap};
+use crate::tui::widgets::{Pen, after, columns, line, scroll, table, wrap};
 
 /// How many steps back are kept.
 const TRAIL_MAX: usize = 50;
@@ -22,6 +25,8 @@ pub struct Detail {
     /// The row that is asked for.
     pub key: Option<Key>,
     pub shown: Option<service::Detail>,
+    /// Who did what to it; absent until it was opened.
+    pub history: Option<Activity>,
     /// Do keys go to it?
     pub focused: bool,
     /// The selected line.
@@ -61,7 +66,7 @@ impl Detail {
     pub fn turn_to(&mut self, key: Option<Key>) {
         if self.key != key {
             self.key = key;
-            self.shown = None;
+            (self.shown, self.history) = (None, None);
             self.at = 0;
         }
     }
@@ -84,8 +89,24 @@ impl Detail {
     }
 }
 
-/// All lines of a row.
-pub fn lines(theme: Theme, detail: &service::Detail, now: Stamp, zone: &TimeZone, width: u16) -> Vec<Line> {
+/// All lines of a row, its history last.
+pub fn lines(
+    theme: Theme,
+    detail: &Detail,
+    status: &Status,
+    now: Stamp,
+    zone: &TimeZone,
+    width: u16,
+) -> Vec<Line> {
+    let Some(shown) = &detail.shown else { return Vec::new() };
+    let mut out = row_lines(theme, shown, now, zone, width);
+    if let Some(history) = &detail.history {
+        history_lines(theme, history, status, now, zone, width, &mut out);
+    }
+    out
+}
+
+fn row_lines(theme: Theme, detail: &service::Detail, now: Stamp, zone: &TimeZone, width: u16) -> Vec<Line> {
     let mut out = Vec::new();
     for alert in &detail.alerts {
         for text in wrap(&format!("! {}", theme.clean(alert)), width) {
@@ -120,6 +141,40 @@ pub fn lines(theme: Theme, detail: &service::Detail, now: Stamp, zone: &TimeZone
         }
     }
     out
+}
+
+/// Who did what and why, when, and whether it was sent; and how old that is.
+fn history_lines(
+    theme: Theme,
+    history: &Activity,
+    status: &Status,
+    now: Stamp,
+    zone: &TimeZone,
+    width: u16,
+    out: &mut Vec<Line>,
+) {
+    out.push(Line::new("", "", Tone::Plain));
+    out.push(Line::new("", texts::HISTORY, Tone::Heading));
+    let mut say = |text: &str, indent: &str, tone: Tone| {
+        for text in wrap(&theme.clean(text), width.saturating_sub(columns(indent))) {
+            out.push(Line::new("", format!("{indent}{text}"), tone));
+        }
+    };
+    let note = activity::note(history, status, now, zone);
+    say(if note.is_empty() { texts::HISTORY_ONLINE } else { &note }, "  ", Tone::Plain);
+    for line in &history.lines {
+        let who = if line.id.is_none() { texts::YOU_UNSENT } else { &line.who };
+        say(&format!("{}  {who}", status::age(line.at, now, zone)), "  ", Tone::Heading);
+        say(&line.what, "    ", Tone::Plain);
+        if let Some(why) = &line.reason {
+            say(&format!("\"{why}\""), "    ", Tone::Plain);
+        }
+    }
+    match (history.lines.is_empty(), history.more, history.as_of) {
+        (true, _, Some(_)) => say(texts::NO_ACTIVITY, "  ", Tone::Plain),
+        (false, true, _) => say(texts::HISTORY_MORE, "  ", Tone::Plain),
+        _ => {}
+    }
 }
 
 /// A value as people read it: a status with its glyph, an instant in their own time.
@@ -215,7 +270,7 @@ pub fn step(lines: &[Line], at: usize, by: isize) -> usize {
 }
 
 /// Draws the row that is selected or was opened.
-pub fn draw(pen: &mut Pen, area: Rect, detail: &Detail, now: Stamp, zone: &TimeZone) {
+pub fn draw(pen: &mut Pen, area: Rect, detail: &Detail, status: &Status, now: Stamp, zone: &TimeZone) {
     let width = text_width(area);
     let area = Rect { width: area.width.saturating_sub(1), ..after(area, 1) };
     let Some(shown) = &detail.shown else {
@@ -228,7 +283,7 @@ pub fn draw(pen: &mut Pen, area: Rect, detail: &Detail, now: Stamp, zone: &TimeZ
     let used = pen.put(line(area, 0), &heading, pen.theme.strong());
     pen.put_right(after(line(area, 0), used + 1), shown.row.key.kind.noun(), pen.theme.faint());
     let body = Rect { y: area.y + area.height.min(2), height: area.height.saturating_sub(2), ..area };
-    let lines = lines(pen.theme, shown, now, zone, width);
+    let lines = lines(pen.theme, detail, status, now, zone, width);
     let at = detail.at.min(lines.len().saturating_sub(1));
     let first = if detail.focused { scroll(at, lines.len(), usize::from(body.height)) } else { 0 };
     for ((place, text), y) in lines.iter().enumerate().skip(first).zip(0..body.height) {

@@ -4,6 +4,7 @@
 //! come, go and move, it stays on its row, for which the place is looked up where it left the window.
 
 use jiff::tz::TimeZone;
+use ratatui::layout::Rect;
 
 use super::marks::Marks;
 use crate::domain::{Key, Kind, Stamp};
@@ -11,7 +12,7 @@ use crate::service::{ColumnLook, ListPage, ListQuery, Look, RowView, SORTS_MAX, 
 use crate::tui::layout::Shape;
 use crate::tui::texts;
 use crate::tui::theme::{Theme, row_mark};
-use crate::tui::widgets::table::{self, Row};
+use crate::tui::widgets::table::{self, Column, Focus, Row};
 use crate::tui::widgets::text_field::TextField;
 use crate::tui::widgets::{Pen, after, columns as width_of, line, wrap};
 
@@ -34,6 +35,8 @@ pub struct List {
     pub key: Option<Key>,
     pub page: Option<ListPage>,
     pub marks: Marks,
+    /// The column of the cell that keys go to; absent while they go to whole rows.
+    pub cell: Option<&'static str>,
     /// The place of `key` has been looked up since the rows changed.
     sought: bool,
 }
@@ -61,6 +64,7 @@ impl List {
             key: None,
             page: None,
             marks: Marks::default(),
+            cell: None,
             sought: false,
         }
     }
@@ -169,6 +173,22 @@ impl List {
         moved
     }
 
+    /// The cells that there is room for in that line.
+    pub fn cells(&self, line: Rect) -> Vec<(Column, Rect)> {
+        let columns = super::shown_columns(self.kind, &self.columns);
+        let spans = table::spans(&columns, line).into_iter();
+        spans.filter_map(|(at, place)| Some((*columns.get(at)?, place))).collect()
+    }
+
+    /// The cell that keys go to, in its place among the rows; the first one while there is no room for it.
+    pub fn cell_in(&self, rows: Rect) -> Option<(Column, Rect)> {
+        let name = self.cell?;
+        let y = u16::try_from(self.selected.saturating_sub(self.top)).unwrap_or(u16::MAX);
+        let cells = self.cells(line(rows, y.min(rows.height.saturating_sub(1))));
+        let at = cells.iter().position(|(column, _)| column.name == name).unwrap_or(0);
+        cells.get(at).copied()
+    }
+
     /// To the top, keeping the selected row if it is still there.
     pub fn restart(&mut self) {
         (self.top, self.selected, self.sought) = (0, 0, false);
@@ -248,7 +268,12 @@ pub fn draw(pen: &mut Pen, shape: &Shape, list: &List, focused: bool, now: Stamp
             selected: list.top + at == list.selected,
         })
         .collect();
-    table::draw_rows(pen, shape.rows, described, &rows, focused);
+    let focus = match (focused, list.cell_in(shape.rows)) {
+        (false, _) => Focus::Elsewhere,
+        (true, None) => Focus::Row,
+        (true, Some((column, _))) => Focus::Cell(column.name),
+    };
+    table::draw_rows(pen, shape.rows, described, &rows, focus);
 }
 
 fn nothing(list: &List, page: &ListPage) -> String {
@@ -267,7 +292,7 @@ fn thousands(count: usize) -> String {
 }
 
 /// Draws the line above the list: what it is, how many, the filter. Returns nothing but the cursor in `pen`.
-pub fn draw_title(pen: &mut Pen, area: ratatui::layout::Rect, list: &List, name: &str) {
+pub fn draw_title(pen: &mut Pen, area: Rect, list: &List, name: &str) {
     let count = match &list.page {
         Some(page) if page.coming => texts::looking_through(&thousands(page.total)),
         Some(page) if page.matched == page.total => thousands(page.total),
@@ -286,5 +311,5 @@ pub fn draw_title(pen: &mut Pen, area: ratatui::layout::Rect, list: &List, name:
     let rest = after(area, used);
     let text_width = width_of(&pen.theme.clean(list.filter.text())) + 2;
     let room = if list.filtering { rest.width } else { text_width.min(rest.width) };
-    list.filter.draw(pen, ratatui::layout::Rect { width: room, ..rest }, list.filtering);
+    list.filter.draw(pen, Rect { width: room, ..rest }, list.filtering);
 }

@@ -1,12 +1,13 @@
 //! Marks, and verbs on all marked rows: the preview, portions, what came of each.
 
 use crate::domain::{Intent, Key, Kind};
-use crate::service::{Action, Event, Verb};
-use crate::tui::app::Msg;
+use crate::service::{Action, Done, Event, Verb};
+use crate::tui::app::{Effect, Msg};
 use crate::tui::keys::Context;
 use crate::tui::popups::Popup;
 use crate::tui::popups::bulk::PORTION;
-use crate::tui::testing::{Bench, refusal};
+use crate::tui::testing::{Bench, Fake, refusal};
+use crate::tui::theme::Theme;
 
 fn bench() -> Bench {
     Bench::signed_in(100, 30)
@@ -80,7 +81,7 @@ fn a_verb_on_marked_rows_shows_what_would_come_of_each_before_anything_is_change
     bench.keys("s Down Down Enter Tab \"storm\"");
     bench.fake.refused = vec![("drone-001".to_owned(), "Somebody was quicker.".to_owned())];
     bench.keys("Enter");
-    let Some(Action::Bulk { intents, reason, together: false }) = bench.fake.actions.last() else {
+    let Some(Action::Bulk { intents, reason, together: false, .. }) = bench.fake.actions.last() else {
         unreachable!("{:?}", bench.fake.actions)
     };
     assert_eq!(intents.len(), 2, "only what can be done is sent");
@@ -108,8 +109,8 @@ fn deleting_several_wants_their_number_typed() {
     assert!(intents.iter().all(|intent| matches!(intent, Intent::Delete { .. })));
 }
 
-#[test]
-fn many_go_in_portions_and_stop_when_asked() {
+/// Drones for two portions and some.
+fn many() -> Bench {
     let mut bench = bench();
     let rows = bench.fake.rows.get_mut(&Kind::Drone).expect("drones");
     let model = rows[0].clone();
@@ -123,6 +124,33 @@ fn many_go_in_portions_and_stop_when_asked() {
         })
         .collect();
     bench.tell(Msg::Service(Event::Data));
+    bench
+}
+
+/// Begins to make changes to all of them, and hears nothing of what comes of the first portion; its submission.
+fn begun(bench: &mut Bench) -> u64 {
+    bench.keys("Ctrl+A s Enter");
+    let press = Msg::Input(crate::tui::decode::Input::Press(crate::tui::testing::parse("Enter")));
+    let effects = bench.app.update(press);
+    let Some(Effect::Submit(submission, Action::Bulk { .. })) = effects.first() else {
+        unreachable!("{effects:?}")
+    };
+    let submission = *submission;
+    for effect in effects {
+        if let Effect::Submit(_, Action::KeepTaste { taste }) = effect {
+            bench.fake.taste = taste;
+        }
+    }
+    submission
+}
+
+fn portion() -> Done {
+    Done::Bulk { saved: PORTION, refused: Vec::new() }
+}
+
+#[test]
+fn many_go_in_portions_and_stop_when_asked() {
+    let mut bench = many();
     bench.keys("Ctrl+A s Enter");
     assert!(matches!(bench.app.popups.last(), Some(Popup::Bulk(_))));
     bench.keys("Enter");
@@ -131,21 +159,69 @@ fn many_go_in_portions_and_stop_when_asked() {
         _ => None,
     });
     assert_eq!(portions.collect::<Vec<_>>(), [PORTION, PORTION, 7]);
+    let deeds = bench.fake.actions.iter().filter_map(|action| match action {
+        Action::Bulk { deed, .. } => Some(*deed),
+        _ => None,
+    });
+    assert!(deeds.collect::<Vec<_>>().iter().all(Option::is_some), "undone as one");
     assert!(bench.text().contains("Saved 1007 of 1007."), "{}", bench.text());
     bench.keys("Enter");
     assert!(marked(&bench).is_empty() && bench.app.context() == Context::List);
     // Esc while a portion is under way: the ones after it are not made.
-    bench.keys("Ctrl+A s Enter");
-    let press = |key| Msg::Input(crate::tui::decode::Input::Press(crate::tui::testing::parse(key)));
-    let effects = bench.app.update(press("Enter"));
-    assert_eq!(effects.len(), 1);
-    assert!(bench.app.update(press("Esc")).is_empty());
+    let submission = begun(&mut bench);
+    bench.keys("Esc");
     assert!(bench.text().contains("Stopping"), "{}", bench.text());
-    let submission = bench.app.submitted;
-    bench.tell(Msg::Done(submission, Ok(crate::service::Done::Bulk { saved: PORTION, refused: Vec::new() })));
+    bench.tell(Msg::Done(submission, Ok(portion())));
     assert!(bench.text().contains("Saved 500 of 1007, 507 not made."), "{}", bench.text());
     bench.keys("Esc");
     assert_eq!(marked(&bench).len(), 507);
+}
+
+#[test]
+fn changes_that_the_lock_comes_upon_stop_and_are_listed_for_who_unlocks() {
+    let mut bench = many();
+    let submission = begun(&mut bench);
+    bench.tell(Msg::Service(Event::Locked { syncing: true }));
+    assert!(!bench.text().contains("d-000"), "{}", bench.text());
+    let before = bench.fake.actions.len();
+    bench.tell(Msg::Done(submission, Ok(portion())));
+    assert_eq!(bench.fake.actions.len(), before, "no more is made while nobody is there");
+    bench.tell(Msg::Service(Event::Unlocked));
+    let text = bench.text();
+    assert!(text.contains("Saved 500 of 1007, 507 not made."), "{text}");
+    assert!(
+        text.contains("  d-00500") && !text.contains("  d-00499"),
+        "what was not made stands first: {text}"
+    );
+    assert!(bench.fake.taste.unfinished.is_none(), "it was told");
+    bench.keys("Esc");
+    assert!(bench.app.popups.is_empty());
+    assert_eq!(marked(&bench).len(), 507);
+}
+
+#[test]
+fn changes_that_the_end_of_the_console_cuts_short_are_told_and_marked_the_next_time() {
+    let mut bench = many();
+    let submission = begun(&mut bench);
+    // One portion is told as saved; the next one is not answered any more.
+    let effects = bench.app.update(Msg::Done(submission, Ok(portion())));
+    let kept = effects.into_iter().find_map(|effect| match effect {
+        Effect::Submit(_, Action::KeepTaste { taste }) => Some(taste),
+        _ => None,
+    });
+    let taste = kept.expect("it is kept before it is made");
+    let rows = std::mem::take(&mut bench.fake.rows);
+    let fake = Fake { rows, taste, ..Fake::default() };
+    let mut bench = Bench::signed_in_with(100, 30, Theme::default(), fake);
+    let text = bench.text();
+    for expected in ["Not finished", "500 of 1007 are saved.", "The other 507 drones are marked."] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    assert_eq!((marked(&bench).len(), bench.fake.taste.unfinished.is_none()), (507, true));
+    assert!(bench.app.list().marks.has(&Key::drone("d-00500")));
+    assert!(!bench.app.list().marks.has(&Key::drone("d-00499")));
+    bench.keys("Esc");
+    assert!(bench.app.popups.is_empty());
 }
 
 #[test]

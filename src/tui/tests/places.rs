@@ -1,11 +1,11 @@
 //! The places beside the lists: how they look at each size, and where their lines lead.
 
 use crate::domain::{Key, Kind, Role};
-use crate::service::{Action, EditState, Event, OutboxLine, Traffic};
+use crate::service::{Action, Activity, ActivityLine, EditState, Event, Link, OutboxLine, Traffic};
 use crate::tui::app::Msg;
 use crate::tui::places::Place;
 use crate::tui::popups::Popup;
-use crate::tui::testing::{Bench, Fake, ago, card, outbox_line};
+use crate::tui::testing::{Bench, Fake, activity, ago, card, outbox_line};
 use crate::tui::tests::pictures::keep;
 use crate::tui::theme::Theme;
 
@@ -118,6 +118,60 @@ fn the_line_is_paused_verified_and_loaded_anew_by_keys() {
 }
 
 #[test]
+fn an_opened_row_tells_its_history_the_own_unsent_first() {
+    let mut bench = bench(100, 30);
+    bench.keys("3 / \"drone-017\" Enter");
+    assert!(!bench.text().contains("History"), "it is not read while the cursor merely passes");
+    bench.keys("Enter");
+    let text = bench.text();
+    for expected in ["History", "as of 11:16, offline", "east_hq", "operator m_rodriguez", "\"inspection\""] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    assert!(!bench.keys("Esc").text().contains("History"));
+    bench
+        .fake
+        .activity
+        .lines
+        .push(ActivityLine { key: Key::drone("drone-003"), ..activity().lines[1].clone() });
+    bench.keys("Esc / \"drone-003\" Enter Enter");
+    let text = bench.text();
+    let at = |words: &str| text.find(words).expect(words);
+    assert!(at("you, not sent") < at("east_hq") && at("\"left engine\"") < at("east_hq"), "{text}");
+    for (width, height) in SIZES {
+        let mut bench = self::bench(width, height);
+        bench
+            .fake
+            .activity
+            .lines
+            .push(ActivityLine { key: Key::drone("drone-003"), ..activity().lines[1].clone() });
+        bench.keys("3 Down Down Enter End");
+        assert!(
+            bench.text().contains("operator m_rodriguez (was -)"),
+            "its last line is reached: {}",
+            bench.text()
+        );
+        keep("history", &bench);
+    }
+}
+
+#[test]
+fn a_history_that_is_not_here_yet_says_so() {
+    let mut bench = bench(80, 24);
+    bench.fake.status.link = Link::Online;
+    bench.fake.activity = Activity { asking: true, ..Activity::default() };
+    assert!(bench.keys("3 Enter End").text().contains("reading"), "{}", bench.text());
+    bench.fake.activity = Activity::default();
+    bench.tell(Msg::Service(Event::Data));
+    assert!(bench.keys("End").text().contains("it comes from the server"), "{}", bench.text());
+    bench.fake.activity.trouble = Some("The server is not answering.".to_owned());
+    bench.tell(Msg::Service(Event::Data));
+    assert!(bench.keys("End").text().contains("The server is not answering."), "{}", bench.text());
+    bench.fake.activity = Activity { as_of: Some(ago(1)), ..Activity::default() };
+    bench.tell(Msg::Service(Event::Data));
+    assert!(bench.keys("End").text().contains("Nothing was done yet"), "{}", bench.text());
+}
+
+#[test]
 fn the_cursor_stays_on_its_edit_while_others_go() {
     let mut bench = bench(80, 24);
     bench.keys("4 Down");
@@ -160,7 +214,7 @@ fn the_activity_is_filtered_leads_to_rows_and_reads_further_back() {
     assert_eq!(bench.app.detail.key, Some(Key::drone("drone-017")));
     bench.keys("5 Esc End Enter");
     assert_eq!(bench.fake.actions, [Action::MoreActivity]);
-    bench.fake.activity = crate::service::Activity::default();
+    bench.fake.activity = Activity::default();
     bench.tell(Msg::Service(Event::Data));
     assert!(bench.text().contains("not been read yet"), "{}", bench.text());
 }

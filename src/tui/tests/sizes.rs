@@ -77,7 +77,9 @@ fn every_small_size_draws() {
                 "0 Down Right",
                 "5 / x",
                 "Esc C",
-                "Esc F",
+                "Esc 3 F2 Right Enter",
+                "Esc Esc 1 F2 Enter x",
+                "Esc Esc F",
                 "Esc o",
                 "Esc \"_\" s Enter",
             ] {

@@ -64,7 +64,10 @@ pub fn machine_loses(unsent: u64, heard: &str) -> String {
     }
 }
 
-pub const ERASE_EXPORT: &str = "Esc, then E exports them into a sealed file first.";
+/// What is to be done before; the key exports.
+pub fn erase_export(export: &str) -> String {
+    format!("Esc, then {export} exports them into a sealed file first.")
+}
 
 pub fn erase_loses(edits: usize) -> String {
     if edits == 1 {

@@ -13,7 +13,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::keys::Act;
+use super::keys::{Act, Context, Keymap};
 use super::places::Place;
 use super::theme::Theme;
 
@@ -33,12 +33,23 @@ pub struct Pen<'a> {
     pub spots: Vec<(Rect, Spot)>,
     /// Where the terminal's cursor is to be seen.
     pub cursor: Option<Position>,
+    /// The keys that hints name.
+    keys: Keymap,
     buffer: &'a mut Buffer,
 }
 
 impl<'a> Pen<'a> {
-    pub fn new(buffer: &'a mut Buffer, theme: Theme) -> Self {
-        Self { theme, spots: Vec::new(), cursor: None, buffer }
+    pub fn new(buffer: &'a mut Buffer, theme: Theme, keys: Keymap) -> Self {
+        Self { theme, spots: Vec::new(), cursor: None, keys, buffer }
+    }
+
+    /// The keys of some acts there with what they do, as the person has them.
+    pub fn hint(&self, context: Context, acts: &[(&[Act], &str)]) -> String {
+        let told = acts.iter().map(|(acts, words)| {
+            let keys = acts.iter().map(|act| self.keys.told(context, *act));
+            keys.chain([(*words).to_owned()]).collect::<Vec<_>>().join(" ")
+        });
+        told.collect::<Vec<_>>().join("   ")
     }
 
     /// Writes one text into the area's first line, cut to its width; the columns it took.
@@ -78,11 +89,17 @@ impl<'a> Pen<'a> {
         self.put(area, &text, self.theme.lines());
     }
 
-    /// Empties the area and puts a frame round it; what is inside.
-    pub fn frame(&mut self, area: Rect, title: &str) -> Rect {
+    /// Empties the area.
+    pub fn clear(&mut self, area: Rect) {
         let area = area.intersection(self.buffer.area);
         ratatui::widgets::Widget::render(ratatui::widgets::Clear, area, self.buffer);
         self.lay(area, self.theme.plain());
+    }
+
+    /// Empties the area and puts a frame round it; what is inside.
+    pub fn frame(&mut self, area: Rect, title: &str) -> Rect {
+        let area = area.intersection(self.buffer.area);
+        self.clear(area);
         let [top_left, top_right, bottom_left, bottom_right] = self.theme.corners();
         let across = self.theme.rule().repeat(usize::from(area.width.saturating_sub(2)));
         let faint = self.theme.lines();

@@ -78,11 +78,21 @@ pub fn layout(columns: &[Column], width: u16) -> Vec<(usize, u16)> {
     kept
 }
 
+/// Where the cells of a row are that stands in that line, by their columns' numbers.
+pub fn spans(columns: &[Column], area: Rect) -> Vec<(usize, Rect)> {
+    let mut rest = after(area, GUTTER);
+    let place = |(at, width): (usize, u16)| {
+        let place = Rect { width, ..rest }.intersection(rest);
+        rest = after(rest, width + GAP);
+        (at, place)
+    };
+    layout(columns, area.width).into_iter().map(place).collect()
+}
+
 /// Draws the headings, the sort column with its arrow.
 /// One of several also has its number.
 pub fn draw_header(pen: &mut Pen, area: Rect, columns: &[Column], sorts: &[(&str, bool)]) {
-    let mut rest = after(area, GUTTER);
-    for (at, width) in layout(columns, area.width) {
+    for (at, place) in spans(columns, area) {
         let Some(column) = columns.get(at) else { continue };
         let sort = sorts.iter().enumerate().find(|(_, (name, _))| *name == column.name);
         let arrow = sort.map_or_else(String::new, |(at, (_, descending))| {
@@ -90,40 +100,54 @@ pub fn draw_header(pen: &mut Pen, area: Rect, columns: &[Column], sorts: &[(&str
             format!("{}{number}", pen.theme.sort_arrow(*descending))
         });
         let title = format!("{}{arrow}", column.title);
-        draw_cell(pen, Rect { width, ..rest }, &title, column.right, pen.theme.strong());
-        rest = after(rest, width + GAP);
+        draw_cell(pen, place, &title, column.right, pen.theme.strong());
     }
 }
 
+/// What keys go to: nothing here, the selected row, or its cell of that column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Focus {
+    Elsewhere,
+    Row,
+    Cell(&'static str),
+}
+
 /// Draws the rows, one a line. Without focus the selected row keeps its mark and is not reversed.
-pub fn draw_rows(pen: &mut Pen, area: Rect, columns: &[Column], rows: &[Row], focused: bool) {
-    let layout = layout(columns, area.width);
+pub fn draw_rows(pen: &mut Pen, area: Rect, columns: &[Column], rows: &[Row], focus: Focus) {
+    let spans = spans(columns, line(area, 0));
     for (row, y) in rows.iter().zip(0..area.height) {
         let area = line(area, y);
-        draw_row(pen, area, columns, &layout, row);
+        draw_row(pen, area, columns, &spans, row);
         if row.marked {
             pen.put(area, "#", pen.theme.strong());
         }
         if row.selected {
             pen.put(after(area, 1), ">", pen.theme.plain());
         }
-        if row.selected && focused {
-            pen.lay(area, pen.theme.selected());
+        let is = |at: usize, name| columns.get(at).is_some_and(|column| column.name == name);
+        let cell = |name| spans.iter().find(|(at, _)| is(*at, name));
+        let laid = match focus {
+            Focus::Row => area,
+            Focus::Cell(name) => cell(name).map_or(area, |(_, place)| Rect { y: area.y, ..*place }),
+            Focus::Elsewhere => continue,
+        };
+        if row.selected {
+            pen.lay(laid, pen.theme.selected());
         }
     }
 }
 
-fn draw_row(pen: &mut Pen, area: Rect, columns: &[Column], layout: &[(usize, u16)], row: &Row) {
+fn draw_row(pen: &mut Pen, area: Rect, columns: &[Column], spans: &[(usize, Rect)], row: &Row) {
     let mut rest = after(area, GUTTER);
-    for (at, width) in layout {
+    for (at, place) in spans {
         let (Some(column), Some(cell)) = (columns.get(*at), row.cells.get(*at)) else { continue };
         let style = if row.selected || column.name != "status" {
             pen.theme.plain()
         } else {
             pen.theme.status(cell.split(' ').next_back().unwrap_or_default())
         };
-        draw_cell(pen, Rect { width: *width, ..rest }.intersection(rest), cell, column.right, style);
-        rest = after(rest, *width + GAP);
+        draw_cell(pen, Rect { y: area.y, ..*place }, cell, column.right, style);
+        rest = after(rest, place.width + GAP);
     }
     let loud = row.mark == "?!" && !row.selected;
     let style = match row.selected {
