@@ -381,7 +381,7 @@ impl App {
             }
             Done::ProjectAdded { name } => {
                 self.sign_in.add = None;
-                self.sign_in.notice = Some(format!("Project {name} is known now."));
+                self.sign_in.notice = Some(texts::project_added(&name));
                 vec![Effect::Setup]
             }
             Done::Line { up } => {

@@ -5,7 +5,7 @@ use super::keys::{Act, Context};
 use super::popups::bulk::{PORTION, Stage};
 use super::popups::{Bulk, Form, Message, Picker, Popup, picker};
 use super::texts;
-use crate::domain::{Fields, Intent, Key, Kind};
+use crate::domain::{Fields, Intent, Key, Kind, Value};
 use crate::service::{Action, Done, ErrorKind, Query, ServiceError, Unfinished, Verb};
 
 impl App {
@@ -42,21 +42,11 @@ impl App {
     }
 
     /// A choice for all marked rows.
-    pub(super) fn marked_chosen(&mut self, verb: Verb, value: &crate::domain::Value, label: &str) -> Effects {
+    pub(super) fn marked_chosen(&mut self, verb: Verb, value: &Value, label: &str) -> Effects {
         let keys = self.list().marks.keys();
         let rows = texts::rows(keys.len(), self.list().kind);
-        let user = value.as_deref().and_then(|text| uuid::Uuid::try_parse(text).ok());
-        let wish = |key: &Key| match (verb, user) {
-            (Verb::SetStatus, _) => {
-                let set = Fields::from([("status".to_owned(), value.clone())]);
-                Some(Intent::Update { key: key.clone(), set })
-            }
-            (Verb::Assign, Some(user)) => Some(Intent::Assign { drone: key.pk.clone(), user }),
-            (Verb::Unassign, Some(user)) => Some(Intent::Unassign { drone: key.pk.clone(), user }),
-            _ => None,
-        };
         let wishes: Vec<(Key, Intent)> =
-            keys.iter().filter_map(|key| Some((key.clone(), wish(key)?))).collect();
+            keys.iter().filter_map(|key| Some((key.clone(), wish(verb, key, value)?))).collect();
         if wishes.is_empty() {
             return Vec::new();
         }
@@ -203,5 +193,19 @@ impl App {
             self.popups.pop();
         }
         self.refresh()
+    }
+}
+
+/// What a choice for several rows wants of one of them.
+pub(super) fn wish(verb: Verb, key: &Key, value: &Value) -> Option<Intent> {
+    let user = value.as_deref().and_then(|text| uuid::Uuid::try_parse(text).ok());
+    match (verb, user) {
+        (Verb::SetStatus, _) => {
+            let set = Fields::from([("status".to_owned(), value.clone())]);
+            Some(Intent::Update { key: key.clone(), set })
+        }
+        (Verb::Assign, Some(user)) => Some(Intent::Assign { drone: key.pk.clone(), user }),
+        (Verb::Unassign, Some(user)) => Some(Intent::Unassign { drone: key.pk.clone(), user }),
+        _ => None,
     }
 }

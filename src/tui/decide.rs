@@ -12,7 +12,7 @@ use crate::domain::{Fields, Key, Kind};
 use crate::service::{Action, Card, CardField, Choice, Decision, Gap, Query, Traffic, status};
 
 /// The modes of the line: as stored in a choice, as called, and what it does.
-const TRAFFIC: [(Traffic, &str, &str); 3] = [
+pub(super) const TRAFFIC: [(Traffic, &str, &str); 3] = [
     (Traffic::Normal, "normal", "hears of changes at once"),
     (Traffic::Sparing, "sparing", "asks every 10 minutes, edits go at once"),
     (Traffic::Held, "held", "nothing but what you ask for"),

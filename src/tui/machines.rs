@@ -3,7 +3,7 @@
 use super::app::App;
 use super::popups::{Confirm, Picker, Popup, confirm, picker};
 use super::texts;
-use crate::domain::Role;
+use crate::domain::{Role, Stamp};
 use crate::service::{Choice, Machine, status};
 
 impl App {
@@ -12,44 +12,12 @@ impl App {
         if !self.signed_in {
             return;
         }
-        let choice = |machine: &Machine| Choice {
-            value: Some(machine.device.to_string()),
-            label: format!("{} {}", machine.username, machine.short()),
-            note: self.machine_note(machine),
-            why_not: self.why_not_erase(machine).map(str::to_owned),
-        };
-        let choices = machines.iter().map(choice).collect();
+        let role = self.status.account.as_ref().and_then(|account| account.role);
+        let choices = choices(&machines, role, self.now);
         let about = vec![texts::MACHINES.to_owned()];
         let goal = picker::Goal::Machines(machines);
         self.popups
             .push(Popup::Picker(Picker::new(texts::MACHINES_TITLE.to_owned(), choices, goal).about(about)));
-    }
-
-    fn machine_note(&self, machine: &Machine) -> String {
-        let heard = status::ago(machine.heard, self.now);
-        let unsent = (machine.waiting > 0).then(|| format!(", {} unsent", machine.waiting));
-        let needs = (machine.needs_you > 0).then(|| format!(", {} to decide", machine.needs_you));
-        let state = if machine.erased {
-            ", erased"
-        } else if machine.here {
-            ", this one"
-        } else {
-            ""
-        };
-        format!("{heard}{}{}{state}", unsent.unwrap_or_default(), needs.unwrap_or_default())
-    }
-
-    fn why_not_erase(&self, machine: &Machine) -> Option<&'static str> {
-        let role = self.status.account.as_ref().and_then(|account| account.role);
-        if machine.erased {
-            Some(texts::MACHINE_IS_ERASED)
-        } else if machine.here {
-            Some(texts::MACHINE_IS_HERE)
-        } else if role != Some(Role::MainHq) {
-            Some(texts::MACHINES_ARE_HEADQUARTERS)
-        } else {
-            None
-        }
     }
 
     /// One was chosen: what would follow is told, and the name of whose it is wanted.
@@ -60,11 +28,55 @@ impl App {
             return;
         };
         self.popups.pop();
-        let mut lines = vec![texts::ERASE_MACHINE.to_owned()];
-        lines.push(texts::machine_loses(machine.waiting, &status::ago(machine.heard, self.now)));
-        let title = format!("Erase machine {} of {}?", machine.short(), machine.username);
+        let (title, lines) = about(machine, self.now);
         let goal = confirm::Goal::EraseMachine { user: machine.user, device: machine.device };
         let confirm = Confirm::new(title, lines, ["Keep", "Erase"], goal);
         self.popups.push(Popup::Confirm(confirm.with_typed(&self.theme.clean(&machine.username))));
+    }
+}
+
+/// Everybody's machines, each with how it stands, and why it cannot be erased.
+pub(super) fn choices(machines: &[Machine], role: Option<Role>, now: Stamp) -> Vec<Choice> {
+    let choice = |machine: &Machine| Choice {
+        value: Some(machine.device.to_string()),
+        label: format!("{} {}", machine.username, machine.short()),
+        note: note(machine, now),
+        why_not: why_not_erase(machine, role).map(str::to_owned),
+    };
+    machines.iter().map(choice).collect()
+}
+
+/// What is asked before one is erased, and what would follow.
+pub(super) fn about(machine: &Machine, now: Stamp) -> (String, Vec<String>) {
+    let lines = vec![
+        texts::ERASE_MACHINE.to_owned(),
+        texts::machine_loses(machine.waiting, &status::ago(machine.heard, now)),
+    ];
+    (format!("Erase machine {} of {}?", machine.short(), machine.username), lines)
+}
+
+fn note(machine: &Machine, now: Stamp) -> String {
+    let heard = status::ago(machine.heard, now);
+    let unsent = (machine.waiting > 0).then(|| format!(", {} unsent", machine.waiting));
+    let needs = (machine.needs_you > 0).then(|| format!(", {} to decide", machine.needs_you));
+    let state = if machine.erased {
+        ", erased"
+    } else if machine.here {
+        ", this one"
+    } else {
+        ""
+    };
+    format!("{heard}{}{}{state}", unsent.unwrap_or_default(), needs.unwrap_or_default())
+}
+
+fn why_not_erase(machine: &Machine, role: Option<Role>) -> Option<&'static str> {
+    if machine.erased {
+        Some(texts::MACHINE_IS_ERASED)
+    } else if machine.here {
+        Some(texts::MACHINE_IS_HERE)
+    } else if role != Some(Role::MainHq) {
+        Some(texts::MACHINES_ARE_HEADQUARTERS)
+    } else {
+        None
     }
 }

@@ -39,16 +39,7 @@ impl App {
 
     /// What can be done about the own sign-in.
     pub(super) fn open_account(&mut self) {
-        let mut choices = vec![
-            choice("password", "Change the password", ""),
-            choice("factors", "Second factor", "set up, or take away"),
-            choice("out", "Sign out here", "what is here is kept"),
-            choice("others", "Sign out the others", "on all other machines"),
-            choice("everywhere", "Sign out everywhere", "here too"),
-        ];
-        if self.status.link == Link::SecondFactor {
-            choices.insert(0, choice("code", "Give the code", "of your authenticator app"));
-        }
+        let choices = account_choices(&self.status.link);
         let picker = Picker::new(texts::ACCOUNT_TITLE.to_owned(), choices, picker::Goal::Own(Goal::Account));
         self.popups.push(Popup::Picker(picker));
     }
@@ -138,22 +129,10 @@ impl App {
     }
 
     fn show_factors(&mut self, factors: &[FactorView]) -> Effects {
-        if factors.is_empty() {
-            let choices = vec![choice("enrol", "Set one up", "with an authenticator app")];
-            let picker =
-                Picker::new(texts::FACTORS_TITLE.to_owned(), choices, picker::Goal::Own(Goal::Factors));
-            let picker = picker.about(vec![texts::NO_FACTOR.to_owned()]);
-            self.popups.push(Popup::Picker(picker));
-            return Vec::new();
-        }
-        let mut choices: Vec<Choice> =
-            factors.iter().map(|factor| choice(&factor.id, &factor.name, "take it away")).collect();
-        choices.push(choice("enrol", "Set up another", "with an authenticator app"));
-        self.popups.push(Popup::Picker(Picker::new(
-            texts::FACTORS_TITLE.to_owned(),
-            choices,
-            picker::Goal::Own(Goal::Factors),
-        )));
+        let goal = picker::Goal::Own(Goal::Factors);
+        let picker = Picker::new(texts::FACTORS_TITLE.to_owned(), factor_choices(factors), goal);
+        let about = factors.is_empty().then(|| texts::NO_FACTOR.to_owned()).into_iter().collect();
+        self.popups.push(Popup::Picker(picker.about(about)));
         Vec::new()
     }
 
@@ -168,15 +147,8 @@ impl App {
     }
 
     fn show_enrolling(&mut self, enrolling: &Enrolling) {
-        let groups: Vec<String> = enrolling
-            .secret
-            .expose_secret()
-            .chars()
-            .collect::<Vec<_>>()
-            .chunks(4)
-            .map(|group| group.iter().collect())
-            .collect();
-        let about = vec![texts::ENROL_ABOUT.to_owned(), groups.join(" "), texts::ENROL_THEN.to_owned()];
+        let secret = in_groups(&enrolling.secret);
+        let about = vec![texts::ENROL_ABOUT.to_owned(), secret, texts::ENROL_THEN.to_owned()];
         let goal = ask::Goal::Confirm { factor: enrolling.factor.clone() };
         let mut ask = Ask::new(goal, about);
         ask.picture = Qr::new(&enrolling.uri);
@@ -199,13 +171,8 @@ impl App {
     // ---- before ----
 
     pub(super) fn open_no_password(&mut self) {
-        let choices = vec![
-            choice("mail", "I forgot it", "have a code mailed"),
-            choice("code", "I have a code", "it came by mail"),
-            choice("invited", "I was invited", "with a code by mail"),
-        ];
-        let picker =
-            Picker::new(texts::NO_PASSWORD_TITLE.to_owned(), choices, picker::Goal::Own(Goal::NoPassword));
+        let (title, goal) = (texts::NO_PASSWORD_TITLE.to_owned(), picker::Goal::Own(Goal::NoPassword));
+        let picker = Picker::new(title, no_password_choices(), goal);
         self.popups.push(Popup::Picker(picker));
     }
 
@@ -257,44 +224,16 @@ impl App {
         if !ask.is_whole() {
             return Vec::new();
         }
-        let secret = |name: &str| ask.secret(name).unwrap_or_else(|| SecretString::from(String::new()));
         let goal = ask.goal.clone();
         if matches!(goal, ask::Goal::Account { .. } | ask::Goal::AccountEmail { .. }) {
             return self.account_asked(&goal);
+        } else if goal == ask::Goal::OldPassword {
+            let old = ask.secret(field::CURRENT).unwrap_or_default();
+            self.popups.clear();
+            return vec![Effect::OpenWithOld(old)];
         }
-        let wish = match goal {
-            ask::Goal::Code => Own::Code { code: secret(field::CODE) },
-            ask::Goal::Confirm { factor } => Own::Confirm { factor, code: secret(field::CODE) },
-            ask::Goal::ChangePassword => Own::ChangePassword {
-                current: secret(field::CURRENT),
-                new: secret(field::NEW),
-                nonce: ask.secret(field::NONCE),
-            },
-            ask::Goal::OldPassword => {
-                let old = secret(field::CURRENT);
-                self.popups.clear();
-                return vec![Effect::OpenWithOld(old)];
-            }
-            ask::Goal::Account { .. } | ask::Goal::AccountEmail { .. } => return Vec::new(),
-            ask::Goal::MailCode | ask::Goal::Redeem { .. } => {
-                let email = ask.text(EMAIL);
-                let redeem = match ask.goal {
-                    ask::Goal::Redeem { invited } => {
-                        Some((invited, secret(field::CODE), secret(field::NEW), ask.secret(field::SECOND)))
-                    }
-                    _ => None,
-                };
-                let Some(project) = self.sign_in.project().map(|project| project.name.clone()) else {
-                    return Vec::new();
-                };
-                match redeem {
-                    Some((invited, code, new, second)) => {
-                        Own::Redeem(Redeem { project, email, invited, code, new, second })
-                    }
-                    None => Own::MailCode { project, email },
-                }
-            }
-        };
+        let project = self.sign_in.project().map(|project| project.name.clone());
+        let Some(wish) = wish_of(ask, project) else { return Vec::new() };
         self.submit_own(wish)
     }
 
@@ -339,4 +278,62 @@ impl App {
         }
         Vec::new()
     }
+}
+
+/// What can be done about the own sign-in.
+pub(super) fn account_choices(link: &Link) -> Vec<Choice> {
+    let code = choice("code", "Give the code", "of your authenticator app");
+    let asked = (*link == Link::SecondFactor).then_some(code);
+    let always = [
+        choice("password", "Change the password", ""),
+        choice("factors", "Second factor", "set up, or take away"),
+        choice("out", "Sign out here", "what is here is kept"),
+        choice("others", "Sign out the others", "on all other machines"),
+        choice("everywhere", "Sign out everywhere", "here too"),
+    ];
+    asked.into_iter().chain(always).collect()
+}
+
+pub(super) fn factor_choices(factors: &[FactorView]) -> Vec<Choice> {
+    let enrol = if factors.is_empty() { "Set one up" } else { "Set up another" };
+    let known = factors.iter().map(|factor| choice(&factor.id, &factor.name, "take it away"));
+    known.chain([choice("enrol", enrol, "with an authenticator app")]).collect()
+}
+
+pub(super) fn no_password_choices() -> Vec<Choice> {
+    vec![
+        choice("mail", "I forgot it", "have a code mailed"),
+        choice("code", "I have a code", "it came by mail"),
+        choice("invited", "I was invited", "with a code by mail"),
+    ]
+}
+
+/// A secret that is to be typed, four characters at a time.
+pub(super) fn in_groups(secret: &SecretString) -> String {
+    let characters = secret.expose_secret().chars().collect::<Vec<_>>();
+    characters.chunks(4).map(|group| group.iter().collect()).collect::<Vec<String>>().join(" ")
+}
+
+/// What a form whose lines are all there asks for; `project`: where, for who is not signed in yet.
+pub(super) fn wish_of(ask: &Ask, project: Option<String>) -> Option<Own> {
+    let secret = |name: &str| ask.secret(name).unwrap_or_default();
+    Some(match ask.goal.clone() {
+        ask::Goal::Code => Own::Code { code: secret(field::CODE) },
+        ask::Goal::Confirm { factor } => Own::Confirm { factor, code: secret(field::CODE) },
+        ask::Goal::ChangePassword => Own::ChangePassword {
+            current: secret(field::CURRENT),
+            new: secret(field::NEW),
+            nonce: ask.secret(field::NONCE),
+        },
+        ask::Goal::MailCode => Own::MailCode { project: project?, email: ask.text(EMAIL) },
+        ask::Goal::Redeem { invited } => Own::Redeem(Redeem {
+            project: project?,
+            email: ask.text(EMAIL),
+            invited,
+            code: secret(field::CODE),
+            new: secret(field::NEW),
+            second: ask.secret(field::SECOND),
+        }),
+        ask::Goal::OldPassword | ask::Goal::Account { .. } | ask::Goal::AccountEmail { .. } => return None,
+    })
 }

@@ -7,7 +7,7 @@ use super::popups::ask::{self, EMAIL};
 use super::popups::picker::Goal;
 use super::popups::{Ask, Confirm, Picker, Popup, confirm};
 use super::texts;
-use crate::domain::{Kind, Role};
+use crate::domain::{Key, Kind, Role};
 use crate::service::own::field;
 use crate::service::{AccountDeed, Administer, Choice};
 
@@ -25,13 +25,7 @@ const DEEDS: [(&str, &str, &str); 7] = [
 impl App {
     /// Why accounts cannot be changed here.
     pub(super) fn account_why_not(&self) -> Option<String> {
-        let role = self.status.account.as_ref().and_then(|account| account.role);
-        match self.subject() {
-            None => Some(texts::NOTHING_SELECTED.to_owned()),
-            Some(key) if key.kind != Kind::User => Some(texts::not_for(key.kind)),
-            Some(_) if role != Some(Role::MainHq) => Some(texts::ACCOUNTS_HQ.to_owned()),
-            Some(_) => None,
-        }
+        why_not(self.subject().as_ref(), self.status.account.as_ref().and_then(|account| account.role))
     }
 
     /// What can be done about the account of the user who is selected.
@@ -41,30 +35,22 @@ impl App {
             return;
         }
         let Some(key) = self.subject() else { return };
-        let choice = |(value, label, note): (&str, &str, &str)| Choice {
-            value: Some(value.to_owned()),
-            label: label.to_owned(),
-            note: note.to_owned(),
-            why_not: None,
-        };
         let label = self.subject_label();
         let goal = Goal::Account(key, label.clone());
         let title = format!("Sign-in account of {label}");
-        let picker = Picker::new(title, DEEDS.map(choice).into(), goal);
+        let picker = Picker::new(title, deeds(), goal);
         self.popups.push(Popup::Picker(picker.about(vec![texts::ACCOUNT_ONLINE.to_owned()])));
     }
 
     pub(super) fn account_deed_chosen(&mut self, goal: &Goal, value: Option<&str>) -> Effects {
         let Goal::Account(key, label) = goal.clone() else { return Vec::new() };
         let Some(user) = key.uuid() else { return Vec::new() };
-        let ask = match value {
-            Some("invite") => return self.administer(Administer { user, deed: AccountDeed::Invite }),
-            Some("unban") => return self.administer(Administer { user, deed: AccountDeed::Unban }),
-            Some("ban") => return self.confirm_deed(user, &label, true),
-            Some("out") => return self.confirm_deed(user, &label, false),
-            Some("create") => ask::Goal::Account { user, create: true },
-            Some("password") => ask::Goal::Account { user, create: false },
-            _ => ask::Goal::AccountEmail { user },
+        let ask = match starts(user, value.unwrap_or_default()) {
+            Start::At(wish, None) => return self.administer(wish),
+            Start::At(wish, Some(_)) => {
+                return self.confirm_deed(user, &label, matches!(wish.deed, AccountDeed::Ban));
+            }
+            Start::Asked(goal) => goal,
         };
         self.popups.pop();
         let about = vec![texts::account_of(&label)];
@@ -91,17 +77,65 @@ impl App {
     /// The deed of a form whose lines are all there.
     pub(super) fn account_asked(&mut self, goal: &ask::Goal) -> Effects {
         let Some(Popup::Ask(ask)) = self.popups.last() else { return Vec::new() };
-        let password = || ask.secret(field::NEW).unwrap_or_else(|| SecretString::from(String::new()));
-        let (user, deed) = match goal {
-            ask::Goal::Account { user, create: true } => (*user, AccountDeed::Create(password())),
-            ask::Goal::Account { user, .. } => (*user, AccountDeed::SetPassword(password())),
-            ask::Goal::AccountEmail { user } => (*user, AccountDeed::SetEmail(ask.text(EMAIL))),
-            _ => return Vec::new(),
-        };
-        self.administer(Administer { user, deed })
+        let wish = wish_of(ask, goal);
+        wish.map(|wish| self.administer(wish)).unwrap_or_default()
     }
 
     pub(super) fn administer(&mut self, wish: Administer) -> Effects {
         vec![Effect::Administer(self.submit_from_popup(), wish)]
+    }
+}
+
+/// What can be done about an account.
+pub(super) fn deeds() -> Vec<Choice> {
+    let choice = |(value, label, note): (&str, &str, &str)| Choice {
+        value: Some(value.to_owned()),
+        label: label.to_owned(),
+        note: note.to_owned(),
+        why_not: None,
+    };
+    DEEDS.map(choice).into()
+}
+
+/// What a form whose lines are all there asks for.
+pub(super) fn wish_of(ask: &Ask, goal: &ask::Goal) -> Option<Administer> {
+    let password = || ask.secret(field::NEW).unwrap_or_else(|| SecretString::from(String::new()));
+    let (user, deed) = match goal {
+        ask::Goal::Account { user, create: true } => (*user, AccountDeed::Create(password())),
+        ask::Goal::Account { user, .. } => (*user, AccountDeed::SetPassword(password())),
+        ask::Goal::AccountEmail { user } => (*user, AccountDeed::SetEmail(ask.text(EMAIL))),
+        _ => return None,
+    };
+    Some(Administer { user, deed })
+}
+
+/// Why accounts cannot be changed there.
+pub(super) fn why_not(subject: Option<&Key>, role: Option<Role>) -> Option<String> {
+    match subject {
+        None => Some(texts::NOTHING_SELECTED.to_owned()),
+        Some(key) if key.kind != Kind::User => Some(texts::not_for(key.kind)),
+        Some(_) if role != Some(Role::MainHq) => Some(texts::ACCOUNTS_HQ.to_owned()),
+        Some(_) => None,
+    }
+}
+
+/// How a deed begins.
+pub(super) enum Start {
+    /// At once, or after what it does was told and confirmed.
+    At(Administer, Option<&'static str>),
+    /// With something to be typed.
+    Asked(ask::Goal),
+}
+
+pub(super) fn starts(user: uuid::Uuid, deed: &str) -> Start {
+    let at = |deed, about| Start::At(Administer { user, deed }, about);
+    match deed {
+        "invite" => at(AccountDeed::Invite, None),
+        "unban" => at(AccountDeed::Unban, None),
+        "ban" => at(AccountDeed::Ban, Some(texts::BAN_ABOUT)),
+        "out" => at(AccountDeed::SignOut, Some(texts::OUT_ABOUT)),
+        "create" => Start::Asked(ask::Goal::Account { user, create: true }),
+        "password" => Start::Asked(ask::Goal::Account { user, create: false }),
+        _ => Start::Asked(ask::Goal::AccountEmail { user }),
     }
 }

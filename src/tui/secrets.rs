@@ -7,6 +7,7 @@
 
 use std::path::PathBuf;
 
+use jiff::tz::TimeZone;
 use secrecy::SecretString;
 
 use super::app::{App, Effect, Effects, Why};
@@ -15,6 +16,7 @@ use super::popups::{Confirm, Message, Picker, Popup, Prompt, Words, confirm, pic
 use super::screens::lock::Locked;
 use super::texts;
 use super::widgets::text_field::TextField;
+use crate::domain::Stamp;
 use crate::service::{
     Action, Aside, Choice, Confidence, ErrorKind, OutboxLine, Query, ServiceError, Ways, status,
 };
@@ -22,7 +24,7 @@ use crate::service::{
 /// Unsent edits that are named before they are erased; the others are counted.
 const NAMED_MAX: usize = 4;
 /// What is typed to confirm.
-const ERASE: &str = "erase";
+pub(super) const ERASE: &str = "erase";
 
 impl App {
     /// Hands a secret on.
@@ -98,9 +100,7 @@ impl App {
     // ---- recovery words ----
 
     pub(super) fn take_ways(&mut self, ways: Ways) {
-        let mut about = vec![texts::WORDS_WHAT];
-        about.push(if ways.server { texts::SERVER_KEPT } else { texts::SERVER_NOT_KEPT });
-        about.push(if ways.words { texts::WORDS_THERE } else { texts::WORDS_NONE });
+        let about = words_about(ways);
         let fields = vec![("Password", TextField::masked())];
         self.popups.push(Popup::Prompt(Prompt::new(
             texts::WORDS_TITLE,
@@ -136,9 +136,8 @@ impl App {
 
     /// Asks where to write edits; all of the outbox where none is named.
     pub(super) fn ask_to_export(&mut self, edits: Vec<u64>) {
-        let stamp: String = self.now.text().chars().filter(char::is_ascii_digit).take(14).collect();
         let fields = vec![
-            ("File", TextField::new(&format!("flyos-{stamp}.sealed"))),
+            ("File", TextField::new(&file_name(self.now))),
             ("Passphrase", TextField::masked()),
             ("once more", TextField::masked()),
         ];
@@ -164,17 +163,8 @@ impl App {
             self.toast = Some(texts::NOTHING_ASIDE.to_owned());
             return;
         }
-        let choice = |aside: &Aside| Choice {
-            value: Some(aside.name.clone()),
-            label: status::at_text(aside.since, self.now, &self.zone),
-            note: texts::unsent_aside(aside.unsent),
-            why_not: None,
-        };
-        let picker = Picker::new(
-            texts::ASIDE_TITLE.to_owned(),
-            kept.iter().map(choice).collect(),
-            picker::Goal::Aside,
-        );
+        let choices = aside_choices(kept, self.now, &self.zone);
+        let picker = Picker::new(texts::ASIDE_TITLE.to_owned(), choices, picker::Goal::Aside);
         self.popups.push(Popup::Picker(picker.about(vec![texts::ASIDE.to_owned()])));
     }
 
@@ -245,20 +235,53 @@ impl App {
     // ---- erasing ----
 
     pub(super) fn ask_to_erase(&mut self, outbox: &[OutboxLine]) {
-        let mut lines = vec![texts::ERASE.to_owned()];
+        let mut lines = erase_lines(outbox);
         if !outbox.is_empty() {
-            lines.push(texts::erase_loses(outbox.len()));
-            let named = outbox.iter().take(NAMED_MAX);
-            lines.extend(named.map(|line| format!("  {}: {}", line.label, line.what)));
-            if outbox.len() > NAMED_MAX {
-                lines.push(format!("  and {} more", outbox.len() - NAMED_MAX));
-            }
             lines.push(texts::erase_export(&self.hands.keys.told(Context::List, Act::Export)));
         }
         let title = texts::ERASE_TITLE.to_owned();
         let confirm = Confirm::new(title, lines, ["Keep", "Erase"], confirm::Goal::Erase).with_typed(ERASE);
         self.popups.push(Popup::Confirm(confirm));
     }
+}
+
+/// What recovery words are, and what there is already.
+pub(super) const fn words_about(ways: Ways) -> [&'static str; 3] {
+    [
+        texts::WORDS_WHAT,
+        if ways.server { texts::SERVER_KEPT } else { texts::SERVER_NOT_KEPT },
+        if ways.words { texts::WORDS_THERE } else { texts::WORDS_NONE },
+    ]
+}
+
+/// The name that a new sealed file gets.
+pub(super) fn file_name(now: Stamp) -> String {
+    let stamp: String = now.text().chars().filter(char::is_ascii_digit).take(14).collect();
+    format!("flyos-{stamp}.sealed")
+}
+
+pub(super) fn aside_choices(kept: &[Aside], now: Stamp, zone: &TimeZone) -> Vec<Choice> {
+    let choice = |aside: &Aside| Choice {
+        value: Some(aside.name.clone()),
+        label: status::at_text(aside.since, now, zone),
+        note: texts::unsent_aside(aside.unsent),
+        why_not: None,
+    };
+    kept.iter().map(choice).collect()
+}
+
+/// What erasing does, and which edits would be lost.
+pub(super) fn erase_lines(outbox: &[OutboxLine]) -> Vec<String> {
+    let mut lines = vec![texts::ERASE.to_owned()];
+    if !outbox.is_empty() {
+        lines.push(texts::erase_loses(outbox.len()));
+        let named = outbox.iter().take(NAMED_MAX);
+        lines.extend(named.map(|line| format!("  {}: {}", line.label, line.what)));
+        if outbox.len() > NAMED_MAX {
+            lines.push(format!("  and {} more", outbox.len() - NAMED_MAX));
+        }
+    }
+    lines
 }
 
 /// What the lock leaves of what was open: a form that is not being saved, and a bulk action that is.

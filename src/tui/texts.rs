@@ -11,8 +11,13 @@ pub const PROJECT_NEEDED: &str = "No project is known on this machine yet. Which
 pub const PROJECT_NAME_HINT: &str = "What you call it here, such as field or training";
 pub const PROJECT_URL_HINT: &str = "https://… of the project: Project Settings, API";
 pub const PROJECT_KEY_HINT: &str = "The publishable key; never the secret one";
+pub const IN_PLACE_OF_EMAIL: &str = "In place of an email: forgot sets a password by a mailed code, project takes another project or adds one.";
 pub const PASTE_DROPPED: &str = "Pasted text was dropped: there is no text field here.";
 pub const INTERRUPT_AGAIN: &str = "Ctrl+C again leaves the console.";
+pub fn project_added(name: &str) -> String {
+    format!("Project {name} is known now.")
+}
+
 pub const NOTHING_SELECTED: &str = "Nothing is selected.";
 /// A column that a person does not set.
 pub fn not_set(column: &str) -> String {
@@ -49,6 +54,7 @@ pub const FACTORS_TITLE: &str = "Your second factor";
 pub const NO_FACTOR: &str = "Your password alone opens your account. With an authenticator app on your phone, its code is asked for as well.";
 pub const ENROL_TITLE: &str = "Set up a second factor";
 pub const ENROL_ABOUT: &str = "Scan this with an authenticator app, or type this secret into it:";
+pub const ENROL_BY_HAND: &str = "Type this secret into an authenticator app:";
 pub const ENROL_THEN: &str = "Then type the code that it shows. Until then nothing changes.";
 pub const NO_ROOM_FOR_PICTURE: &str =
     "This window is too small for the picture, so the secret has to be typed.";

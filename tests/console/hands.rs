@@ -40,8 +40,10 @@ type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], [bool; 3], bool);
 fn the_environment_and_flags_choose_what_is_sent() {
     let field = Field::new();
     let server = Server::start(field.data.path());
-    let table: [Case; 6] = [
-        (&[], &[("COLORTERM", "truecolor")], [true, false, false], true),
+    let table: [Case; 7] = [
+        // A shade that is one of the 256 is told by its number also where all colours are; this theme has others.
+        (&["--theme", "deuteranopia"], &[("COLORTERM", "truecolor")], [true, true, false], true),
+        (&["--theme", "deuteranopia"], &[], [false, true, false], true),
         (&[], &[], [false, true, false], true),
         (&[], &[("TERM", "linux")], [false, false, true], true),
         (&["--colors", "16"], &[("COLORTERM", "truecolor")], [false, false, true], true),

@@ -122,3 +122,81 @@ fn a_dumb_terminal_gets_lines_by_itself() {
     let text = String::from_utf8(bytes).unwrap();
     assert!(!text.contains(PASSWORD), "what is typed unseen is not shown");
 }
+
+/// What the screen's other keys do: by words as well.
+#[test]
+fn what_the_screen_can_do_is_done_by_words() {
+    let field = Field::new();
+    let server = Server::start(field.data.path());
+    let file = field.data.path().join("edits.sealed");
+    let file = file.to_str().unwrap();
+    let phrase = "correct horse battery";
+    let said = format!(
+        "main@flyos.mil\n{PASSWORD}\n\
+         overview\nactivity\nhistory drone-001\nfind drone-03\nshow 1\nruns\nverify\ntraffic\nheld\n\
+         filter drone-00\nall status\nmaintenance\nyes\nstorm damage\noutbox\nundo\nredo\n\
+         all delete\ndelete 1\n\
+         export {file}\nshort\nother\n{phrase}\n{phrase}\nimport {file}\n{phrase}\n\
+         retry x\ndecide\ninitial\naside\nmachines\n\n\
+         recovery words\nwrong password\nrecovery words\n{PASSWORD}\nabandon\n\nremove words\nyes\n\
+         account\nsecond factor\n\nusers\nsign-in operator1\nsign out everywhere\nyes\n\
+         sign-in operator1\nchange the address\nwrong\nerase\nno\nquit\n"
+    );
+    let text = heard(&field, &server, &["--plain"], &said);
+    for expected in [
+        "In place of an email: forgot",
+        "Drones, 32 in all:",
+        "(drones, filter status=ACTIVE)",
+        "1. drone drone-030",
+        "Use of the line is normal. 3 to choose from.",
+        "9 rows: 8 will be changed, 0 cannot be done, 1 are so already.",
+        "Saved 8 of 8.",
+        "Undone: 8 edits, such as drone-001",
+        "Done again: 8 edits",
+        "9 rows: 9 will be changed",
+        "Nothing was changed.",
+        "The two passphrases differ",
+        "8 edits are in ",
+        "Edits of main_admin: 0 imported, 8 were here or so already.",
+        "Which edit? outbox lists them with their numbers.",
+        "Nothing needs a decision",
+        "This is for an empty project",
+        "Nothing of this account is kept aside here.",
+        "Machines; the one chosen is erased, after asking.",
+        "Write them down now",
+        "24. ",
+        "They do not count yet.",
+        "They count for nothing.",
+        "There are no recovery words to take away.",
+        "Your second factor. 1 to choose from.",
+        "Sign-in account of operator1. 7 to choose from.",
+        "Their sessions on all machines end at once.",
+        "Sign out and erase?",
+        "8 edits are unsent and would be lost:",
+        "Kept. Nothing was changed.",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    assert!(!text.contains(PASSWORD) && !text.contains(phrase), "a secret is never said");
+}
+
+#[test]
+fn a_project_is_added_and_a_forgotten_password_set_by_words() {
+    let field = Field::new();
+    let server = Server::start(field.data.path());
+    let key = &server.publishable_key;
+    let said = format!(
+        "project\nanother one\nhere\n{}\n{key}\nforgot\ni forgot it\noperator1@flyos.mil\n\nquit\n",
+        server.url
+    );
+    let text = heard(&field, &server, &["--plain"], &said);
+    for expected in [
+        "Which project?",
+        "Project here is known now.",
+        "Signing in to here.",
+        "No password? 3 to choose from.",
+        "If operator1@flyos.mil has an account, a code is on its way there.",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+}

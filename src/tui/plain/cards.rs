@@ -1,16 +1,12 @@
 //! Edits on their way, and those that need a decision.
 
-use super::{Action, Dialogue, Said, TimeZone};
+use super::{Action, Dialogue, Said, TimeZone, choice};
 use crate::domain::Fields;
-use crate::service::{Card, Choice, Decision};
+use crate::service::{Answer, Card, Choice, Decision, Query, status};
 use crate::tui::decide;
 use crate::tui::popups::Form;
 use crate::tui::screens::detail;
 use crate::tui::texts;
-
-fn choice(value: &str, label: &str, note: &str) -> Choice {
-    Choice { value: Some(value.to_owned()), label: label.to_owned(), note: note.to_owned(), why_not: None }
-}
 
 impl Dialogue {
     pub(super) fn outbox(&mut self) -> Said<()> {
@@ -31,7 +27,7 @@ impl Dialogue {
         let of = |number: u64| cards.iter().find(|card| card.edit == number);
         let card = match (wanted.and_then(of), cards.as_slice()) {
             (Some(card), _) | (None, [card]) => Some(card.clone()),
-            (None, []) => return self.talk.say(texts::NOTHING_TO_DECIDE),
+            (None, []) => return self.decide_on_files(),
             (None, _) => {
                 let label = |card: &Card| format!("{}: {}", card.line.label, card.line.what);
                 let choices: Vec<Choice> =
@@ -41,6 +37,41 @@ impl Dialogue {
             }
         };
         card.map_or(Ok(()), |card| self.settle(&card))
+    }
+
+    /// What else needs a person: entries of the journal that are lost, or edits that are held back.
+    fn decide_on_files(&mut self) -> Said<()> {
+        let disk = self.service.status().disk;
+        let told = |(value, label, note): (&str, &str, &str)| choice(value, label, note);
+        if disk.lost > 0 {
+            self.talk.say(&texts::lost(disk.lost))?;
+            self.talk.say(texts::LOST)?;
+            if let Ok(Answer::Lost(gaps)) = self.service.ask(&self.ctx(), &Query::Lost) {
+                let (now, zone) = (self.now(), TimeZone::system());
+                self.talk.say_all(gaps.iter().map(|gap| status::lost(gap, now, &zone)))?;
+            }
+            let chosen = self.talk.choose(texts::LOST_THEN, &texts::LOST_CHOICES.map(told))?;
+            let seen = chosen.and_then(|chosen| chosen.value).as_deref() == Some(texts::SEEN);
+            return if seen { self.act(Action::AcknowledgeLost) } else { Ok(()) };
+        } else if disk.held == 0 {
+            return self.talk.say(texts::NOTHING_TO_DECIDE);
+        }
+        self.talk.say(&texts::held(disk.held))?;
+        self.talk.say_all(texts::HELD)?;
+        let chosen = self.talk.choose("What becomes of them?", &texts::HELD_CHOICES.map(told))?;
+        match chosen.and_then(|chosen| chosen.value).as_deref() {
+            Some(texts::SEND) => self.act(Action::SettleHeld { send: true }),
+            Some(texts::LET_GO) => self.act(Action::SettleHeld { send: false }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends an edit now that was to be sent again later.
+    pub(super) fn retry(&mut self, said: &str) -> Said<()> {
+        match said.parse() {
+            Ok(edit) => self.act(Action::Retry { edit }),
+            Err(_) => self.talk.say("Which edit? outbox lists them with their numbers."),
+        }
     }
 
     fn settle(&mut self, card: &Card) -> Said<()> {

@@ -3,7 +3,8 @@
 use super::{
     Confidence, Dialogue, Event, FIRST_LOAD_TIME_MAX, LOOK_AGAIN, Link, Own, Said, ServiceError, texts,
 };
-use crate::service::{Choice, InUse, Shut, does_not_open};
+use crate::service::{Action, Choice, InUse, Setup, Shut, does_not_open};
+use crate::tui::screens::sign_in::PROJECT_FIELDS;
 
 /// What a sign-in came to.
 enum Came {
@@ -34,8 +35,8 @@ impl Dialogue {
         let Some(project) =
             wished.cloned().or_else(|| setup.projects.first().map(|known| known.name.clone()))
         else {
-            self.talk.say("No project is known on this machine. Start flyos without --plain to add one, or name it in config.toml.")?;
-            return Ok(false);
+            self.talk.say(texts::PROJECT_NEEDED)?;
+            return self.add_project();
         };
         self.talk.say(&format!("Signing in to {project}."))?;
         if let Some(training) = &setup.training {
@@ -49,7 +50,18 @@ impl Dialogue {
             Some(email) => format!("Email, Enter for {email}, quit to leave:"),
             None => "Email, quit to leave:".to_owned(),
         };
+        self.talk.say(texts::IN_PLACE_OF_EMAIL)?;
         let typed = self.talk.ask(&prompt)?;
+        match typed.to_lowercase().as_str() {
+            "project" => return self.other_project(&setup).map(|()| true),
+            "forgot" => {
+                if self.no_password(&project)? {
+                    self.come_all_the_way_in()?;
+                }
+                return Ok(true);
+            }
+            _ => {}
+        }
         let email = if typed.is_empty() { usual.unwrap_or_default() } else { typed };
         if email.eq_ignore_ascii_case("quit") {
             return Ok(false);
@@ -60,9 +72,48 @@ impl Dialogue {
         let ctx = self.ctx();
         self.service.sign_in(&ctx, &project, &email, password);
         self.talk.say(&format!("Signing in {email}."))?;
+        self.come_all_the_way_in()?;
+        Ok(true)
+    }
+
+    fn come_all_the_way_in(&mut self) -> Said<()> {
         self.signed_in = self.come_in()?;
-        if self.signed_in {
-            self.wait_for_rows()?;
+        if self.signed_in { self.wait_for_rows() } else { Ok(()) }
+    }
+
+    /// Another of the projects that are known, or one more.
+    fn other_project(&mut self, setup: &Setup) -> Said<()> {
+        let known = setup.projects.iter().map(|known| super::choice(&known.name, &known.name, &known.url));
+        // A project's name is not empty.
+        let choices: Vec<Choice> = known.chain([super::choice("", "Another one", "is added")]).collect();
+        let chosen = self.talk.choose("Which project?", &choices)?;
+        match chosen.and_then(|chosen| chosen.value) {
+            Some(name) if name.is_empty() => self.add_project().map(drop),
+            Some(name) => {
+                self.wishes.0 = Some(name);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Adds a project to the configuration; false: nobody wants to.
+    fn add_project(&mut self) -> Said<bool> {
+        let mut values = Vec::new();
+        for (title, _, hint) in PROJECT_FIELDS {
+            let value = self.talk.ask(&format!("{title} ({hint}), Enter for none:"))?;
+            if value.is_empty() {
+                return self.talk.say("No project was added.").map(|()| false);
+            }
+            values.push(value);
+        }
+        let [name, url, key] = values.as_slice() else { return Ok(false) };
+        let (name, url, key) = (name.clone(), url.clone(), key.clone());
+        let ctx = self.ctx();
+        let result = self.service.run(&ctx, Action::AddProject { name: name.clone(), url, key });
+        self.came_of(&result)?;
+        if result.is_ok() {
+            self.wishes.0 = Some(name);
         }
         Ok(true)
     }
@@ -105,12 +156,7 @@ impl Dialogue {
 
     /// What becomes of what does not open by this password; false: it is left as it is.
     fn answer_shut(&mut self, why: Shut, ctx: &super::OpCtx) -> Said<bool> {
-        let choice = |value: &str, label: &str| Choice {
-            value: Some(value.to_owned()),
-            label: label.to_owned(),
-            note: String::new(),
-            why_not: None,
-        };
+        let choice = |value: &str, label: &str| super::choice(value, label, "");
         let other = match why {
             Shut::OlderPassword => Some(choice("old", "I know the old password")),
             Shut::Damaged => Some(choice("old", "I have recovery words, or an older password")),
@@ -164,13 +210,7 @@ impl Dialogue {
         if secrecy::ExposeSecret::expose_secret(&typed) == "quit" {
             return Err(super::Gone);
         }
-        let ctx = self.ctx();
-        self.service.confide(&ctx, Confidence::Unlock { typed });
-        let result = self.wait_for(|event| match event {
-            Event::Done { op, result } if *op == ctx.op => Some(result.clone()),
-            _ => None,
-        })?;
-        match result {
+        match self.confide(Confidence::Unlock { typed })? {
             Ok(_) => self.talk.say("Unlocked."),
             Err(error) => self.talk.fail(&error),
         }
@@ -185,16 +225,8 @@ impl Dialogue {
         if secrecy::ExposeSecret::expose_secret(&code).is_empty() {
             return Ok(());
         }
-        let ctx = self.ctx();
-        self.service.own(&ctx, Own::Code { code });
-        let result = self.wait_for(|event| match event {
-            Event::Own(op, result) if *op == ctx.op => {
-                Some(result.as_ref().map(|_| ()).map_err(Clone::clone))
-            }
-            _ => None,
-        })?;
-        match result {
-            Ok(()) => self.talk.say(texts::CODE_TAKEN),
+        match self.own(Own::Code { code })? {
+            Ok(_) => self.talk.say(texts::CODE_TAKEN),
             Err(error) => self.talk.fail(&error),
         }
     }

@@ -4,7 +4,11 @@
 
 mod cards;
 mod entry;
+mod own;
+mod places;
 mod rows;
+mod sealed;
+mod several;
 mod talk;
 mod words;
 
@@ -21,8 +25,8 @@ use super::keys::Act;
 use super::{moved, signals, texts};
 use crate::domain::{Kind, Stamp};
 use crate::service::{
-    Action, Confidence, Done, Event, Front, Link, ListQuery, OpCtx, Own, Service, ServiceError, Status,
-    columns, status,
+    Action, Choice, Confidence, Done, Event, Front, Link, ListQuery, OpCtx, Own, Service, ServiceError,
+    Status, columns, status,
 };
 use talk::{Gone, Said};
 use words::Wish;
@@ -187,10 +191,29 @@ impl Dialogue {
             Wish::Act(Act::Assign) => self.assign(rest),
             Wish::Act(Act::Unassign) => self.unassign(rest),
             Wish::Act(Act::Delete) => self.delete(rest),
+            Wish::All => self.all(rest),
+            Wish::Find => self.find_everywhere(rest),
+            Wish::History => self.history(rest),
+            Wish::Act(Act::GoActivity) => self.activity(rest),
+            Wish::Further => self.further(),
+            Wish::Act(Act::GoOverview) => self.overview(),
+            Wish::Act(Act::GoSync) => self.runs(),
+            Wish::Act(Act::Traffic) => self.traffic(),
+            Wish::Retry => self.retry(rest),
             Wish::Outbox => self.outbox(),
             Wish::Act(Act::Decide) => self.decide(rest),
             Wish::State => self.tell_state(true),
             Wish::Code => self.code(),
+            Wish::Act(Act::Account) => self.account(),
+            Wish::Act(Act::SignInAccount) => self.sign_in_account(rest),
+            Wish::Act(Act::Export) => self.export(rest),
+            Wish::Act(Act::Import) => self.import(rest),
+            Wish::Act(Act::Aside) => self.aside(),
+            Wish::Act(Act::Machines) => self.machines(),
+            Wish::Act(Act::Words) => self.recovery_words(),
+            Wish::Act(Act::RemoveWords) => self.remove_words(),
+            Wish::Act(Act::Erase) => self.erase(),
+            Wish::Initial => self.initial(),
             Wish::Act(Act::Help) => self.talk.say_all(words::help(rest)),
             Wish::Act(act) => match self.plain_action(act) {
                 Some(action) => self.act(action),
@@ -205,6 +228,8 @@ impl Dialogue {
             Act::Undo => Action::Undo,
             Act::Redo => Action::Redo,
             Act::SyncNow => Action::SyncNow,
+            Act::Verify => Action::Verify,
+            Act::Reload => Action::Reload,
             Act::Lock => Action::Lock,
             Act::SignOut => Action::SignOut,
             Act::TrainingLine => Action::TrainingLine { up: !self.service.status().training_line? },
@@ -215,10 +240,28 @@ impl Dialogue {
     /// Does an action and says what came of it.
     fn act(&mut self, action: Action) -> Said<()> {
         let ctx = self.ctx();
-        match self.service.run(&ctx, action) {
-            Ok(done) => self.talk.say(&done_words(&done)),
-            Err(error) => self.talk.fail(&error),
+        let result = self.service.run(&ctx, action);
+        self.came_of(&result)
+    }
+
+    /// Says what came of something.
+    fn came_of(&mut self, result: &Result<Done, ServiceError>) -> Said<()> {
+        match result {
+            Ok(done) => {
+                self.talk.say(&done_words(done))?;
+                let Done::Imported { refused, .. } = done else { return Ok(()) };
+                self.talk.say_all(refused.iter().map(|(what, why)| format!("{what}: {why}")))
+            }
+            Err(error) => self.talk.fail(error),
         }
+    }
+
+    /// Waits for the end of what was begun under that number.
+    fn ended(&mut self, op: uuid::Uuid) -> Said<Result<Done, ServiceError>> {
+        self.wait_for(|event| match event {
+            Event::Done { op: of, result } if *of == op => Some(result.clone()),
+            _ => None,
+        })
     }
 
     /// Waits for the end of something that an event tells.
@@ -233,6 +276,11 @@ impl Dialogue {
             }
         }
     }
+}
+
+/// A choice as it is called, with what it does.
+fn choice(value: &str, label: &str, note: &str) -> Choice {
+    Choice { value: Some(value.to_owned()), label: label.to_owned(), note: note.to_owned(), why_not: None }
 }
 
 /// How things stand, without what changes by the minute.
@@ -250,10 +298,18 @@ fn steady(status: &Status, now: Stamp) -> String {
 fn done_words(done: &Done) -> String {
     match done {
         Done::Saved { edits, summary } => texts::saved(*edits, summary),
-        Done::Undone { summary } | Done::Settled { summary } => summary.clone(),
+        Done::Undone { summary } | Done::Settled { summary } | Done::Account { summary } => summary.clone(),
         Done::SyncAsked => texts::SYNC_ASKED.to_owned(),
         Done::Line { up } => (if *up { texts::LINE_UP } else { texts::LINE_DOWN }).to_owned(),
         Done::Locked => "Locked.".to_owned(),
+        Done::Exported { edits, path } => texts::exported(*edits, path),
+        Done::Imported { author, saved, known, refused } => {
+            texts::imported(author, *saved, *known, refused.len())
+        }
+        Done::WordsKept => texts::WORDS_KEPT.to_owned(),
+        Done::WordsRemoved => texts::WORDS_REMOVED.to_owned(),
+        Done::MachineErased => texts::MACHINE_ERASED.to_owned(),
+        Done::ProjectAdded { name } => texts::project_added(name),
         _ => "Done.".to_owned(),
     }
 }

@@ -88,7 +88,7 @@ impl Dialogue {
     }
 
     /// The row that a number of the last list or a name is about.
-    fn find(&mut self, said: &str) -> Said<Option<RowView>> {
+    pub(super) fn find(&mut self, said: &str) -> Said<Option<RowView>> {
         let by_number = said.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
         if let Some(row) = by_number.and_then(|at| self.listed.get(at)) {
             return Ok(Some(row.clone()));
@@ -107,6 +107,30 @@ impl Dialogue {
         Ok(found)
     }
 
+    /// Rows of every kind by what people call them; numbers are about these then.
+    pub(super) fn find_everywhere(&mut self, words: &str) -> Said<()> {
+        let found = self.service.find(&self.ctx(), words);
+        let rows = found.iter().filter_map(|found| Some(self.service.show(&self.ctx(), &found.key)?.row));
+        self.listed = rows.take(PAGE).collect();
+        if self.listed.is_empty() {
+            return self.talk.say("Nothing is called that.");
+        }
+        let told = self.listed.iter().enumerate();
+        let told: Vec<String> = told
+            .map(|(at, row)| format!("{}. {} {}", at + 1, row.key.kind.noun(), self.row_line(row)))
+            .collect();
+        self.talk.say_all(told)
+    }
+
+    /// Fills an empty project, after asking.
+    pub(super) fn initial(&mut self) -> Said<()> {
+        if !self.service.status().empty {
+            return self.talk.say("This is for an empty project and a MAIN_HQ user.");
+        }
+        self.talk.say_all(texts::INITIAL)?;
+        if self.talk.sure("Load it?")? { self.act(Action::LoadInitial) } else { Ok(()) }
+    }
+
     /// That row, where the verb is open to me; else says why not.
     fn subject(&mut self, said: &str, verb: Verb) -> Said<Option<Detail>> {
         let Some(row) = self.find(said)? else { return Ok(None) };
@@ -121,7 +145,7 @@ impl Dialogue {
     }
 
     fn may(&mut self, key: Option<&Key>, verb: Verb) -> Said<bool> {
-        let kind = self.query.kind;
+        let kind = key.map_or(self.query.kind, |key| key.kind);
         let verbs = self.service.verbs(&self.ctx(), kind, key);
         let why = match verbs.into_iter().find(|state| state.verb == verb) {
             Some(state) => state.why_not,
@@ -184,10 +208,7 @@ impl Dialogue {
     /// Asks for each field, says what would follow, and saves.
     pub(super) fn fill(&mut self, mut form: Form) -> Said<()> {
         self.talk.say(&format!("{}. Enter keeps what a field holds, - empties it.", form.title))?;
-        for at in 0..form.fields.len() {
-            form.at = at;
-            self.fill_field(&mut form)?;
-        }
+        self.fill_fields(&mut form)?;
         let Some((intent, reason)) = form.accept() else {
             let wrong = form.fields.iter().find_map(|field| field.error.clone()).unwrap_or_default();
             return self.talk.say(&format!("Not saved: {wrong} Nothing was changed."));
@@ -197,6 +218,14 @@ impl Dialogue {
             return self.talk.say("Not saved. Nothing was changed.");
         }
         self.save_form(&form, intent, reason)
+    }
+
+    pub(super) fn fill_fields(&mut self, form: &mut Form) -> Said<()> {
+        for at in 0..form.fields.len() {
+            form.at = at;
+            self.fill_field(form)?;
+        }
+        Ok(())
     }
 
     fn fill_field(&mut self, form: &mut Form) -> Said<()> {

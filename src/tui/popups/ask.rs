@@ -150,6 +150,19 @@ impl Ask {
         self.fields.get_mut(at).filter(|_| self.saving.is_none()).map(|field| &mut field.text)
     }
 
+    /// What asks for that line, and whether it is a secret.
+    pub fn prompt(&self, at: usize) -> Option<(String, bool)> {
+        let field = self.fields.get(at)?;
+        let hint = if field.hint.is_empty() { String::new() } else { format!(" ({})", field.hint) };
+        Some((format!("{}{hint}", field.title), field.text.masked))
+    }
+
+    /// What is wrong with its lines.
+    pub fn wrong(&self) -> Vec<String> {
+        let told = |field: &AskField| Some(format!("{}: {}", field.title, field.error.as_ref()?));
+        self.fields.iter().filter_map(told).collect()
+    }
+
     pub fn typed(&mut self) {
         self.error = None;
         if let Some(field) = self.fields.get_mut(self.at) {

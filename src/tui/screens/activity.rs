@@ -52,7 +52,7 @@ pub fn lines(activity: &Activity, now: Stamp, zone: &TimeZone, width: u16) -> Ve
     out
 }
 
-fn has(line: &ActivityLine, word: &str) -> bool {
+pub fn has(line: &ActivityLine, word: &str) -> bool {
     let texts = [&line.who, &line.label, &line.what].into_iter().chain(&line.reason);
     texts.into_iter().any(|text| text.to_lowercase().contains(word))
         || line.key.kind.noun() == word.trim_end_matches('s')

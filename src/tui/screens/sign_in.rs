@@ -49,7 +49,7 @@ pub struct AddProject {
     pub error: Option<ServiceError>,
 }
 
-const PROJECT_FIELDS: [(&str, &str, &str); 3] = [
+pub const PROJECT_FIELDS: [(&str, &str, &str); 3] = [
     ("Name", "name", texts::PROJECT_NAME_HINT),
     ("URL", "url", texts::PROJECT_URL_HINT),
     ("Key", "key", texts::PROJECT_KEY_HINT),

@@ -11,6 +11,8 @@ pub const SERVER_NOT_KEPT: &str =
     "The server keeps no key for this device (yet): a new password would not open it.";
 pub const WORDS_SHOWN: &str =
     "Write them down now, in their order. They are shown this once, and stored nowhere.";
+pub const WORDS_STAY: &str =
+    "They stand in this window's lines: clear those, or close the window, once you have them on paper.";
 pub const WORDS_NO_ROOM: &str = "Make the window larger to see all 24 words.";
 pub const WORDS_BACK: &str = "Type all 24 words, or the first four letters of each, so that they count.";
 pub const WORDS_KEPT: &str = "The recovery words count from now on. Keep the paper apart from this machine.";
