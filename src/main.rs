@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use flyos::cli::{Access, Work};
+use flyos::cli::{self, Access, Work};
 use flyos::service::ErrorKind;
 use flyos::tui::keys::Form;
 
@@ -55,6 +55,7 @@ enum Command {
         offline: bool,
     },
     /// Print the keys, with the names by which the configuration file can change them
+    #[command(after_help = "Example: flyos keys --toml > my-keys.toml")]
     Keys {
         /// As the part of config.toml to start one's own keys from
         #[arg(long)]
@@ -72,16 +73,16 @@ enum Command {
     Man { folder: Option<PathBuf> },
     /// Figures for Prometheus: what waits, the last sync, errors, bytes, how long exchanges took
     #[command(after_help = "Example: flyos metrics --textfile /var/lib/node_exporter/flyos.prom")]
-    Metrics(flyos::cli::Metrics),
+    Metrics(cli::Metrics),
     /// One file for whoever helps, with personal data masked
     #[command(after_help = "Example: flyos support-bundle")]
-    SupportBundle(flyos::cli::SupportBundle),
+    SupportBundle(cli::SupportBundle),
     /// Set up a project in Supabase, look whether it is as it must be, take it out again
-    #[command(subcommand)]
-    Supabase(flyos::cli::supabase::Command),
+    #[command(subcommand, after_help = "Example: flyos supabase verify --database-url-file database")]
+    Supabase(cli::supabase::Command),
     /// Sign-in accounts and their profiles: how they stand to each other, and making profiles that are missing
-    #[command(subcommand)]
-    Accounts(flyos::cli::accounts::Command),
+    #[command(subcommand, after_help = "Example: flyos accounts status --email main@flyos.mil")]
+    Accounts(cli::accounts::Command),
     /// Run the training server alone, for several consoles or any Supabase client
     #[command(after_help = "Example: flyos sandbox --data ~/training")]
     Sandbox(program::SandboxArgs),
@@ -106,22 +107,24 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => return program::not_understood(&error),
     };
-    let (json, access) = (args.access.json, args.access);
+    let (screen, json, access) = (&args.screen, args.access.json, args.access);
     let result = match args.command {
-        None => program::console(&args.screen, access),
-        Some(Command::Demo { rows }) => program::demo(&args.screen, rows),
+        None => program::console(screen, access),
+        Some(Command::Demo { rows }) => program::demo(screen, rows),
         Some(Command::Status) => program::status(json),
         Some(Command::Wipe { yes }) => program::wipe(access, yes),
-        Some(Command::Doctor { password, offline }) => {
-            program::doctor(&args.screen, &access, password, offline)
-        }
+        Some(Command::Doctor { password, offline }) => program::doctor(screen, &access, password, offline),
         Some(Command::Completions { shell }) => program::completions(Args::command(), shell),
         Some(Command::Man { folder }) => program::man(Args::command(), folder.as_deref()),
-        Some(Command::Work(work)) => program::work(&work, access),
+        Some(Command::Work(work)) => program::work(screen, access, |place, out| work.run(place, out)),
         Some(Command::Metrics(asked)) => program::metrics(&asked),
-        Some(Command::SupportBundle(asked)) => program::support_bundle(&args.screen, &asked),
-        Some(Command::Supabase(command)) => program::supabase(&command, access.email, access.project),
-        Some(Command::Accounts(command)) => program::accounts(&command, access.project),
+        Some(Command::SupportBundle(asked)) => program::support_bundle(screen, &asked, json),
+        Some(Command::Supabase(command)) => {
+            program::work(screen, access, |place, out| cli::supabase::run(&command, place, out))
+        }
+        Some(Command::Accounts(command)) => {
+            program::work(screen, access, |place, out| cli::accounts::run(&command, place, out))
+        }
         Some(Command::Keys { toml }) => program::keys(match (json, toml) {
             (true, _) => Form::Json,
             (_, true) => Form::Toml,

@@ -198,26 +198,30 @@ fn talk(ascii: bool) -> tui::plain::Talk {
     tui::plain::Talk::new(Box::new(input), Box::new(std::io::stdout()), secret, ascii)
 }
 
-/// A command that goes through the door.
-pub fn work(work: &cli::Work, access: cli::Access) -> anyhow::Result<()> {
+/// A command that goes through the door, or to the project.
+pub fn work(
+    screen: &Screen,
+    access: cli::Access,
+    run: impl FnOnce(cli::Place, &mut std::io::Stdout) -> Result<(), ServiceError>,
+) -> anyhow::Result<()> {
     store::private_umask();
     let folders = folders()?;
-    log::to(&folders.state);
-    let config = Config::read(&folders)?.with_environment(Environment::read());
+    let mut config = Config::read(&folders)?.with_environment(Environment::read());
+    config.read_only |= screen.read_only;
     let place = cli::Place { settings: settings(folders, config, None, None), access };
-    Ok(work.run(place, &mut std::io::stdout())?)
+    Ok(run(place, &mut std::io::stdout())?)
 }
 
 /// How the consoles that are open stand.
 pub fn status(json: bool) -> anyhow::Result<()> {
-    Ok(cli::status(&folders()?, json, &mut std::io::stdout())?)
+    Ok(cli::status(&folders()?, &mut cli::Out::new(json, std::io::stdout()))?)
 }
 
 /// Erases what this machine has of an account, or of all.
 pub fn wipe(access: cli::Access, yes: bool) -> anyhow::Result<()> {
     store::private_umask();
     let asked = cli::Wipe { project: access.project, email: access.email, yes };
-    Ok(cli::wipe(&folders()?, &asked, &mut std::io::stdout())?)
+    Ok(cli::wipe(&folders()?, &asked, &mut cli::Out::new(access.json, std::io::stdout()))?)
 }
 
 /// Figures for whoever watches the machines.
@@ -227,10 +231,11 @@ pub fn metrics(asked: &cli::Metrics) -> anyhow::Result<()> {
 }
 
 /// One file for whoever helps.
-pub fn support_bundle(screen: &Screen, asked: &cli::SupportBundle) -> anyhow::Result<()> {
+pub fn support_bundle(screen: &Screen, asked: &cli::SupportBundle, json: bool) -> anyhow::Result<()> {
     let what = examination(None, true)?;
     let wishes = screen.wishes(&Config::read(&what.folders).unwrap_or_default().screen);
-    Ok(cli::support_bundle(&what, &cli::Terminal::here(wishes), asked, &mut std::io::stdout())?)
+    let out = &mut cli::Out::new(json, std::io::stdout());
+    Ok(cli::support_bundle(&what, &cli::Terminal::here(wishes), asked, out)?)
 }
 
 /// Whether everything on this machine is as it must be.
@@ -238,7 +243,8 @@ pub fn doctor(screen: &Screen, access: &cli::Access, ask: bool, offline: bool) -
     let password = if ask || access.has_password() { Some(access.password()?) } else { None };
     let what = examination(password, !offline)?;
     let wishes = screen.wishes(&Config::read(&what.folders).unwrap_or_default().screen);
-    Ok(cli::doctor(&what, &cli::Terminal::here(wishes), access.json, &mut std::io::stdout())?)
+    let out = &mut cli::Out::new(access.json, std::io::stdout());
+    Ok(cli::doctor(&what, &cli::Terminal::here(wishes), out)?)
 }
 
 fn examination(password: Option<SecretString>, online: bool) -> anyhow::Result<doctor::Examination> {
@@ -257,22 +263,6 @@ pub fn keys(form: keys::Form) -> anyhow::Result<()> {
     let text = keys::listing(own.unwrap_or_default(), form);
     let mut out = std::io::stdout();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("the keys cannot be printed")
-}
-
-/// Sets a project up, and what belongs to it.
-pub fn supabase(
-    command: &cli::supabase::Command,
-    email: Option<String>,
-    project: Option<String>,
-) -> anyhow::Result<()> {
-    let folders = folders()?;
-    Ok(cli::supabase::run(command, &folders, email, project, &mut std::io::stdout())?)
-}
-
-/// Looks after a project's sign-in accounts.
-pub fn accounts(command: &cli::accounts::Command, project: Option<String>) -> anyhow::Result<()> {
-    let folders = folders()?;
-    Ok(cli::accounts::run(command, &folders, project, &mut std::io::stdout())?)
 }
 
 /// A drawn screen needs a terminal; lines that were asked for may come from anywhere.
@@ -400,7 +390,7 @@ pub fn man(command: clap::Command, folder: Option<&Path>) -> anyhow::Result<()> 
 pub fn explain(error: &anyhow::Error, json: bool) -> ExitCode {
     let own = ServiceError::new(ErrorKind::Fault, format!("{error:#}"));
     let told = error.downcast_ref::<ServiceError>().unwrap_or(&own);
-    if json && !told.answered {
+    if json {
         drop(writeln!(std::io::stdout().lock(), "{}", cli::error_json(told)));
     } else {
         let mut err = std::io::stderr().lock();

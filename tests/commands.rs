@@ -6,6 +6,8 @@
 mod common;
 #[path = "commands/coverage.rs"]
 mod coverage;
+#[path = "commands/devices.rs"]
+mod devices;
 #[path = "commands/door.rs"]
 mod door;
 #[path = "commands/edits.rs"]
@@ -14,6 +16,10 @@ mod edits;
 mod files;
 #[path = "commands/kit.rs"]
 mod kit;
+#[path = "commands/people.rs"]
+mod people;
+#[path = "commands/pictures.rs"]
+mod pictures;
 #[path = "commands/suite.rs"]
 mod suite;
 #[path = "commands/things.rs"]

@@ -105,7 +105,7 @@ fn tell(door: &Door, found: &service::Activity, out: &mut Out<impl Write>) -> Re
 fn read(door: &Door, query: &Query, patience: Duration) -> Result<service::Activity, ServiceError> {
     for _ in 0..=patience.as_millis() / STEP.as_millis() {
         let found = match door.query(query.clone())? {
-            Answer::Activity(found) => found,
+            Answer::Activity(found) | Answer::History(found) => found,
             other => return Err(unexpected(&other)),
         };
         let online = matches!(door.status()?.link, Link::Online | Link::Loading { .. } | Link::Connecting);

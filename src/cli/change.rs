@@ -99,18 +99,7 @@ impl Changes<'_> {
                 other => return Err(unexpected(&other)),
             }
         }
-        if follows.is_empty() && !self.deletes() {
-            return Ok(());
-        }
-        if prompt::is_attended() {
-            for line in &follows {
-                super::note(line);
-            }
-            return asked("Type yes to go on: ");
-        }
-        let error =
-            ServiceError::new(ErrorKind::Usage, "This wants a word of yours: --yes. Nothing was changed.");
-        Err(follows.into_iter().fold(error, ServiceError::hint))
+        confirmed(follows.is_empty() && !self.deletes(), follows)
     }
 
     fn act(mut self, door: &Door) -> Result<Came, ServiceError> {
@@ -129,6 +118,22 @@ impl Changes<'_> {
             _ => Err(ServiceError::new(ErrorKind::Usage, "The answer is not understood.")),
         }
     }
+}
+
+/// A person's word for it, unless it is given already: what follows is told, and asked about where somebody is there.
+pub(super) fn confirmed(given: bool, follows: Vec<String>) -> Result<(), ServiceError> {
+    if given {
+        return Ok(());
+    }
+    if prompt::is_attended() {
+        for line in &follows {
+            super::note(line);
+        }
+        return asked("Type yes to go on: ");
+    }
+    let error =
+        ServiceError::new(ErrorKind::Usage, "This wants a word of yours: --yes. Nothing was changed.");
+    Err(follows.into_iter().fold(error, ServiceError::hint))
 }
 
 /// What a row is called, for a question; its key where it has no name.

@@ -68,6 +68,12 @@ impl Conflicts {
             Self::Show { edit } => return show(&card(&door, *edit)?, out),
             Self::Export { edit } => return export(&door, edit, out),
             Self::Retry { edit } => {
+                if door.outbox()?.iter().all(|line| line.edit != *edit) {
+                    return Err(ServiceError::new(
+                        ErrorKind::Refused,
+                        format!("There is no edit {edit} that waits."),
+                    ));
+                }
                 door.act(Action::Retry { edit: *edit })?;
                 let sent = door.wait_sent(patience)?;
                 return out.told(&format!("Edit {edit} is to be sent now."), json!({ "sent": sent }));

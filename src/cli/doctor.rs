@@ -4,6 +4,9 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use serde_json::json;
+
+use super::out::Out;
 use crate::domain::field::harmless;
 use crate::service::doctor::{Examination, Health, Report, examine};
 use crate::service::ladder::{Ladder, Surroundings, Wishes};
@@ -56,35 +59,23 @@ impl Terminal {
     }
 }
 
-/// Prints how everything is; an error where something is to be looked after.
+/// Tells how everything is; an error where something is to be looked after.
 pub fn doctor(
     what: &Examination,
     terminal: &Terminal,
-    json: bool,
-    out: &mut impl Write,
+    out: &mut Out<impl Write>,
 ) -> Result<(), ServiceError> {
     let mut report = examine(what);
     terminal.judge(&mut report);
     let troubles = report.troubles();
-    let printed = if json {
-        let told =
-            serde_json::json!({ "sound": troubles == 0, "troubles": troubles, "findings": report.findings });
-        writeln!(out, "{told}")
-    } else {
-        write!(out, "{}", as_text(&report))
+    out.say(&as_text(&report))?;
+    let words = match troubles {
+        0 => None,
+        1 => Some("1 thing is to be looked after.".to_owned()),
+        _ => Some(format!("{troubles} things are to be looked after.")),
     };
-    let printed = printed.and_then(|()| out.flush());
-    printed.map_err(|error| {
-        ServiceError::new(ErrorKind::Storage, format!("The report could not be printed: {error}."))
-    })?;
-    match troubles {
-        0 => Ok(()),
-        1 => Err(ServiceError::new(ErrorKind::Attention, "1 thing is to be looked after.").answered()),
-        _ => {
-            Err(ServiceError::new(ErrorKind::Attention, format!("{troubles} things are to be looked after."))
-                .answered())
-        }
-    }
+    let found = json!({ "sound": troubles == 0, "troubles": troubles, "findings": report.findings });
+    out.found(found, words.map(|words| ServiceError::new(ErrorKind::Attention, words)))
 }
 
 /// One paragraph for each part, in the order in which they were looked at.

@@ -17,8 +17,8 @@ use super::alone::{Alone, By};
 use crate::service::beside::{self, Console, Consoles};
 use crate::service::kept::{self, KeptAccount};
 use crate::service::{
-    Action, Answer, Done, EditState, ErrorKind, Folders, Link, OutboxLine, Query, ServiceError, Settings,
-    Status, status,
+    Action, Administer, Answer, Done, EditState, ErrorKind, Folders, Link, OutboxLine, Query, ServiceError,
+    Settings, Status, status,
 };
 
 /// How long other commands are waited for that have the account open.
@@ -107,6 +107,14 @@ impl Door {
         match self {
             Self::Beside(console) => console.act(action),
             Self::Alone(alone) => alone.act(action),
+        }
+    }
+
+    /// Somebody's sign-in account; back when the server has done it.
+    pub fn administer(&self, wish: Administer) -> Result<Done, ServiceError> {
+        match self {
+            Self::Beside(console) => console.administer(wish),
+            Self::Alone(alone) => alone.service().administer_now(wish),
         }
     }
 

@@ -143,14 +143,11 @@ impl Import {
             (None, 0, 0) => None,
             (None, wrong, refused) => Some(failed(wrong, refused)),
         };
-        match failed {
-            // One answer, which says both.
-            Some(failed) if out.is_json() => Err(ServiceError { beside: Some(Box::new(fields)), ..failed }),
-            failed => {
-                out.told(&lines.join("\n"), fields)?;
-                failed.map_or(Ok(()), Err)
-            }
+        if failed.is_none() {
+            return out.told(&lines.join("\n"), fields);
         }
+        out.say(&lines.join("\n"))?;
+        out.found(fields, failed)
     }
 }
 

@@ -2,7 +2,7 @@
 //! (`door`): the console that is open, or an account that the command opens itself. `access` has what every command
 //! takes, `out` how every answer looks, `prompt` asks for a password, `files` has what those share that read and write
 //! files. `doctor`, `support-bundle` and `wipe` ask nobody: they work on what lies on this machine. `supabase` and
-//! `accounts` are for whoever runs a project, and ask the project.
+//! `accounts` are for whoever runs a project, and ask the project; headquarters' looks of `accounts` go through the door.
 
 mod access;
 pub mod accounts;
@@ -11,6 +11,7 @@ mod alone;
 mod backup;
 mod change;
 mod conflicts;
+mod devices;
 mod doctor;
 mod door;
 mod drones;
@@ -21,6 +22,7 @@ mod list;
 mod metrics;
 mod out;
 mod outbox;
+mod people;
 mod prompt;
 mod regions;
 mod restore;
@@ -51,31 +53,35 @@ pub use support_bundle::{SupportBundle, support_bundle};
 pub use wipe::{Wipe, wipe};
 
 use crate::domain::Stamp;
-use crate::service::ServiceError;
+use crate::service::{ServiceError, log};
 
 /// The commands that go through the door.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Work {
-    /// Users: list, show, create, set, delete
-    #[command(subcommand)]
+    /// Users: list, show, create, set, delete; their sign-in accounts: create-account, invite, set-password, set-email, ban,
+    /// unban, sign-out
+    #[command(subcommand, after_help = "Example: flyos users list --role OPERATOR --status ACTIVE --json")]
     Users(users::Users),
     /// Regions: list, show, create, set, delete
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: flyos regions show 'Eastern Region'")]
     Regions(regions::Regions),
     /// Drones: list, show, create, set, delete, assign, unassign
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: flyos drones set drone-001 --status STANDBY --reason storm")]
     Drones(drones::Drones),
+    /// The machines that accounts were used on: list, erase
+    #[command(subcommand, after_help = "Example: flyos devices list")]
+    Devices(devices::Devices),
     /// Edits that wait: list them, write them into a sealed file, take such a file in
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: flyos outbox list")]
     Outbox(outbox::Outbox),
     /// Edits that need a decision: list, show, resolve, retry, discard, export
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: flyos conflicts list")]
     Conflicts(conflicts::Conflicts),
     /// Who did what, when and why, newest first
     Activity(activity::Activity),
     Sync(sync::Sync),
     /// The configuration: show, path, check
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: flyos config show")]
     Config(settings::Settings),
     /// Sign in: the account is loaded onto this machine, and opens here without a line from then on
     #[command(after_help = "Example: flyos sign-in --email east@flyos.mil --password-file ~/.flyos-password")]
@@ -94,11 +100,13 @@ pub enum Work {
 impl Work {
     /// Does it.
     pub fn run(&self, place: Place, to: &mut impl Write) -> Result<(), ServiceError> {
+        log::to(&place.settings.folders.state);
         let out = &mut Out::new(place.access.json, to);
         match self {
             Self::Users(users) => users.run(place, out),
             Self::Regions(regions) => regions.run(place, out),
             Self::Drones(drones) => drones.run(place, out),
+            Self::Devices(devices) => devices.run(place, out),
             Self::Outbox(outbox) => outbox.run(place, out),
             Self::Conflicts(conflicts) => conflicts.run(place, out),
             Self::Activity(activity) => activity.run(place, out),

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
+use super::rows::plain;
 use crate::service::{ErrorKind, ServiceError};
 
 /// The output, and in which form it is wanted.
@@ -32,12 +33,34 @@ impl<W: Write> Out<W> {
 
     /// What an action came to: in words, or with these fields.
     pub fn told(&mut self, words: &str, fields: Value) -> Result<(), ServiceError> {
-        if !self.json {
-            return self.text(&format!("{words}\n"));
-        }
-        let mut told = object(json!({ "success": true, "message": words }));
+        self.say(words)?;
+        let mut told = object(json!({ "message": words }));
         told.extend(object(fields));
-        self.value(&Value::Object(told))
+        self.found(Value::Object(told), None)
+    }
+
+    /// A line for people; scripts get the answer alone.
+    pub fn say(&mut self, words: &str) -> Result<(), ServiceError> {
+        if self.json {
+            return Ok(());
+        }
+        let words: Vec<String> = words.lines().map(plain).collect();
+        self.text(&format!("{}\n", words.join("\n")))
+    }
+
+    /// What was looked at, for scripts; people were told by `say`. Where something of it is to be looked after, that is how
+    /// the command ends, and scripts get both in one answer.
+    pub fn found(&mut self, fields: Value, trouble: Option<ServiceError>) -> Result<(), ServiceError> {
+        match trouble {
+            Some(error) if self.json => Err(ServiceError { beside: Some(Box::new(fields)), ..error }),
+            Some(error) => Err(error),
+            None if self.json => {
+                let mut told = object(json!({ "success": true }));
+                told.extend(object(fields));
+                self.value(&Value::Object(told))
+            }
+            None => Ok(()),
+        }
     }
 
     /// One line of JSON.

@@ -79,17 +79,18 @@ pub(super) fn piped() -> Result<SecretString, ServiceError> {
     }
 }
 
-/// A new password, typed twice.
-pub(super) fn chosen() -> Result<SecretString, ServiceError> {
-    let failed = |error: io::Error| {
-        ServiceError::new(ErrorKind::Usage, format!("No password could be asked for: {error}."))
-            .hint("Give it in a file of your own (--password-file FILE), or pipe it in (--password-stdin).")
-    };
-    let first = typed("Password: ").map_err(failed)?;
+/// A new password, typed twice, each time asked for in those words; `otherwise`: what to do where nobody can be asked.
+pub(super) fn chosen(words: [&str; 2], otherwise: &str) -> Result<SecretString, ServiceError> {
+    let unasked = |why: &str| ServiceError::new(ErrorKind::Usage, why).hint(otherwise);
+    let failed = |error: io::Error| unasked(&format!("No password could be asked for: {error}."));
+    if !is_attended() {
+        return Err(unasked("There is no terminal to ask for the new password on. Nothing was changed."));
+    }
+    let first = typed(words[0]).map_err(failed)?;
     if first.expose_secret().is_empty() {
         return Err(ServiceError::new(ErrorKind::Usage, "No password was given. Nothing was changed."));
     }
-    let again = typed("The same once more: ").map_err(failed)?;
+    let again = typed(words[1]).map_err(failed)?;
     if first.expose_secret() == again.expose_secret() {
         return Ok(first);
     }

@@ -40,10 +40,8 @@ impl Settings {
                     .iter()
                     .try_for_each(|view| crate::service::wipe::project(config, Some(&view.name)).map(drop))?;
                 let count = config.views().len();
-                out.told(
-                    &format!("{}: usable, {count} projects.", path.display()),
-                    json!({ "projects": count }),
-                )
+                let projects = if count == 1 { "1 project".to_owned() } else { format!("{count} projects") };
+                out.told(&format!("{}: usable, {projects}.", path.display()), json!({ "projects": count }))
             }
         }
     }

@@ -1,37 +1,35 @@
 //! `flyos status`: how the open console stands, in the words of its own state line, or as JSON for scripts.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use jiff::tz::TimeZone;
 use serde_json::json;
 
+use super::out::Out;
 use crate::domain::{Stamp, field::harmless};
 use crate::service::beside::{self, Console};
-use crate::service::{ErrorKind, Folders, ServiceError, Status, Whois, status as words};
+use crate::service::{Folders, ServiceError, Status, Whois, status as words};
 
-/// Prints how each open console stands; an error where there is none, or one that does not answer.
-pub fn status(folders: &Folders, json: bool, out: &mut impl Write) -> Result<(), ServiceError> {
+/// Tells how each open console stands; an error where there is none, or one that does not answer.
+pub fn status(folders: &Folders, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
     let found = beside::consoles(folders)?;
     if found.open.is_empty() && found.silent.is_empty() {
         return Err(beside::none_open());
     }
     let now = super::now();
+    let mut all = Vec::with_capacity(found.open.len());
     for (nth, console) in found.open.iter().enumerate() {
         // A locked console tells no more than that.
         let status = match console.whois {
             Whois { locked: true, unsent, .. } => Status::locked(unsent, false),
             _ => console.status()?,
         };
-        let printed = if json {
-            writeln!(out, "{}", as_json(console, &status, now))
-        } else {
-            let gap = if nth > 0 { "\n" } else { "" };
-            write!(out, "{gap}{}", as_text(console, &status, now))
-        };
-        printed.map_err(|error| not_printed(&error))?;
+        let gap = if nth > 0 { "\n" } else { "" };
+        out.say(&format!("{gap}{}", as_text(console, &status, now)))?;
+        all.push(as_json(console, &status, now));
     }
-    out.flush().map_err(|error| not_printed(&error))?;
-    found.silent.first().map_or(Ok(()), |holder| Err(beside::silent(holder, now)))
+    let silent = found.silent.first().map(|holder| beside::silent(holder, now));
+    out.found(json!({ "consoles": all, "totalCount": all.len() }), silent)
 }
 
 fn as_text(console: &Console, status: &Status, now: Stamp) -> String {
@@ -73,8 +71,4 @@ fn as_json(console: &Console, status: &Status, now: Stamp) -> serde_json::Value 
         "last_key": whois.last_key,
         "console": whois.holder,
     })
-}
-
-fn not_printed(error: &io::Error) -> ServiceError {
-    ServiceError::new(ErrorKind::Storage, format!("The answer could not be printed: {error}."))
 }

@@ -13,7 +13,9 @@ use std::io::Write;
 
 use clap::Subcommand;
 
-use crate::service::{Folders, ServiceError};
+use super::door::Place;
+use super::out::Out;
+use crate::service::ServiceError;
 
 pub use init::InitArgs;
 pub use way::{DatabaseArgs, WayArgs};
@@ -21,6 +23,7 @@ pub use way::{DatabaseArgs, WayArgs};
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Print the migrations, one transaction each, for the SQL editor or psql
+    #[command(after_help = "Example: flyos supabase sql | psql \"$DATABASE_URL\" -v ON_ERROR_STOP=1")]
     Sql {
         /// The initial data set instead
         #[arg(long, conflicts_with = "rollback")]
@@ -30,6 +33,7 @@ pub enum Command {
         rollback: bool,
     },
     /// Apply the migrations that the project's database does not have yet
+    #[command(after_help = "Example: flyos supabase migrate --dry-run --database-url-file database")]
     Migrate {
         #[command(flatten)]
         database: DatabaseArgs,
@@ -41,14 +45,13 @@ pub enum Command {
         again: bool,
     },
     /// Compare every object of the database with what the migrations make. Changes nothing
+    #[command(after_help = "Example: flyos supabase verify --database-url-file database --json")]
     Verify {
         #[command(flatten)]
         database: DatabaseArgs,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
     },
     /// Take FlyOS Console out of the project's database, after asking; rows and accounts stay
+    #[command(after_help = "Example: flyos supabase rollback --database-url-file database")]
     Rollback {
         #[command(flatten)]
         database: DatabaseArgs,
@@ -57,22 +60,20 @@ pub enum Command {
         yes: bool,
     },
     /// Make the first MAIN_HQ, with an account to sign in with (--email ADDRESS)
+    #[command(after_help = "Example: flyos supabase init --email you@unit.mil --database-url-file database")]
     Init(InitArgs),
 }
 
 /// Carries a command out.
-pub fn run(
-    command: &Command,
-    folders: &Folders,
-    email: Option<String>,
-    project: Option<String>,
-    out: &mut impl Write,
-) -> Result<(), ServiceError> {
+pub fn run(command: &Command, place: Place, to: &mut impl Write) -> Result<(), ServiceError> {
+    let out = &mut Out::new(place.access.json, to);
     match command {
         Command::Sql { seed, rollback } => schema::sql(*seed, *rollback, out),
         Command::Migrate { database, dry_run, again } => schema::migrate(database, *dry_run, *again, out),
-        Command::Verify { database, json } => schema::verify(database, *json, out),
+        Command::Verify { database } => schema::verify(database, out),
         Command::Rollback { database, yes } => schema::rollback(database, *yes, out),
-        Command::Init(args) => init::init(args, folders, email, project, out),
+        Command::Init(args) => {
+            init::init(args, &place.settings.config, place.access.email, place.access.project, out)
+        }
     }
 }

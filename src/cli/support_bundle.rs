@@ -6,9 +6,10 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Terminal;
+use super::out::Out;
 use crate::service::doctor::{Examination, examine};
 use crate::service::{Config, ErrorKind, ServiceError, support};
 
@@ -24,7 +25,7 @@ pub fn support_bundle(
     what: &Examination,
     terminal: &Terminal,
     asked: &SupportBundle,
-    out: &mut impl Write,
+    out: &mut Out<impl Write>,
 ) -> Result<(), ServiceError> {
     let mut report = examine(what);
     terminal.judge(&mut report);
@@ -35,19 +36,19 @@ pub fn support_bundle(
     let path = asked.file.clone().unwrap_or_else(|| PathBuf::from(format!("flyos-support-{digits}.json")));
     let lines = bundle.get("log").and_then(Value::as_array).map_or(0, Vec::len);
     let text = serde_json::to_string_pretty(&bundle).map_err(io::Error::other);
-    let written = text.and_then(|text| create(&path, &text)).and_then(|()| {
-        writeln!(
-            out,
-            "{} holds how this machine stands and {lines} lines of the log, without rows and edits. Addresses, keys, \
-             hosts, your login and home are masked. Look through it before you hand it on.",
-            path.display()
-        )
-    });
-    written.map_err(|error| {
+    text.and_then(|text| create(&path, &text)).map_err(|error| {
         let told = format!("The bundle could not be written to {}: {error}.", path.display());
         ServiceError::new(ErrorKind::Storage, told)
             .hint("Name a file that is not there yet, in a folder of yours.")
-    })
+    })?;
+    out.told(
+        &format!(
+            "{} holds how this machine stands and {lines} lines of the log, without rows and edits. Addresses, keys, \
+             hosts, your login and home are masked. Look through it before you hand it on.",
+            path.display()
+        ),
+        json!({ "path": path, "lines": lines }),
+    )
 }
 
 /// Never over a file that is there.

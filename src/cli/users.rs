@@ -9,6 +9,7 @@ use super::change::{Changes, Why};
 use super::door::{Door, Place};
 use super::list::{Listing, show, values};
 use super::out::Out;
+use super::people::People;
 use crate::domain::{Intent, Key, Kind, Role, Status};
 use crate::service::ServiceError;
 
@@ -62,6 +63,8 @@ pub enum Users {
         #[command(flatten)]
         why: Why,
     },
+    #[command(flatten)]
+    Account(People),
     /// Delete users
     #[command(after_help = "Example: flyos users delete p_lotz --yes")]
     Delete {
@@ -110,6 +113,9 @@ impl UserFields {
 
 impl Users {
     pub(super) fn run(&self, place: Place, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
+        if let Self::Account(people) = self {
+            return people.run(place, out);
+        }
         let patience = place.access.patience();
         let door = Door::open(place)?;
         let kind = Kind::User;
@@ -119,6 +125,7 @@ impl Users {
                 return listing.run(&door, kind, values(&door, kind, &flags)?, out);
             }
             Self::Show { user } => return show(&door, kind, user, out),
+            Self::Account(_) => return Ok(()),
             Self::Create { fields, why } => {
                 let mut fields = values(&door, kind, &fields.flags())?;
                 fields.entry("status".to_owned()).or_insert_with(|| Some(Status::Active.as_str().to_owned()));

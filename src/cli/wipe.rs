@@ -5,8 +5,10 @@ use std::io::{self, BufRead, IsTerminal as _, Write};
 use std::path::Path;
 
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
 
 use super::now;
+use super::out::Out;
 use super::prompt::typed;
 use crate::service::status;
 use crate::service::wipe::{self, Kept, Opened};
@@ -25,12 +27,12 @@ pub struct Wipe {
 const WORD: &str = "erase";
 
 /// Erases, after asking where there is somebody to ask.
-pub fn wipe(folders: &Folders, asked: &Wipe, out: &mut impl Write) -> Result<(), ServiceError> {
-    let asks = io::stdin().is_terminal() && !asked.yes;
+pub fn wipe(folders: &Folders, asked: &Wipe, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
+    let asks = io::stdin().is_terminal() && !asked.yes && !out.is_json();
     if !asks && !asked.yes {
         return Err(ServiceError::new(
             ErrorKind::Usage,
-            "There is no terminal to confirm on. Nothing was erased.",
+            "There is nobody to confirm it. Nothing was erased.",
         )
         .hint("Say --yes if what this machine has is to be erased, unsent edits included."));
     }
@@ -39,7 +41,7 @@ pub fn wipe(folders: &Folders, asked: &Wipe, out: &mut impl Write) -> Result<(),
     let one = url.as_deref().zip(asked.email.as_deref());
     let kept = wipe::kept(folders, one)?;
     if kept.is_empty() {
-        return say(out, "This machine has nothing of it.");
+        return out.told("This machine has nothing of it.", json!({ "erased": 0 }));
     }
     if let Some(holder) = kept.iter().find_map(Kept::open_in) {
         let message = format!("The console on {} has an account open. Nothing was erased.", holder.place());
@@ -48,25 +50,23 @@ pub fn wipe(folders: &Folders, asked: &Wipe, out: &mut impl Write) -> Result<(),
     }
     if asks {
         for account in &kept {
-            say(out, &title(account))?;
+            out.say(&title(account))?;
             show(account, &config, out)?;
         }
-        say(out, "Keys, rows, unsent edits and session are erased here; the server keeps what it has.")?;
-        let typed = prompt(out, &format!("Type {WORD} to go on: "))?;
+        out.say("Keys, rows, unsent edits and session are erased here; the server keeps what it has.")?;
+        let typed = prompt(&format!("Type {WORD} to go on: "), out)?;
         if typed.trim() != WORD {
-            return say(out, "Nothing was erased.");
+            return out.say("Nothing was erased.");
         }
     }
     let count = kept.len();
     kept.into_iter().try_for_each(Kept::erase)?;
-    say(
-        out,
-        &if count == 1 {
-            "1 account was erased.".to_owned()
-        } else {
-            format!("{count} accounts were erased.")
-        },
-    )
+    let words = if count == 1 {
+        "1 account was erased.".to_owned()
+    } else {
+        format!("{count} accounts were erased.")
+    };
+    out.told(&words, json!({ "erased": count }))
 }
 
 /// What is known of it without its key.
@@ -79,32 +79,32 @@ fn title(account: &Kept) -> String {
 }
 
 /// Tells what is unsent, to who knows the password, and offers to export it.
-fn show(account: &Kept, config: &Config, out: &mut impl Write) -> Result<(), ServiceError> {
+fn show(account: &Kept, config: &Config, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
     loop {
         let password = secret("Password, to see what is unsent and to export it (Enter: not looked at): ")?;
         if password.expose_secret().is_empty() {
-            return say(out, "Unsent edits, if there are any, were not looked at.");
+            return out.say("Unsent edits, if there are any, were not looked at.");
         }
         match account.open(&password, now()) {
             Ok(opened) => return list(&opened, account.project(config, &opened).as_deref(), out),
             Err(error) => {
-                say(out, &error.message)?;
-                error.hints.iter().try_for_each(|hint| say(out, hint))?;
+                out.say(&error.message)?;
+                error.hints.iter().try_for_each(|hint| out.say(hint))?;
             }
         }
     }
 }
 
-fn list(opened: &Opened, url: Option<&str>, out: &mut impl Write) -> Result<(), ServiceError> {
+fn list(opened: &Opened, url: Option<&str>, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
     let unsent = opened.unsent();
     if unsent.is_empty() {
-        return say(out, "Nothing is unsent.");
+        return out.say("Nothing is unsent.");
     }
-    say(out, &format!("Unsent: {}", unsent.len()))?;
-    unsent.iter().try_for_each(|line| say(out, &format!("  {}: {}", line.label, line.what)))?;
+    out.say(&format!("Unsent: {}", unsent.len()))?;
+    unsent.iter().try_for_each(|line| out.say(&format!("  {}: {}", line.label, line.what)))?;
     let Some(url) = url else {
-        say(out, "They cannot be exported: no project in the configuration is the one they are of.")?;
-        return say(out, "To keep them, go no further, describe it there, and say this again.");
+        out.say("They cannot be exported: no project in the configuration is the one they are of.")?;
+        return out.say("To keep them, go no further, describe it there, and say this again.");
     };
     loop {
         let passphrase = secret("Passphrase, to export them into a sealed file first (Enter: no): ")?;
@@ -112,16 +112,16 @@ fn list(opened: &Opened, url: Option<&str>, out: &mut impl Write) -> Result<(), 
             return Ok(());
         }
         if secret("Passphrase once more: ")?.expose_secret() != passphrase.expose_secret() {
-            say(out, "The two passphrases differ.")?;
+            out.say("The two passphrases differ.")?;
             continue;
         }
         let stamp: String = now().text().chars().filter(char::is_ascii_digit).take(14).collect();
         match opened.export(url, Path::new(&format!("flyos-{stamp}.sealed")), &passphrase, now()) {
             Ok(Done::Exported { edits, path }) => {
-                return say(out, &format!("Exported: {edits}, into {path}"));
+                return out.say(&format!("Exported: {edits}, into {path}"));
             }
             Ok(_) => return Ok(()),
-            Err(error) => say(out, &error.message)?,
+            Err(error) => out.say(&error.message)?,
         }
     }
 }
@@ -130,15 +130,11 @@ fn secret(words: &str) -> Result<SecretString, ServiceError> {
     typed(words).map_err(|error| broken(&error))
 }
 
-fn prompt(out: &mut impl Write, words: &str) -> Result<String, ServiceError> {
+fn prompt(words: &str, out: &mut Out<impl Write>) -> Result<String, ServiceError> {
     let mut line = String::new();
-    write!(out, "{words}").and_then(|()| out.flush()).map_err(|error| broken(&error))?;
+    out.text(words)?;
     io::stdin().lock().read_line(&mut line).map_err(|error| broken(&error))?;
     Ok(line)
-}
-
-fn say(out: &mut impl Write, words: &str) -> Result<(), ServiceError> {
-    writeln!(out, "{words}").map_err(|error| broken(&error))
 }
 
 fn broken(error: &io::Error) -> ServiceError {

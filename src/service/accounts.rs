@@ -4,36 +4,42 @@
 //! These are online actions: done or not done when they are answered, and never kept for later, since a password for
 //! somebody else is written down nowhere. The project's function `admin-users` does them under the person's own pass,
 //! and judges anew. What becomes of the profile comes with the next pull.
+//!
+//! A command hands its wish to an open console over the console's socket, a password within it: from memory to memory, and
+//! to the same user of the machine alone.
 
 use std::sync::Arc;
 
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::at_desk::waited;
 use super::own::field;
 use super::session::Inner;
 use super::{Done, ErrorKind, Event, OpCtx, Service, ServiceError, explain};
 use crate::domain::{Key, Role};
 use crate::remote::wire::admin::{AdminReply, AdminRequest, Password};
-use crate::remote::{Cause, RemoteError};
+use crate::remote::{self, Cause, RemoteError};
 use crate::store::replica::Replica;
 use crate::sync::runner::Ask;
 
 /// What headquarters wants of somebody's account.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Administer {
     /// A `profiles.id`.
     pub user: Uuid,
     pub deed: AccountDeed,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AccountDeed {
     /// An account that can sign in at once.
-    Create(SecretString),
+    Create(#[serde(with = "said")] SecretString),
     /// An account whose owner sets the password by a code that is mailed.
     Invite,
-    SetPassword(SecretString),
+    SetPassword(#[serde(with = "said")] SecretString),
     SetEmail(String),
     Ban,
     Unban,
@@ -41,17 +47,60 @@ pub enum AccountDeed {
     SignOut,
 }
 
+const BAN: &str = "\
+    They cannot sign in until the bar is lifted, and their sessions end at once. What their machines hold \
+    stays sealed there.";
+const SIGN_OUT: &str = "\
+    Their sessions on all machines end at once. What those machines hold stays sealed there; unsent edits go \
+    out when they sign in again.";
+
+impl AccountDeed {
+    /// What a person is told before it, and asked.
+    pub const fn warning(&self) -> Option<&'static str> {
+        match self {
+            Self::Ban => Some(BAN),
+            Self::SignOut => Some(SIGN_OUT),
+            _ => None,
+        }
+    }
+}
+
+/// A password on its way to the console that does it.
+mod said {
+    use secrecy::{ExposeSecret as _, SecretString};
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(secret.expose_secret())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+        String::deserialize(deserializer).map(SecretString::from)
+    }
+}
+
 impl Service {
     /// Starts it; `Event::Done` with `ctx.op` tells the end.
     pub fn administer(&self, ctx: &OpCtx, wish: Administer) {
-        if let Err(refusal) = self.may_write(true) {
-            return self.inner.emit(Event::Done { op: ctx.op, result: Err(refusal) });
-        }
         let (inner, op) = (Arc::clone(&self.inner), ctx.op);
-        self.inner.runtime().spawn(async move {
-            let result = inner.administered(wish).await;
-            inner.emit(Event::Done { op, result });
-        });
+        self.start_administering(wish, move |result| inner.emit(Event::Done { op, result }));
+    }
+
+    /// Does it and waits for its end.
+    pub fn administer_now(&self, wish: Administer) -> Result<Done, ServiceError> {
+        waited(|done| self.start_administering(wish, done))
+    }
+
+    pub(super) fn start_administering(
+        &self,
+        wish: Administer,
+        done: impl FnOnce(Result<Done, ServiceError>) + Send + 'static,
+    ) {
+        if let Err(refusal) = self.may_write(true) {
+            return done(Err(refusal));
+        }
+        let inner = Arc::clone(&self.inner);
+        self.inner.runtime().spawn(async move { done(inner.administered(wish).await) });
     }
 }
 
@@ -71,14 +120,11 @@ impl Inner {
             AccountDeed::SignOut => format!("{name} is signed out everywhere."),
         };
         let invited = matches!(wish.deed, AccountDeed::Invite);
-        let token = keeper.token().await.map_err(|error| explain::remote(&error))?;
+        let token = keeper.token().await.map_err(|error| explain::not_asked(&error))?;
         let reply = keeper.client().admin_users(&token, &request(wish)).await;
         let reply = reply.map_err(|error| in_form(&error))?.value;
         let AdminReply::Done { .. } = reply else {
-            return Err(ServiceError::new(
-                ErrorKind::Server,
-                "The server answered something else than was asked.",
-            ));
+            return Err(explain::another_answer());
         };
         // What it did to the profile is fetched at once.
         self.ask(Ask::SyncNow)?;
@@ -91,15 +137,21 @@ impl Inner {
 /// The name and the address of a profile whose account may be changed from here; why not, where not.
 fn permitted(replica: &Replica, key: &Key) -> Result<(String, String), ServiceError> {
     let refused = |words: &str| Err(ServiceError::new(ErrorKind::Denied, words));
-    if replica.actor().is_none_or(|actor| actor.role != Role::MainHq) {
-        return refused("Sign-in accounts of others are for MAIN_HQ alone.");
-    }
+    for_headquarters(replica)?;
     let Some(record) = replica.view().get(key).filter(|_| replica.is_known(key)) else {
         return refused(
             "The server does not know this profile yet: its account is made once the profile is sent.",
         );
     };
     Ok((record.label().to_owned(), record.get("email").unwrap_or_default()))
+}
+
+/// Refused to everybody else.
+pub(super) fn for_headquarters(replica: &Replica) -> Result<(), ServiceError> {
+    if replica.actor().is_some_and(|actor| actor.role == Role::MainHq) {
+        return Ok(());
+    }
+    Err(ServiceError::new(ErrorKind::Denied, "Sign-in accounts of others are for MAIN_HQ alone."))
 }
 
 fn request(wish: Administer) -> AdminRequest {
@@ -123,7 +175,12 @@ fn in_form(error: &RemoteError) -> ServiceError {
         (Some("password"), _) | (None, Cause::PasswordWeak) => Some(field::NEW.to_owned()),
         (name, _) => name.map(str::to_owned),
     };
-    ServiceError { field: named, ..explain::remote(error) }
+    let told = ServiceError { field: named, ..explain::remote(error) };
+    match error.kind {
+        // Nobody has that account: no fault of the server.
+        remote::ErrorKind::Gone => ServiceError { kind: ErrorKind::Refused, ..told },
+        _ => told,
+    }
 }
 
 #[cfg(test)]
@@ -135,5 +192,14 @@ mod tests {
         let deed = AccountDeed::Create(SecretString::from("hunter2!"));
         let wish = Administer { user: Uuid::nil(), deed };
         assert!(!format!("{wish:?} {:?}", request(wish.clone())).contains("hunter"));
+    }
+
+    #[test]
+    fn a_wish_arrives_as_it_was_said() {
+        let wish = Administer { user: Uuid::nil(), deed: AccountDeed::SetPassword("hunter2!".into()) };
+        let text = serde_json::to_string(&wish).expect("a message");
+        let heard: Administer = serde_json::from_str(&text).expect("understood");
+        let AccountDeed::SetPassword(password) = heard.deed else { panic!("another deed: {text}") };
+        assert_eq!(secrecy::ExposeSecret::expose_secret(&password), "hunter2!");
     }
 }

@@ -24,11 +24,13 @@ pub use super::overview::{Figure, Group, Overview};
 pub use super::own::{Enrolling, FactorView, Own, OwnDone, Redeem};
 pub use super::rows::{RowData, RowsPage, RowsQuery};
 pub use super::secrets::Confidence;
+pub use super::sessions::Sessions;
 pub use super::setup::*;
 pub use super::state::*;
 pub use super::stored::{Moment, StoredPage, StoredQuery, Undecided};
 pub use super::tables::*;
 pub use super::taste::{ColumnLook, Look, Taste, Unfinished, View};
+pub use super::unlinked::AccountsView;
 use crate::domain::{Fields, Intent, Key, Kind, Stamp};
 pub use crate::session::Shut;
 pub use crate::store::{Gap, Holder};
@@ -136,6 +138,11 @@ pub enum Action {
         user: Uuid,
         device: Uuid,
     },
+    /// Looks at the sign-in accounts without a profile, or at those that are named, by id or address: how they and the
+    /// profiles stand to each other, and what a sync would make of each. Told by `Done::Accounts`.
+    Accounts {
+        who: Vec<String>,
+    },
     /// Locks the console, as when it is left alone.
     Lock,
     /// Takes the recovery words away: they open nothing any more.
@@ -150,16 +157,6 @@ pub enum Action {
     TrainingLine {
         up: bool,
     },
-}
-
-/// Which sessions of the account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sessions {
-    Here,
-    /// All but this one.
-    Others,
-    All,
 }
 
 /// How freely the line is used.
@@ -242,6 +239,7 @@ pub enum Done {
     },
     Machines(Vec<Machine>),
     MachineErased,
+    Accounts(Box<AccountsView>),
     ProjectAdded {
         name: String,
     },

@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use super::control::{self, Reply, Request};
 use super::status::ago;
-use super::{Action, Answer, Done, ErrorKind, Folders, Query, ServiceError, Status, Whois, explain};
+use super::{
+    Action, Administer, Answer, Done, ErrorKind, Folders, Query, ServiceError, Status, Whois, explain,
+};
 use crate::domain::Stamp;
 use crate::session::socket::LineError;
 use crate::store::{AccountFolder, Holder};
 
-/// How long a console may take to answer a command; saving on a slow disk is the longest.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long a console may take to answer a command: what the server does at once it may ask for 65 s, and tells how that
+/// ended.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(75);
 
 /// An open console.
 #[derive(Clone, Debug)]
@@ -120,9 +123,16 @@ impl Console {
 
     /// Hands an action in; back when it is done, for an edit: on disk.
     pub fn act(&self, action: Action) -> Result<Done, ServiceError> {
-        match ask(self.folder.path(), &Request::Act(action))
-            .map_err(|error| explain::not_understood(&error))?
-        {
+        self.done(&Request::Act(action))
+    }
+
+    /// Somebody's sign-in account; back when the server has done it.
+    pub fn administer(&self, wish: Administer) -> Result<Done, ServiceError> {
+        self.done(&Request::Administer(wish))
+    }
+
+    fn done(&self, request: &Request) -> Result<Done, ServiceError> {
+        match ask(self.folder.path(), request).map_err(|error| explain::not_understood(&error))? {
             Reply::Done(done) => Ok(done),
             other => Err(refused(other)),
         }

@@ -24,7 +24,7 @@ use tokio::task::AbortHandle;
 
 use super::session::Inner;
 use super::status::{ago, idle};
-use super::{Action, Answer, Done, Event, Front, Query, Service, ServiceError, explain};
+use super::{Action, Administer, Answer, Done, Event, Front, Query, Service, ServiceError, explain};
 use crate::domain::Stamp;
 use crate::session::socket::{self, Line, LineError, Listener, MESSAGE_TIME_MAX};
 use crate::store::Holder;
@@ -35,7 +35,7 @@ const CALLERS_MAX: usize = 8;
 const REST: Duration = Duration::from_secs(1);
 
 /// What is asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Request {
     /// Who has the account open?
@@ -46,6 +46,8 @@ pub(super) enum Request {
     },
     Ask(Query),
     Act(Action),
+    /// Somebody's sign-in account; a password may be part of it.
+    Administer(Administer),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -206,7 +208,7 @@ async fn answer(inner: &Arc<Inner>, mut line: Line, holder: Holder) {
             inner.emit(Event::Moved { to, at: inner.settings.clock.now(), waiting });
         }
         // Whoever asks shows no password, and a locked console is open to who does alone.
-        Request::Ask(_) | Request::Act(_) if inner.is_locked() => {
+        Request::Ask(_) | Request::Act(_) | Request::Administer(_) if inner.is_locked() => {
             reply(&mut line, &Reply::Refused(explain::locked())).await;
         }
         Request::Ask(query) => {
@@ -218,10 +220,21 @@ async fn answer(inner: &Arc<Inner>, mut line: Line, holder: Holder) {
             let service = Service { inner: Arc::clone(inner) };
             let (done, wait) = oneshot::channel();
             service.start(&service.ctx(Front::Cli), action, move |result| drop(done.send(result)));
-            let result = wait.await.unwrap_or_else(|_| Err(explain::store_shut()));
-            reply(&mut line, &result.map_or_else(Reply::Refused, Reply::Done)).await;
+            ended(&mut line, wait).await;
+        }
+        Request::Administer(wish) => {
+            let service = Service { inner: Arc::clone(inner) };
+            let (done, wait) = oneshot::channel();
+            service.start_administering(wish, move |result| drop(done.send(result)));
+            ended(&mut line, wait).await;
         }
     }
+}
+
+/// Waits for the end of what was handed in, and tells it.
+async fn ended(line: &mut Line, wait: oneshot::Receiver<Result<Done, ServiceError>>) {
+    let result = wait.await.unwrap_or_else(|_| Err(explain::store_shut()));
+    reply(line, &result.map_or_else(Reply::Refused, Reply::Done)).await;
 }
 
 async fn reply(line: &mut Line, reply: &Reply) {

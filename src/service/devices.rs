@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::session::Inner;
+use super::status::ago;
 use super::{Done, ErrorKind, ServiceError, explain, read};
-use crate::domain::Stamp;
+use crate::domain::{Role, Stamp};
 use crate::remote::wire::device::{DeviceReport, DevicesReply, EraseDeviceReply, EraseDeviceRequest};
 use crate::remote::{Client, RemoteError, Reply};
 use crate::session::Keeper;
@@ -40,7 +41,37 @@ impl Machine {
     pub fn short(&self) -> String {
         self.device.simple().to_string().chars().take(8).collect()
     }
+
+    /// Why somebody of that role cannot have it erased from here.
+    pub fn why_not_erase(&self, role: Option<Role>) -> Option<(ErrorKind, &'static str)> {
+        if self.erased {
+            Some((ErrorKind::Refused, IS_ERASED))
+        } else if self.here {
+            Some((ErrorKind::Refused, IS_HERE))
+        } else if role != Some(Role::MainHq) {
+            Some((ErrorKind::Denied, FOR_HEADQUARTERS))
+        } else {
+            None
+        }
+    }
+
+    /// What would follow from erasing it, in sentences.
+    pub fn erasing(&self, now: Stamp) -> [String; 2] {
+        let heard = ago(self.heard, now);
+        let loses = match self.waiting {
+            0 => format!("Nothing was unsent there when it was heard of ({heard})."),
+            1 => format!("1 edit was unsent there when it was heard of ({heard}), and would be lost."),
+            n => format!("{n} edits were unsent there when it was heard of ({heard}), and would be lost."),
+        };
+        [ERASING.to_owned(), loses]
+    }
 }
+
+const IS_ERASED: &str = "Its keys go the next time it reaches the server, if they have not gone yet.";
+const IS_HERE: &str = "This is the machine you sit at: X erases what it has.";
+const FOR_HEADQUARTERS: &str = "Only headquarters can have a machine erased.";
+const ERASING: &str = "What it has of the account goes the next time it reaches the server: its keys first. Until then it \
+                       lies there, sealed. This cannot be taken back.";
 
 impl Inner {
     /// Asks the server for the machines of the people whom the person sees.
@@ -83,9 +114,8 @@ async fn asked<T>(
     keeper: &Keeper,
     ask: impl AsyncFnOnce(&Client, SecretString) -> Result<Reply<T>, RemoteError>,
 ) -> Result<T, ServiceError> {
-    let told = |error: RemoteError| explain::remote(&error);
-    let token = keeper.token().await.map_err(told)?;
-    Ok(ask(keeper.client(), token).await.map_err(told)?.value)
+    let token = keeper.token().await.map_err(|error| explain::not_asked(&error))?;
+    Ok(ask(keeper.client(), token).await.map_err(|error| explain::remote(&error))?.value)
 }
 
 fn machine(report: DeviceReport, here: Option<Uuid>) -> Machine {

@@ -89,23 +89,15 @@ pub struct ServiceError {
     pub field: Option<String>,
     /// What to do next, one sentence each.
     pub hints: Vec<String>,
-    /// What a script is told beside it of what was done all the same, as an object.
+    /// What a script is told beside it, as an object: what was done all the same, or was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<Box<serde_json::Value>>,
-    /// The answer that it is about was given already: a script that reads JSON gets no second one.
-    #[serde(skip)]
-    pub answered: bool,
 }
 
 impl ServiceError {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let (message, hints) = (message.into(), Vec::new());
-        Self { kind, message, field: None, hints, beside: None, answered: false }
-    }
-
-    #[must_use]
-    pub fn answered(self) -> Self {
-        Self { answered: true, ..self }
+        Self { kind, message, field: None, hints, beside: None }
     }
 
     #[must_use]

@@ -103,6 +103,17 @@ pub(super) fn not_understood(error: &LineError) -> ServiceError {
     }
 }
 
+/// The server could not be asked for what it does at once or not at all.
+pub(super) fn not_asked(error: &RemoteError) -> ServiceError {
+    remote(error)
+        .hint("Nothing was changed: the server does this at once or not at all, and it waits for no line.")
+}
+
+/// An answer that is well made and of another kind.
+pub(super) fn another_answer() -> ServiceError {
+    ServiceError::new(ErrorKind::Server, "The server answered something else than was asked.")
+}
+
 /// Errors are told as phrases; people read sentences.
 pub(super) fn sentence(phrase: &str) -> String {
     let mut letters = phrase.chars();

@@ -61,6 +61,7 @@ mod takeover;
 pub mod taste;
 pub mod transfer;
 mod undo;
+mod unlinked;
 pub mod wipe;
 mod words;
 
@@ -263,6 +264,7 @@ impl Service {
             Action::EraseMachine { user, device } => {
                 Inner::erase_machine(&self.inner, (user, device), done);
             }
+            Action::Accounts { who } => Inner::accounts(&self.inner, who, done),
             Action::Erase => Inner::erase(&self.inner, erase::BY_OWNER, done),
             Action::Lock => {
                 Inner::lock(&self.inner);

@@ -30,6 +30,7 @@ impl Action {
             | Self::ReadTaste
             | Self::KeepTaste { .. }
             | Self::Machines
+            | Self::Accounts { .. }
             | Self::MoreActivity
             | Self::Verify
             | Self::Reload

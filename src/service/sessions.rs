@@ -4,12 +4,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::session::Inner;
-use super::{Done, ServiceError, Sessions, explain};
+use super::{Done, ServiceError, explain};
 use crate::remote::SignOutScope;
 
 /// How long the server is told that the session here ends.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Which sessions of the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sessions {
+    Here,
+    /// All but this one.
+    Others,
+    All,
+}
 
 impl Inner {
     /// Ends them; `done` hears of it once the server was told, or is known not to be.

@@ -355,7 +355,8 @@ impl App {
             | Done::Erased
             | Done::Locked
             | Done::Unlocked
-            | Done::WordsMade => Vec::new(),
+            | Done::WordsMade
+            | Done::Accounts(_) => Vec::new(),
             Done::Taste { taste, problem } => self.take_taste(taste, problem),
             Done::WordsKept | Done::WordsRemoved => {
                 let kept = done == Done::WordsKept;

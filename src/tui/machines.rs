@@ -41,18 +41,14 @@ pub(super) fn choices(machines: &[Machine], role: Option<Role>, now: Stamp) -> V
         value: Some(machine.device.to_string()),
         label: format!("{} {}", machine.username, machine.short()),
         note: note(machine, now),
-        why_not: why_not_erase(machine, role).map(str::to_owned),
+        why_not: machine.why_not_erase(role).map(|(_, why)| why.to_owned()),
     };
     machines.iter().map(choice).collect()
 }
 
 /// What is asked before one is erased, and what would follow.
 pub(super) fn about(machine: &Machine, now: Stamp) -> (String, Vec<String>) {
-    let lines = vec![
-        texts::ERASE_MACHINE.to_owned(),
-        texts::machine_loses(machine.waiting, &status::ago(machine.heard, now)),
-    ];
-    (format!("Erase machine {} of {}?", machine.short(), machine.username), lines)
+    (format!("Erase machine {} of {}?", machine.short(), machine.username), machine.erasing(now).into())
 }
 
 fn note(machine: &Machine, now: Stamp) -> String {
@@ -67,16 +63,4 @@ fn note(machine: &Machine, now: Stamp) -> String {
         ""
     };
     format!("{heard}{}{}{state}", unsent.unwrap_or_default(), needs.unwrap_or_default())
-}
-
-fn why_not_erase(machine: &Machine, role: Option<Role>) -> Option<&'static str> {
-    if machine.erased {
-        Some(texts::MACHINE_IS_ERASED)
-    } else if machine.here {
-        Some(texts::MACHINE_IS_HERE)
-    } else if role != Some(Role::MainHq) {
-        Some(texts::MACHINES_ARE_HEADQUARTERS)
-    } else {
-        None
-    }
 }

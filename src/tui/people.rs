@@ -61,7 +61,8 @@ impl App {
     /// Barring the account, or else ending its sessions.
     fn confirm_deed(&mut self, user: uuid::Uuid, label: &str, ban: bool) -> Effects {
         self.popups.pop();
-        let (lines, answer) = if ban { (texts::BAN_ABOUT, "Bar") } else { (texts::OUT_ABOUT, "Sign out") };
+        let (deed, answer) = if ban { (AccountDeed::Ban, "Bar") } else { (AccountDeed::SignOut, "Sign out") };
+        let lines = deed.warning().unwrap_or_default();
         let title = format!("{answer} {label}?");
         let goal = confirm::Goal::Account(user, ban);
         let confirm = Confirm::new(title, vec![lines.to_owned()], ["No", answer], goal);
@@ -128,12 +129,15 @@ pub(super) enum Start {
 }
 
 pub(super) fn starts(user: uuid::Uuid, deed: &str) -> Start {
-    let at = |deed, about| Start::At(Administer { user, deed }, about);
+    let at = |deed: AccountDeed| {
+        let about = deed.warning();
+        Start::At(Administer { user, deed }, about)
+    };
     match deed {
-        "invite" => at(AccountDeed::Invite, None),
-        "unban" => at(AccountDeed::Unban, None),
-        "ban" => at(AccountDeed::Ban, Some(texts::BAN_ABOUT)),
-        "out" => at(AccountDeed::SignOut, Some(texts::OUT_ABOUT)),
+        "invite" => at(AccountDeed::Invite),
+        "unban" => at(AccountDeed::Unban),
+        "ban" => at(AccountDeed::Ban),
+        "out" => at(AccountDeed::SignOut),
         "create" => Start::Asked(ask::Goal::Account { user, create: true }),
         "password" => Start::Asked(ask::Goal::Account { user, create: false }),
         _ => Start::Asked(ask::Goal::AccountEmail { user }),

@@ -549,6 +549,7 @@ impl Fake {
             Action::Erase => Done::Erased,
             Action::Machines => Done::Machines(self.machines.clone()),
             Action::EraseMachine { .. } => Done::MachineErased,
+            Action::Accounts { .. } => unreachable!("for commands"),
             Action::Lock => Done::Locked,
             Action::RemoveWords => Done::WordsRemoved,
             Action::AddProject { name, .. } => Done::ProjectAdded { name },

@@ -389,8 +389,6 @@ pub const ACCOUNT_NEW: &str = "A sign-in account";
 pub const ACCOUNT_PASSWORD: &str = "A new password";
 pub const ACCOUNT_ADDRESS: &str = "Another address";
 pub const ACCOUNT_ADDRESS_HINT: &str = "an address like name@unit.mil";
-pub const BAN_ABOUT: &str = "They cannot sign in until the bar is lifted, and their sessions end at once. What their machines hold stays sealed there.";
-pub const OUT_ABOUT: &str = "Their sessions on all machines end at once. What those machines hold stays sealed there; unsent edits go out when they sign in again.";
 
 pub fn account_of(label: &str) -> String {
     format!("For {label}. It goes to the server alone and is written down nowhere.")

@@ -25,9 +25,9 @@ fn of_action(action: &Action) -> Way {
             why: "it shows what many edits would come to; a command says --together, and all or none is done",
         },
         Action::AcknowledgeLost => By(&["outbox lost"]),
-        Action::Machines | Action::EraseMachine { .. } => {
-            Screen { why: "a lost device is erased by a person who sees which ones there are" }
-        }
+        Action::Machines => By(&["devices list"]),
+        Action::EraseMachine { .. } => By(&["devices erase"]),
+        Action::Accounts { .. } => By(&["accounts status", "accounts sync", "accounts preservation-report"]),
         Action::MoreActivity => By(&["activity"]),
         Action::ReadTaste | Action::KeepTaste { .. } => {
             Screen { why: "it is how this person's lists look; a command says its columns and its order" }
@@ -97,6 +97,7 @@ fn actions() -> Vec<Action> {
         Action::ReadTaste,
         Action::Machines,
         Action::EraseMachine { user: uuid::Uuid::nil(), device: uuid::Uuid::nil() },
+        Action::Accounts { who: Vec::new() },
         Action::Undo,
         Action::Redo,
         Action::Freeze,

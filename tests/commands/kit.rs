@@ -48,6 +48,11 @@ impl Field {
         self.server.as_ref().unwrap()
     }
 
+    /// Where the server listens, or did.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Takes the line away.
     pub fn stop_server(&mut self) {
         self.server.take().unwrap().stop();

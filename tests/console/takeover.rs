@@ -243,7 +243,9 @@ fn the_status_of_an_open_console_is_told_beside_it() {
         assert!(text.contains(part), "{part}:\n{text}");
     }
     let told = field.status(&["--json"]);
-    let json: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!((&told["success"], &told["totalCount"]), (&true.into(), &1.into()), "{told}");
+    let json = &told["consoles"][0];
     assert_eq!((&json["email"], &json["waiting"]), (&"operator1@flyos.mil".into(), &1.into()), "{json}");
     assert_eq!(
         (&json["link"]["link"], &json["console"]["pid"]),

@@ -6,6 +6,7 @@
 //! * `keyed`: the same by the project's secret key, held against the database's own
 //! * `field`: a project over HTTP, and machines that work on it; `day`: a working day of the one who runs it; `files`: rows
 //!   and backups on their way to it
+//! * `pictures`: what people read of all these commands
 //! * `line`: what leaves this machine, and what of it anybody can see
 
 #![expect(
@@ -23,5 +24,6 @@ mod keyed;
 mod line;
 #[path = "../common/pg/mod.rs"]
 mod pg;
+mod pictures;
 mod program;
 mod schema;

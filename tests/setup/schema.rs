@@ -267,7 +267,7 @@ async fn the_way_back_asks_first_and_leaves_the_rows() {
     home.run(&["supabase", "migrate"]).await.well();
     let told = home.run(&["supabase", "rollback"]).await;
     assert_eq!(told.code, 2, "{told:?}");
-    told.says("no terminal to confirm on").says("Nothing was changed");
+    told.says("There is nobody to confirm it").says("Nothing was changed");
     assert_eq!(verify(&home).await.1, 0);
     home.run(&["supabase", "rollback", "--yes"]).await.well().says("was taken out");
     let owner = db.postgres().await;

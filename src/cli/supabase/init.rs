@@ -6,11 +6,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use secrecy::SecretString;
+use serde_json::json;
 
-use super::way::{Way, WayArgs, ask, say, say_where, somebody};
+use super::way::{Way, WayArgs, ask, say_way, somebody};
+use crate::cli::out::Out;
 use crate::cli::prompt;
-use crate::service::setup_project::{FirstDone, FirstHow, FirstUser, Project};
-use crate::service::{ErrorKind, Folders, ServiceError};
+use crate::service::setup_project::{FirstDone, FirstHow, FirstUser, Project, no_way};
+use crate::service::{Config, ErrorKind, ServiceError};
 
 #[derive(Clone, Debug, Args)]
 pub struct InitArgs {
@@ -39,19 +41,16 @@ pub struct InitArgs {
 /// Makes the first MAIN_HQ.
 pub fn init(
     args: &InitArgs,
-    folders: &Folders,
+    config: &Config,
     email: Option<String>,
     project: Option<String>,
-    out: &mut impl Write,
+    out: &mut Out<impl Write>,
 ) -> Result<(), ServiceError> {
-    let way = args.way.open(folders, project)?;
-    match &way {
-        Way::Database(project) => say_where(project, out)?,
-        Way::Key(keyed) => say(out, &format!("Project: {} (by its secret key)", keyed.place()))?,
-    }
+    let way = args.way.open(config, project)?.ok_or_else(no_way)?;
+    say_way(&way, out)?;
     let email = match email {
         Some(email) => email,
-        None if somebody() => ask(out, "Address of the first MAIN_HQ: ")?,
+        None if somebody() => ask("Address of the first MAIN_HQ: ")?,
         None => return Err(ServiceError::new(ErrorKind::Usage, "Whose account? Say --email ADDRESS.")),
     };
     // Refused before anybody is asked for a password.
@@ -67,22 +66,26 @@ pub fn init(
         Way::Key(keyed) => keyed.make_first(&user)?,
     };
     told(&done, out)?;
-    match &way {
-        Way::Database(project) => args.fill(project, out),
+    let filled = match &way {
+        Way::Database(project) => args.fill(project, out)?,
         Way::Key(_) => {
-            say(out, "The console offers the initial data set when you sign in to an empty project.")
+            out.say("The console offers the initial data set when you sign in to an empty project.")?;
+            false
         }
-    }
+    };
+    let fields = json!({ "email": done.email, "username": done.username, "account": done.account,
+        "profile": done.profile, "initialData": filled });
+    out.found(fields, None)
 }
 
-fn told(done: &FirstDone, out: &mut impl Write) -> Result<(), ServiceError> {
+fn told(done: &FirstDone, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
     if done.profile == FirstHow::Taken {
-        say(out, &format!("The profile of {} was there and is used.", done.email))?;
+        out.say(&format!("The profile of {} was there and is used.", done.email))?;
     }
     if done.account == FirstHow::Taken {
-        say(out, "An account of that address was there and is used: its password stays as it is.")?;
+        out.say("An account of that address was there and is used: its password stays as it is.")?;
     }
-    say(out, &format!("{} (MAIN_HQ, ACTIVE) signs in with {} now.", done.username, done.email))
+    out.say(&format!("{} (MAIN_HQ, ACTIVE) signs in with {} now.", done.username, done.email))
 }
 
 impl InitArgs {
@@ -90,19 +93,24 @@ impl InitArgs {
         match (&self.password_file, self.password_stdin) {
             (Some(file), _) => prompt::password(prompt::Source::File(file)),
             (None, true) => prompt::piped(),
-            (None, false) => prompt::chosen(),
+            (None, false) => prompt::chosen(
+                ["Password: ", "The same once more: "],
+                "Give it in a file of your own (--password-file FILE), or pipe it in (--password-stdin).",
+            ),
         }
     }
 
-    fn fill(&self, project: &Project, out: &mut impl Write) -> Result<(), ServiceError> {
+    /// Whether the initial data set was wanted, and loaded.
+    fn fill(&self, project: &Project, out: &mut Out<impl Write>) -> Result<bool, ServiceError> {
         let asks = !self.initial_data && !self.no_initial_data && somebody();
         let words =
             "Load the initial data set too (two regions, their users and drones, no accounts)? [y/N] ";
-        let wanted = self.initial_data || (asks && matches!(ask(out, words)?.as_str(), "y" | "Y" | "yes"));
+        let wanted = self.initial_data || (asks && matches!(ask(words)?.as_str(), "y" | "Y" | "yes"));
         if !wanted {
-            return Ok(());
+            return Ok(false);
         }
         project.fill()?;
-        say(out, "The initial data set was loaded.")
+        out.say("The initial data set was loaded.")?;
+        Ok(true)
     }
 }

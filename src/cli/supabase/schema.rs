@@ -2,8 +2,11 @@
 
 use std::io::Write;
 
-use super::way::{DatabaseArgs, ask, broken, say, say_json, say_where, somebody};
-use crate::service::setup_project::{Difference, MIGRATIONS, Project, ROLLBACK, SEED, Verdict};
+use serde_json::{Value, json};
+
+use super::way::{DatabaseArgs, ask, say_where, somebody};
+use crate::cli::out::Out;
+use crate::service::setup_project::{Difference, MIGRATIONS, ROLLBACK, SEED, Verdict};
 use crate::service::{ErrorKind, ServiceError};
 
 /// The word that confirms.
@@ -12,7 +15,7 @@ const WORD: &str = "rollback";
 const NAMED_MAX: usize = 50;
 
 /// Prints the migrations, the initial data set or the way back.
-pub fn sql(seed: bool, rollback: bool, out: &mut impl Write) -> Result<(), ServiceError> {
+pub fn sql(seed: bool, rollback: bool, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
     let text = if seed {
         SEED.to_owned()
     } else if rollback {
@@ -23,11 +26,10 @@ pub fn sql(seed: bool, rollback: bool, out: &mut impl Write) -> Result<(), Servi
         });
         each.collect::<Vec<_>>().join("\n")
     };
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // Whoever reads only the beginning, as `head` does, has what they wanted.
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(broken(&error)),
-        _ => Ok(()),
+    if out.is_json() {
+        return out.found(json!({ "sql": text }), None);
     }
+    out.text(&text)
 }
 
 /// Applies what is not applied yet.
@@ -35,7 +37,7 @@ pub fn migrate(
     database: &DatabaseArgs,
     dry_run: bool,
     again: bool,
-    out: &mut impl Write,
+    out: &mut Out<impl Write>,
 ) -> Result<(), ServiceError> {
     let project = database.open()?;
     say_where(&project, out)?;
@@ -43,69 +45,70 @@ pub fn migrate(
     if !plan.unknown.is_empty() {
         let words = "Applied there and not known to this flyos: {}. They are another program's, or a newer flyos' \
                      (then use that one).";
-        say(out, &words.replace("{}", &plan.unknown.join(", ")))?;
+        out.say(&words.replace("{}", &plan.unknown.join(", ")))?;
     }
     if dry_run {
         for name in &plan.pending {
-            say(out, &format!("would apply {name}"))?;
+            out.say(&format!("would apply {name}"))?;
         }
         let words = format!(
             "{} of {} migrations would be applied. Nothing was changed.",
             plan.pending.len(),
             MIGRATIONS.len()
         );
-        return say(out, &words);
+        return out.told(&words, json!({ "applied": [], "pending": plan.pending, "unknown": plan.unknown }));
     }
     if plan.pending.is_empty() && !again {
-        return say(out, "Every migration is applied already. Nothing was changed.");
+        let fields = json!({ "applied": [], "pending": [], "unknown": plan.unknown });
+        return out.told("Every migration is applied already. Nothing was changed.", fields);
     }
-    let (mut done, mut warned, mut broken) = (0, 0, Ok(()));
+    let (mut applied, mut warnings, mut broken) = (Vec::new(), Vec::new(), Ok(()));
     project.migrate(again, &mut |name, notices| {
-        done += 1;
-        warned += notices.len();
+        applied.push(name.to_owned());
+        warnings.extend_from_slice(notices);
         let words = std::iter::once(format!("applied {name}"))
             .chain(notices.iter().map(|notice| format!("  !! {notice}")));
         let words: Vec<String> = words.collect();
         if broken.is_ok() {
-            broken = say(out, &words.join("\n"));
+            broken = out.say(&words.join("\n"));
         }
     })?;
     broken?;
-    ended(&project, done, warned, out)
+    let flaws = project.flaws()?;
+    ended(applied.len(), warnings.len(), flaws, out)?;
+    let fields = json!({ "applied": applied, "pending": [], "unknown": plan.unknown, "warnings": warnings,
+        "flaws": flaws });
+    out.found(fields, None)
 }
 
-fn ended(project: &Project, done: usize, warned: usize, out: &mut impl Write) -> Result<(), ServiceError> {
+fn ended(done: usize, warned: usize, flaws: i64, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
     let many = if done == 1 { "1 migration was".to_owned() } else { format!("{done} migrations were") };
-    say(out, &format!("{many} applied. The project is set up."))?;
+    out.say(&format!("{many} applied. The project is set up."))?;
     if warned > 0 {
-        say(out, "Read the lines marked !! above: the database told them.")?;
+        out.say("Read the lines marked !! above: the database told them.")?;
     }
-    match project.flaws()? {
-        0 => {}
-        flaws => say(
-            out,
-            &format!(
-                "{flaws} values of rows that were there before break a rule. Nothing of them was deleted: select * from \
-                 flyos.flaws; lists them, the console mends them, select * from flyos.settle(); then adds what waits."
-            ),
-        )?,
+    if flaws > 0 {
+        out.say(&format!(
+            "{flaws} values of rows that were there before break a rule. Nothing of them was deleted: select * from \
+             flyos.flaws; lists them, the console mends them, select * from flyos.settle(); then adds what waits."
+        ))?;
     }
-    say(out, "Next: flyos supabase init makes the first MAIN_HQ, flyos supabase verify looks at all of it.")
+    out.say("Next: flyos supabase init makes the first MAIN_HQ, flyos supabase verify looks at all of it.")
 }
 
 /// Looks at everything; an error where something is not as it must be.
-pub fn verify(database: &DatabaseArgs, json: bool, out: &mut impl Write) -> Result<(), ServiceError> {
+pub fn verify(database: &DatabaseArgs, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
     let project = database.open()?;
     let verdict = project.verify()?;
-    if json {
-        let told = serde_json::to_value(&verdict).unwrap_or_default();
-        say_json(out, &told)?;
-    } else {
-        say_where(&project, out)?;
-        tell(&verdict, out)?;
-    }
+    say_where(&project, out)?;
+    tell(&verdict, out)?;
+    out.found(serde_json::to_value(&verdict).unwrap_or(Value::Null), trouble(&verdict))
+}
+
+/// What is not as it must be, and what to do.
+fn trouble(verdict: &Verdict) -> Option<ServiceError> {
     if verdict.sound {
-        return Ok(());
+        return None;
     }
     let Difference { missing, changed, wider, .. } = &verdict.difference;
     let message = format!(
@@ -114,28 +117,28 @@ pub fn verify(database: &DatabaseArgs, json: bool, out: &mut impl Write) -> Resu
         changed.len(),
         wider.len()
     );
-    let error = ServiceError::new(ErrorKind::Attention, message).answered();
+    let error = ServiceError::new(ErrorKind::Attention, message);
     if !verdict.migrations.pending.is_empty() {
-        return Err(error.hint("Run flyos supabase migrate: migrations are not applied yet."));
+        return Some(error.hint("Run flyos supabase migrate: migrations are not applied yet."));
     }
     let error = if missing.is_empty() && changed.is_empty() {
         error
     } else {
         error.hint("Run flyos supabase migrate --again: it makes anew what is missing or changed.")
     };
-    Err(if wider.is_empty() {
+    Some(if wider.is_empty() {
         error
     } else {
         error.hint("Take back what opens wider, if you did not mean it: drop the policy, revoke the right.")
     })
 }
 
-fn tell(verdict: &Verdict, out: &mut impl Write) -> Result<(), ServiceError> {
+fn tell(verdict: &Verdict, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
     let Difference { there, missing, waiting, changed, wider, own } = &verdict.difference;
     if missing.iter().any(|object| object == "table flyos.found") {
-        return say(out, "FlyOS Console is not set up in this database.");
+        return out.say("FlyOS Console is not set up in this database.");
     }
-    say(out, &format!("as they must be: {there} objects"))?;
+    out.say(&format!("as they must be: {there} objects"))?;
     list(out, "missing", "!!", missing.iter().cloned())?;
     let changes =
         changed.iter().map(|x| format!("{}\n       must: {}\n       is:   {}", x.object, x.must, x.is));
@@ -151,16 +154,16 @@ fn tell(verdict: &Verdict, out: &mut impl Write) -> Result<(), ServiceError> {
     list(out, "migrations not noted as applied", "-", plan.pending.iter().cloned())?;
     list(out, "migrations of others", "-", plan.unknown.iter().cloned())?;
     if verdict.flaws > 0 {
-        say(
-            out,
-            &format!("{} values of rows of old break a rule: select * from flyos.flaws;", verdict.flaws),
-        )?;
+        out.say(&format!(
+            "{} values of rows of old break a rule: select * from flyos.flaws;",
+            verdict.flaws
+        ))?;
     }
     Ok(())
 }
 
 fn list(
-    out: &mut impl Write,
+    out: &mut Out<impl Write>,
     title: &str,
     mark: &str,
     items: impl Iterator<Item = String>,
@@ -169,16 +172,16 @@ fn list(
     if items.is_empty() {
         return Ok(());
     }
-    say(out, &format!("{title}: {}", items.len()))?;
-    items.iter().take(NAMED_MAX).try_for_each(|item| say(out, &format!("  {mark:<2} {item}")))?;
+    out.say(&format!("{title}: {}", items.len()))?;
+    items.iter().take(NAMED_MAX).try_for_each(|item| out.say(&format!("  {mark:<2} {item}")))?;
     match items.len().saturating_sub(NAMED_MAX) {
         0 => Ok(()),
-        more => say(out, &format!("  … and {more} more (--json has all)")),
+        more => out.say(&format!("  … and {more} more (--json has all)")),
     }
 }
 
 /// Takes everything out, after asking.
-pub fn rollback(database: &DatabaseArgs, yes: bool, out: &mut impl Write) -> Result<(), ServiceError> {
+pub fn rollback(database: &DatabaseArgs, yes: bool, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
     let project = database.open()?;
     say_where(&project, out)?;
     if !project.is_set_up()? {
@@ -188,23 +191,27 @@ pub fn rollback(database: &DatabaseArgs, yes: bool, out: &mut impl Write) -> Res
         ));
     }
     if !yes {
-        if !somebody() {
+        if !somebody() || out.is_json() {
             return Err(ServiceError::new(
                 ErrorKind::Usage,
-                "There is no terminal to confirm on. Nothing was changed.",
+                "There is nobody to confirm it. Nothing was changed.",
             )
             .hint("Say --yes if it is to be taken out."));
         }
-        say(out, &consequences())?;
-        say(out, "Let the consoles send their edits first. Make a backup first.")?;
-        if ask(out, &format!("Type {WORD} to go on: "))? != WORD {
-            return say(out, "Nothing was changed.");
+        out.say(&consequences())?;
+        out.say("Let the consoles send their edits first. Make a backup first.")?;
+        if ask(&format!("Type {WORD} to go on: "))? != WORD {
+            return out.say("Nothing was changed.");
         }
     }
-    for notice in project.roll_back()? {
-        say(out, &format!("  !! {notice}"))?;
+    let warnings = project.roll_back()?;
+    for notice in &warnings {
+        out.say(&format!("  !! {notice}"))?;
     }
-    say(out, "FlyOS Console was taken out of this database. Rows and sign-in accounts are there as before.")
+    out.told(
+        "FlyOS Console was taken out of this database. Rows and sign-in accounts are there as before.",
+        json!({ "warnings": warnings }),
+    )
 }
 
 /// What stays, what goes and what comes back, as `rollback.sql` says it at its beginning.
@@ -230,7 +237,7 @@ mod tests {
     #[test]
     fn the_sql_has_every_migration_in_a_transaction_of_its_own() {
         let mut text = Vec::new();
-        sql(false, false, &mut text).expect("printed");
+        sql(false, false, &mut Out::new(false, &mut text)).expect("printed");
         let text = String::from_utf8(text).expect("text");
         assert_eq!(text.matches("\nbegin;\n").count(), MIGRATIONS.len());
         assert_eq!(text.matches("\ncommit;\n").count(), MIGRATIONS.len());

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::out::Out;
 use crate::cli::prompt;
-use crate::cli::rows::plain;
 use crate::service::setup_project::{
-    Access, Address, Chosen, Keyed, Line, Project, choose, database_address,
+    Access, Address, Chosen, Keyed, Line, Project, choose, database_address, no_database,
 };
-use crate::service::{Config, Environment, ErrorKind, Folders, ServiceError};
+use crate::service::{Config, ErrorKind, ServiceError};
 
 /// The database's address.
 #[derive(Clone, Debug, Default, Args)]
@@ -54,20 +54,25 @@ impl DatabaseArgs {
 
     /// Signs in to the database.
     pub fn open(&self) -> Result<Project, ServiceError> {
-        open(database_address(&self.access(), &variable)?)
+        self.given()?.ok_or_else(no_database)
+    }
+
+    /// The same, where its address was given.
+    pub fn given(&self) -> Result<Option<Project>, ServiceError> {
+        database_address(&self.access(), &variable)?.map(open).transpose()
     }
 }
 
 impl WayArgs {
-    /// Takes the way that was said, or that the environment has.
-    pub fn open(&self, folders: &Folders, project: Option<String>) -> Result<Way, ServiceError> {
+    /// Takes the way that was said, or that the environment has; `None`: neither says one.
+    pub fn open(&self, config: &Config, project: Option<String>) -> Result<Option<Way>, ServiceError> {
         let secret_key_file = self.secret_key_file.clone();
         let access = Access { secret_key_file, project, ..self.database.access() };
-        let config = Config::read(folders)?.with_environment(Environment::read());
-        match choose(&access, &config, &variable)? {
-            Chosen::Database(address) => Ok(Way::Database(Box::new(open(*address)?))),
-            Chosen::Key(keyed) => Ok(Way::Key(keyed)),
-        }
+        Ok(match choose(&access, config, &variable)? {
+            Some(Chosen::Database(address)) => Some(Way::Database(Box::new(open(*address)?))),
+            Some(Chosen::Key(keyed)) => Some(Way::Key(keyed)),
+            None => None,
+        })
     }
 }
 
@@ -91,23 +96,22 @@ fn variable(name: &str) -> Option<String> {
 }
 
 /// Which database, and how sure it is that it is that one.
-pub fn say_where(project: &Project, out: &mut impl Write) -> Result<(), ServiceError> {
+pub fn say_where(project: &Project, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
     let line = match project.line() {
         Line::Verified { by: None } => "encrypted, verified by this machine's certificates".to_owned(),
         Line::Verified { by: Some(file) } => format!("encrypted, verified by {}", file.display()),
         Line::Here => "on this machine".to_owned(),
         Line::Open => "NOT encrypted and NOT verified, as sslmode=disable says".to_owned(),
     };
-    say(out, &format!("Database: {} ({line})", project.place()))
+    out.say(&format!("Database: {} ({line})", project.place()))
 }
 
-pub fn say(out: &mut impl Write, words: &str) -> Result<(), ServiceError> {
-    let words: Vec<String> = words.lines().map(plain).collect();
-    writeln!(out, "{}", words.join("\n")).map_err(|error| broken(&error))
-}
-
-pub fn say_json(out: &mut impl Write, value: &serde_json::Value) -> Result<(), ServiceError> {
-    writeln!(out, "{value}").map_err(|error| broken(&error))
+/// How the project is reached.
+pub fn say_way(way: &Way, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
+    match way {
+        Way::Database(project) => say_where(project, out),
+        Way::Key(keyed) => out.say(&format!("Project: {} (by its secret key)", keyed.place())),
+    }
 }
 
 /// Is there somebody to ask?
@@ -115,15 +119,13 @@ pub fn somebody() -> bool {
     io::stdin().is_terminal()
 }
 
-/// Asks for a line.
-pub fn ask(out: &mut impl Write, words: &str) -> Result<String, ServiceError> {
+/// Asks for a line, beside the answer.
+pub fn ask(words: &str) -> Result<String, ServiceError> {
     let mut line = String::new();
-    write!(out, "{words}").and_then(|()| out.flush()).map_err(|error| broken(&error))?;
-    io::stdin().lock().read_line(&mut line).map_err(|error| broken(&error))?;
+    // Where the question cannot be read, there is nobody to answer it either.
+    drop(write!(io::stderr(), "{words}"));
+    io::stdin().lock().read_line(&mut line).map_err(|error| {
+        ServiceError::new(ErrorKind::Usage, format!("Nobody could be asked: {error}. Nothing was changed."))
+    })?;
     Ok(line.trim().to_owned())
-}
-
-pub(super) fn broken(error: &io::Error) -> ServiceError {
-    ServiceError::new(ErrorKind::Usage, format!("What is to be said cannot be printed or read: {error}."))
-        .hint("What was done until then is done; say the same again to see how it stands.")
 }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::direct::{DirectAdmin, Done, USERS, Users, escaped, refused};
 use super::placing::{Left, Outcome, Placed, Tally};
+use super::rule;
 use super::schema::{FirstDone, FirstHow, FirstUser};
 use crate::domain::{Role, Status};
 use crate::remote::error::RemoteError;
@@ -22,10 +23,6 @@ use crate::remote::wire::admin::{
 
 /// Profiles of one page: the server gives no more at once.
 const PAGE_PROFILES: usize = 1000;
-/// Names that are tried for a new profile before somebody has to choose one.
-const NAMES_MAX: usize = 50;
-/// The day until which the account of a profile that went is barred: no ban by hand ends then.
-const BARRED_UNTIL: &str = "2999-12-31";
 
 impl DirectAdmin {
     /// How accounts and profiles stand to each other.
@@ -43,7 +40,7 @@ impl DirectAdmin {
                 _ => break,
             }
         }
-        self.each_account(&mut |account, linked, there| match (linked, left(account, there)) {
+        self.each_account(&mut |account, linked, there| match (linked, rule::left(account, there)) {
             (true, _) => (tally.accounts, tally.with_profile) = (tally.accounts + 1, tally.with_profile + 1),
             (false, Some(Left::ProfileDeleted)) => tally.of_deleted_profiles += 1,
             (false, Some(Left::Anonymous)) => tally.anonymous += 1,
@@ -58,13 +55,13 @@ impl DirectAdmin {
         let mut open = Vec::new();
         self.each_account(&mut |account, linked, there| {
             if !linked {
-                open.push((account.clone(), left(account, there)));
+                open.push((account.clone(), rule::left(account, there)));
             }
         })
         .await?;
         for (account, left) in open {
             let placed = match left {
-                Some(why) => Placed::bare(&account, Outcome::Left { why }),
+                Some(why) => Placed::left(&account, why),
                 None => match self.place(&account, keep, overwrite).await {
                     Ok(placed) => placed,
                     Err(error) if error.is_offline() => return Err(error),
@@ -126,47 +123,26 @@ impl DirectAdmin {
 
     /// One account that belongs to nobody yet.
     async fn place(&self, account: &AuthAccount, keep: bool, overwrite: bool) -> Done<Placed> {
-        let bare = |outcome| Ok(Placed::bare(account, outcome));
-        let address = account.email.clone().filter(|email| !email.is_empty());
-        let row = match (account.made_for(), &address) {
-            (Some(named), _) => match self.row(named).await? {
-                Some(row) if row["auth_user_id"].is_null() => Some(row),
-                _ => return bare(Outcome::Left { why: Left::NamedTaken }),
-            },
-            (None, Some(address)) => match self.same("email", address).await?.as_slice() {
-                [] => None,
-                [row] if !row["auth_user_id"].is_null() => return bare(Outcome::Left { why: Left::Taken }),
-                [row] if row["role"] != Role::Operator.as_str() => {
-                    return bare(Outcome::Left { why: Left::NotOperator });
-                }
-                [_] if account.email_confirmed_at.is_none() => {
-                    return bare(Outcome::Left { why: Left::NotConfirmed });
-                }
-                [row] => Some(row.clone()),
-                _ => return bare(Outcome::Left { why: Left::Several }),
-            },
-            (None, None) => None,
+        let (named, namesakes) = match (account.made_for(), rule::address(account)) {
+            (Some(named), _) => (self.row(named).await?, Vec::new()),
+            (None, Some(address)) => (None, self.same("email", address).await?),
+            (None, None) => (None, Vec::new()),
         };
-        match row {
-            Some(row) => self.link(account, row, keep, overwrite).await,
-            None => self.give_new(account, keep).await,
+        match rule::meant(account, named, &namesakes) {
+            Err(why) => Ok(Placed::left(account, why)),
+            Ok(Some(row)) => self.link(account, row, keep, overwrite).await,
+            Ok(None) => self.give_new(account, keep).await,
         }
     }
 
     async fn link(&self, account: &AuthAccount, row: Json, keep: bool, overwrite: bool) -> Done<Placed> {
-        let Some(id) = id_of(&row) else {
-            return Ok(Placed::bare(account, Outcome::Left { why: Left::Taken }));
-        };
-        // A profile that an account names gets that account's address.
-        let email = account.email.clone().filter(|email| !email.is_empty() && account.made_for().is_some());
-        let mut changes = Vec::new();
-        if let Some(email) = email.filter(|email| row["email"] != email.as_str()) {
-            changes.push(("email".to_owned(), row["email"].clone(), Json::from(email)));
+        let Some(id) = id_of(&row) else { return Ok(Placed::left(account, Left::Taken)) };
+        let mut placed = rule::linking(account, row);
+        if placed.outcome == Outcome::Overwrites && !overwrite {
+            return Ok(placed);
         }
-        let mut placed = Placed { profile: Some(row), changes, ..Placed::bare(account, Outcome::Link) };
-        if !placed.changes.is_empty() && !overwrite {
-            placed.outcome = Outcome::Overwrites;
-        } else if keep {
+        placed.outcome = Outcome::Link;
+        if keep {
             self.name(account.id, account.made_for()).await?;
             placed.profile = self.row(id).await?;
             if !belongs(placed.profile.as_ref(), account.id) {
@@ -177,13 +153,8 @@ impl DirectAdmin {
     }
 
     async fn give_new(&self, account: &AuthAccount, keep: bool) -> Done<Placed> {
-        let address = account.email.clone().filter(|email| !email.is_empty());
-        let address = address.unwrap_or_else(|| format!("{}@account.invalid", account.id));
-        let username = self.free_username(&address).await?;
-        let row = json!({"id": Uuid::now_v7(), "username": username, "full_name": username, "email": address,
-            "role": Role::Operator, "status": Status::Inactive});
-        let mut placed = Placed { profile: Some(row.clone()), ..Placed::bare(account, Outcome::New) };
-        if keep {
+        let mut placed = rule::fresh(account, &self.free_username(account).await?);
+        if let Some(row) = placed.profile.take_if(|_| keep) {
             placed.profile = Some(self.insert_for(account.id, &row).await?);
         }
         Ok(placed)
@@ -221,15 +192,15 @@ impl DirectAdmin {
         self.tell(Method::PUT, &format!("{USERS}/{account}"), Some(&body)).await
     }
 
-    async fn free_username(&self, address: &str) -> Done<String> {
-        let base = username_of(address);
-        for n in 1..=NAMES_MAX {
-            let name = if n == 1 { base.clone() } else { format!("{base}_{n}") };
+    async fn free_username(&self, account: &AuthAccount) -> Done<String> {
+        let mut last = String::new();
+        for name in rule::usernames(account) {
             if self.same("username", &name).await?.is_empty() {
                 return Ok(name);
             }
+            last = name;
         }
-        Ok(format!("{base}_{}", Uuid::new_v4().simple()).chars().take(64).collect())
+        Ok(last)
     }
 
     /// Makes the first MAIN_HQ: a profile, then its account. Refused where one is there already.
@@ -284,9 +255,11 @@ impl DirectAdmin {
     }
 
     async fn insert_first(&self, id: Uuid, user: &FirstUser) -> Done<()> {
-        let username = match &user.username {
-            Some(name) => name.clone(),
-            None => self.free_username(&user.email).await?,
+        let username = if let Some(name) = &user.username {
+            name.clone()
+        } else {
+            let email = Some(user.email.clone());
+            self.free_username(&AuthAccount { email, ..AuthAccount::default() }).await?
         };
         let full_name = user.full_name.as_ref().unwrap_or(&username);
         let row = json!({"id": id, "username": username, "full_name": full_name,
@@ -305,36 +278,4 @@ fn id_of(row: &Json) -> Option<Uuid> {
 
 fn belongs(row: Option<&Json>, account: Uuid) -> bool {
     row.is_some_and(|row| row["auth_user_id"] == account.to_string())
-}
-
-/// Why an account without a profile gets none whatever profiles there are; `there`: the one it names is.
-fn left(account: &AuthAccount, there: bool) -> Option<Left> {
-    let barred = account.banned_until.as_deref().is_some_and(|until| until.starts_with(BARRED_UNTIL));
-    if account.is_anonymous {
-        Some(Left::Anonymous)
-    } else if barred || !there {
-        Some(Left::ProfileDeleted)
-    } else {
-        None
-    }
-}
-
-/// A username from an address, as the database makes one.
-fn username_of(address: &str) -> String {
-    let local = address.split('@').next().unwrap_or_default();
-    let name: String =
-        local.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(56).collect();
-    if name.chars().count() < 3 { format!("{name}_user") } else { name }
-}
-
-impl Placed {
-    fn bare(account: &AuthAccount, outcome: Outcome) -> Self {
-        Self {
-            account: account.id,
-            email: account.email.clone(),
-            outcome,
-            profile: None,
-            changes: Vec::new(),
-        }
-    }
 }

@@ -10,7 +10,8 @@
 //!   a MAIN_HQ remains who can sign in is looked at all the same.
 //!
 //! A third way is the database itself, for whoever runs the project: `database` is the connection, `schema` sets the
-//! project up and looks whether it is as it must be, `placing` gives accounts their profiles.
+//! project up and looks whether it is as it must be, `placing` gives accounts their profiles. `rule` is what `placing` asks
+//! of the database, for who has only the answers of the admin API.
 //!
 //! Whatever was not done is a `RemoteError`. A refusal of ours keeps its code (`AdminCode`), its field and its words,
 //! which are whole sentences. After a broken line it may have been done: asking again is safe for every action.
@@ -20,6 +21,7 @@ pub mod database;
 mod direct;
 mod key;
 pub mod placing;
+pub mod rule;
 pub mod schema;
 mod unlinked;
 

@@ -33,7 +33,9 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub(super) fn percent(mut self) -> Self {
+    /// What the counts come to.
+    #[must_use]
+    pub fn percent(mut self) -> Self {
         self.missing = self.accounts.saturating_sub(self.with_profile);
         self.percentage = (self.with_profile * 100).checked_div(self.accounts).unwrap_or(100);
         self
@@ -247,12 +249,8 @@ impl Database {
         let query =
             format!("{ACCOUNTS} and (u.id::text = lower($1) or lower(u.email::text) = lower($1)) limit 1");
         let row = self.client.query_opt(&query, &[&who]).await;
-        row.map_err(|error| DatabaseError::sql(DOING, &error))?.ok_or_else(|| {
-            DatabaseError::new(
-                DatabaseFault::Refused,
-                format!("There is no sign-in account {who}. Nothing was changed."),
-            )
-        })
+        row.map_err(|error| DatabaseError::sql(DOING, &error))?
+            .ok_or_else(|| DatabaseError::new(DatabaseFault::Refused, super::rule::no_account(who)))
     }
 
     /// One account, in a transaction of its own, or within the one of a look ahead.

@@ -58,14 +58,16 @@ pub enum Chosen {
 }
 
 /// The way, by what was said, then by what the environment (which `variable` reads) has: a database before a key.
+/// `None`: neither was given.
 pub fn choose(
     access: &Access,
     config: &Config,
     variable: &dyn Fn(&str) -> Option<String>,
-) -> Result<Chosen, ServiceError> {
-    let named = access.database_url.is_some() || access.database_url_file.is_some();
-    if access.secret_key_file.is_none() && (named || first(&ADDRESS, variable).is_some()) {
-        return database_address(access, variable).map(|address| Chosen::Database(Box::new(address)));
+) -> Result<Option<Chosen>, ServiceError> {
+    if access.secret_key_file.is_none()
+        && let Some(address) = database_address(access, variable)?
+    {
+        return Ok(Some(Chosen::Database(Box::new(address))));
     }
     let key = match &access.secret_key_file {
         Some(path) => AdminKey::from_file(path),
@@ -75,27 +77,33 @@ pub fn choose(
         Ok(key) => {
             let url = variable("SUPABASE_URL").filter(|url| !url.is_empty());
             let url = url.map_or_else(|| wipe::project(config, access.project.as_deref()), Ok)?;
-            Ok(Chosen::Key(Box::new(Keyed::open(&url, key)?)))
+            Ok(Some(Chosen::Key(Box::new(Keyed::open(&url, key)?))))
         }
-        Err(AdminKeyProblem::NotSet) => Err(nothing().hint(
-            "Or set SUPABASE_URL, and SUPABASE_SECRET_KEY (sb_secret_…) or SUPABASE_SERVICE_ROLE_KEY, in the environment.",
-        )),
+        Err(AdminKeyProblem::NotSet) => Ok(None),
         Err(problem) => Err(ServiceError::new(ErrorKind::Configuration, problem.to_string())),
     }
 }
 
-fn nothing() -> ServiceError {
+/// Neither was given, and the database is the only way.
+pub fn no_database() -> ServiceError {
     ServiceError::new(ErrorKind::Usage, "No way to the project was given. Nothing was done.").hint(
         "Put the database's address (dashboard, Connect) into a file of your own (chmod 600) and say \
          --database-url-file FILE.",
     )
 }
 
-/// The database's address.
+/// Neither was given, and either would do.
+pub fn no_way() -> ServiceError {
+    no_database().hint(
+        "Or set SUPABASE_URL, and SUPABASE_SECRET_KEY (sb_secret_…) or SUPABASE_SERVICE_ROLE_KEY, in the environment.",
+    )
+}
+
+/// The database's address, where one was given.
 pub fn database_address(
     access: &Access,
     variable: &dyn Fn(&str) -> Option<String>,
-) -> Result<Address, ServiceError> {
+) -> Result<Option<Address>, ServiceError> {
     let ca_file = access.ca_file.as_deref();
     let parse = |text: &str| database::Address::parse(text, ca_file).map_err(|problem| told(problem.into()));
     let address = match (&access.database_url_file, &access.database_url, first(&ADDRESS, variable)) {
@@ -118,13 +126,13 @@ pub fn database_address(
             address
         }
         (None, None, Some(text)) => parse(&text)?,
-        (None, None, None) => return Err(nothing()),
+        (None, None, None) => return Ok(None),
     };
     let password = first(&PASSWORDS, variable).filter(|_| !address.has_password());
-    Ok(Address(match password {
+    Ok(Some(Address(match password {
         Some(password) => address.with_password(&SecretString::from(password)),
         None => address,
-    }))
+    })))
 }
 
 fn first(names: &[&str], variable: &dyn Fn(&str) -> Option<String>) -> Option<String> {
@@ -145,19 +153,21 @@ mod tests {
         Access { database_url: Some(text.to_owned()), ..Access::default() }
     }
 
+    fn given(access: &Access, variable: &dyn Fn(&str) -> Option<String>) -> Address {
+        database_address(access, variable).expect("no trouble").expect("an address")
+    }
+
     #[test]
     fn a_password_is_never_taken_from_an_argument() {
         let access = url("postgresql://postgres:secret1@db.abc.supabase.co/postgres");
         let error = database_address(&access, &none).expect_err("refused");
         assert_eq!(error.kind, ErrorKind::Usage);
         assert!(!format!("{error:?}").contains("secret1") && error.hints[0].contains("--database-url-file"));
-        let bare = database_address(&url("postgresql://postgres@db.abc.supabase.co/postgres"), &none);
-        assert!(bare.expect("an address").wants_password());
+        let bare = url("postgresql://postgres@db.abc.supabase.co/postgres");
+        assert!(given(&bare, &none).wants_password());
         let environment = |name: &str| (name == "PGPASSWORD").then(|| "secret1".to_owned());
-        let given = database_address(&url("postgresql://postgres@db.abc.supabase.co/postgres"), &environment);
-        assert!(!given.expect("an address").wants_password());
-        let here = database_address(&url("postgresql://postgres@localhost/postgres"), &none);
-        assert!(!here.expect("an address").wants_password());
+        assert!(!given(&bare, &environment).wants_password());
+        assert!(!given(&url("postgresql://postgres@localhost/postgres"), &none).wants_password());
     }
 
     #[test]
@@ -171,12 +181,13 @@ mod tests {
         let error = database_address(&access, &none).expect_err("refused");
         assert!(error.message.contains("chmod 600"), "{error:?}");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("a mode");
-        assert!(!database_address(&access, &none).expect("an address").wants_password());
+        assert!(!given(&access, &none).wants_password());
     }
 
     #[test]
     fn without_any_way_both_are_told() {
-        let error = choose(&Access::default(), &Config::default(), &none).err().expect("refused");
+        assert!(choose(&Access::default(), &Config::default(), &none).expect("looked for").is_none());
+        let error = no_way();
         assert_eq!((error.kind, error.hints.len()), (ErrorKind::Usage, 2));
         assert!(error.hints[1].contains("SUPABASE_SERVICE_ROLE_KEY"));
     }

@@ -9,7 +9,7 @@ mod keyed;
 
 use tokio::runtime::Runtime;
 
-pub use access::{Access, Address, Chosen, choose, database_address};
+pub use access::{Access, Address, Chosen, choose, database_address, no_database, no_way};
 pub use keyed::Keyed;
 
 use super::{ErrorKind, ServiceError};

@@ -44,8 +44,8 @@ pub fn listing(keys: Keymap, form: Form) -> String {
         Form::Text => as_text(keys),
         Form::Json => {
             let lines: Vec<Line> = keys.all().iter().map(Line::new).collect();
-            let told = serde_json::to_string_pretty(&lines);
-            told.map_or_else(|error| error.to_string(), |text| format!("{text}\n"))
+            let count = lines.len();
+            format!("{}\n", serde_json::json!({ "success": true, "keys": lines, "totalCount": count }))
         }
         Form::Toml => as_toml(keys),
     }
@@ -111,7 +111,7 @@ mod tests {
         let text = listing(Keymap::default(), Form::Text);
         let json: serde_json::Value =
             serde_json::from_str(&listing(Keymap::default(), Form::Json)).expect("JSON");
-        assert_eq!(json.as_array().map(Vec::len), Some(Keymap::default().all().len()));
+        assert_eq!(json["keys"].as_array().map(Vec::len), Some(Keymap::default().all().len()));
         for binding in Keymap::default().all() {
             assert!(text.contains(&binding.act.name()) && text.contains(binding.help));
         }

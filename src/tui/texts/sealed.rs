@@ -49,23 +49,7 @@ pub const ERASE: &str = "What this machine has of the account goes: its keys fir
                          server keeps what it has.";
 pub const MACHINES_TITLE: &str = "People's machines";
 pub const MACHINES: &str = "As each last said of itself. Enter has one erased that was lost.";
-pub const MACHINE_IS_ERASED: &str =
-    "Its keys go the next time it reaches the server, if they have not gone yet.";
-pub const MACHINE_IS_HERE: &str = "This is the machine you sit at: X erases what it has.";
-pub const MACHINES_ARE_HEADQUARTERS: &str = "Only headquarters can have a machine erased.";
 pub const MACHINE_ERASED: &str = "It is erased as soon as it reaches the server.";
-pub const ERASE_MACHINE: &str = "What it has of the account goes the next time it reaches the server: its keys first. Until \
-                                 then it lies there, sealed. This cannot be taken back.";
-
-/// What would go with a machine that is erased.
-pub fn machine_loses(unsent: u64, heard: &str) -> String {
-    match unsent {
-        0 => format!("Nothing was unsent there when it was heard of ({heard})."),
-        1 => format!("1 edit was unsent there when it was heard of ({heard}), and would be lost."),
-        _ => format!("{unsent} edits were unsent there when it was heard of ({heard}), and would be lost."),
-    }
-}
-
 /// What is to be done before; the key exports.
 pub fn erase_export(export: &str) -> String {
     format!("Esc, then {export} exports them into a sealed file first.")

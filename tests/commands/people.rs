@@ -1,0 +1,203 @@
+//! Sign-in accounts of others by commands: each deed reaches its person, alone and beside an open console, and is refused
+//! with words where the role, a rule, a read-only session or the missing line is against it.
+
+use std::path::Path;
+
+use super::common::{PASSWORD, http};
+use super::kit::{EAST, Ended, Field, MAIN, OPERATOR, password_file};
+
+const PIA: &str = "p.lotz@flyos.mil";
+
+impl Field {
+    /// Whether that person gets in with that password, on a machine of their own.
+    fn gets_in(&self, email: &str, password: &str) -> Ended {
+        let there = tempfile::tempdir().unwrap();
+        let args = ["sign-in", "--json", "--email", email, "--password-stdin"];
+        self.fed_at(there.path(), &args, &format!("{password}\n"))
+    }
+
+    /// A new operator's profile.
+    fn new_person(&self) {
+        let fields = ["--username", "p_lotz", "--full-name", "Pia Lotz", "--mail", PIA, "--role", "OPERATOR"];
+        self.json(MAIN, &[&["users", "create"], &fields[..], &["--region", "Eastern"]].concat());
+    }
+
+    /// The codes that were mailed to them.
+    fn mails(&self, email: &str) -> usize {
+        let server = self.server();
+        let (status, body) =
+            http(&server.address(), "GET", "/sandbox/v1/mails", &server.service_role_key, "");
+        assert_eq!(status, 200, "{body}");
+        body.matches(email).count()
+    }
+}
+
+/// A new password in a file of its own.
+fn new_password(folder: &Path, text: &str) -> String {
+    let folder = folder.join("new");
+    std::fs::create_dir_all(&folder).unwrap();
+    password_file(&folder, &format!("{text}\n"))
+}
+
+#[test]
+fn an_account_is_made_changed_barred_and_opened_again() {
+    let field = Field::new();
+    field.new_person();
+    let file = new_password(field.home.path(), "first-password");
+    let made = field.json(MAIN, &["users", "create-account", "p_lotz", "--new-password-file", &file]);
+    assert_eq!(made["message"], format!("p_lotz can sign in now, as {PIA}."), "{made}");
+    assert_eq!(field.gets_in(PIA, "first-password").well()["role"], "OPERATOR");
+    let again =
+        field.by(MAIN, &["users", "create-account", "p_lotz", "--new-password-file", &file, "--json"]);
+    assert!(
+        again.badly(4)["message"].as_str().unwrap().contains("has a sign-in account already"),
+        "{again:?}"
+    );
+
+    // Both passwords by the input, one's own in the first line.
+    let both =
+        ["users", "set-password", "p_lotz", "--email", MAIN, "--password-stdin", "--new-password-stdin"];
+    let set = field.fed(&both, &format!("{PASSWORD}\nsecond-password\n"));
+    assert_eq!(
+        (set.code, &*set.out),
+        (0, "p_lotz has a new password; their sessions have ended.\n"),
+        "{set:?}"
+    );
+    field.gets_in(PIA, "first-password").badly(5);
+    field.gets_in(PIA, "second-password").well();
+    field.by(MAIN, &["users", "set-password", "p_lotz"]).says(2, "--new-password-file FILE");
+    let weak = new_password(field.home.path(), "short");
+    field.by(MAIN, &["users", "set-password", "p_lotz", "--new-password-file", &weak]).says(4, "too short");
+
+    let asked = field.by(MAIN, &["users", "ban", "p_lotz", "--json"]).badly(2);
+    assert!(asked["hints"][0].as_str().unwrap().starts_with("p_lotz: They cannot sign in"), "{asked}");
+    field.gets_in(PIA, "second-password").well();
+    field.json(MAIN, &["users", "ban", "p_lotz", "--yes"]);
+    field.gets_in(PIA, "second-password").badly(5);
+    field.json(MAIN, &["users", "unban", PIA]);
+    field.gets_in(PIA, "second-password").well();
+
+    field.by(MAIN, &["users", "set-email", "p_lotz", "nonsense"]).says(4, "no address like");
+    field.json(MAIN, &["users", "set-email", "p_lotz", "pia.lotz@flyos.mil"]);
+    field.gets_in("pia.lotz@flyos.mil", "second-password").well();
+    assert_eq!(field.json(MAIN, &["users", "show", "p_lotz"])["user"]["email"], "pia.lotz@flyos.mil");
+
+    field.by(MAIN, &["users", "sign-out", "p_lotz"]).says(2, "--yes");
+    field.by(MAIN, &["users", "sign-out", "p_lotz", "--yes"]).says(0, "");
+}
+
+#[test]
+fn an_invitation_is_mailed_and_mailed_again() {
+    let field = Field::new();
+    field.new_person();
+    let invited = field.json(MAIN, &["users", "invite", "p_lotz"]);
+    assert_eq!(invited["message"], format!("An invitation is on its way to {PIA}."), "{invited}");
+    assert!(field.mails(PIA) > 0);
+    field.json(MAIN, &["users", "invite", "p_lotz"]);
+    field.by(MAIN, &["users", "invite", "operator1"]).says(4, "has a sign-in account already");
+    field.by(MAIN, &["users", "invite", "nobody"]).says(4, "no user nobody");
+}
+
+#[test]
+fn beside_an_open_console_it_needs_no_password_of_ones_own() {
+    let field = Field::new();
+    field.new_person();
+    let mut console = field.console(MAIN);
+    let file = new_password(field.home.path(), "first-password");
+    field.bare(&["users", "create-account", "p_lotz", "--new-password-file", &file, "--json"]).well();
+    field.gets_in(PIA, "first-password").well();
+    let set = field.fed(&["users", "set-password", "p_lotz", "--new-password-stdin"], "second-password\n");
+    assert_eq!(set.code, 0, "{set:?}");
+    field.gets_in(PIA, "second-password").well();
+    field.bare(&["users", "ban", "p_lotz", "--yes"]).says(0, "");
+    field.gets_in(PIA, "second-password").badly(5);
+    field.bare(&["lock"]).says(0, "");
+    console.expect("LOCKED");
+    field.bare(&["users", "unban", "p_lotz"]).says(5, "is locked");
+    console.send("\x11");
+    assert_eq!(console.ended(), 0);
+    field.gets_in(PIA, "second-password").badly(5);
+}
+
+#[test]
+fn nobody_else_may_and_without_a_line_or_read_only_nothing_is_done() {
+    let mut field = Field::new();
+    let denied = field.by(EAST, &["users", "ban", "operator1", "--yes", "--json"]).badly(3);
+    assert!(denied["message"].as_str().unwrap().contains("for MAIN_HQ alone"), "{denied}");
+    field.by(OPERATOR, &["users", "sign-out", "operator1", "--yes"]).says(3, "for MAIN_HQ alone");
+    field.by(MAIN, &["--read-only", "users", "ban", "operator1", "--yes"]).says(4, "read-only session");
+    field.gets_in(OPERATOR, PASSWORD).well();
+    field.stop_server();
+    let offline = field.by(MAIN, &["users", "ban", "operator1", "--yes", "--json"]).badly(7);
+    assert!(offline.to_string().contains("Nothing was changed"), "{offline}");
+    field.start_server();
+    assert_eq!(field.json(MAIN, &["outbox", "list"])["totalCount"], 0, "nothing of it waits for a line");
+    field.gets_in(OPERATOR, PASSWORD).well();
+}
+
+/// A sign-in account that is made by the dashboard.
+fn account(field: &Field, email: &str, confirmed: bool) {
+    let server = field.server();
+    let body = serde_json::json!({ "email": email, "password": PASSWORD, "email_confirm": confirmed });
+    let (path, key) = ("/auth/v1/admin/users", &server.service_role_key);
+    let (status, told) = http(&server.address(), "POST", path, key, &body.to_string());
+    assert_eq!(status, 200, "{told}");
+}
+
+#[test]
+fn headquarters_sees_who_is_without_a_profile_and_what_a_sync_would_make_of_it() {
+    let field = Field::new();
+    let all_well = field.json(MAIN, &["accounts", "status"]);
+    let at_first = all_well["accounts"].as_u64().unwrap();
+    assert_eq!((&all_well["missing"], &all_well["percentage"]), (&0.into(), &100.into()), "{all_well}");
+    assert_eq!(all_well["profiles"], field.json(MAIN, &["users", "list"])["totalCount"], "{all_well}");
+
+    // One whose address is a profile's that is no OPERATOR's, one that is not confirmed, one whose profile went.
+    let person = |name: &str, role: &str| {
+        let mail = format!("{name}@flyos.mil");
+        let fields = ["--username", name, "--full-name", name, "--mail", &mail, "--role", role];
+        field.json(MAIN, &[&["users", "create"], &fields[..], &["--region", "Eastern"]].concat());
+    };
+    person("commander", "REGIONAL_HQ");
+    person("newcomer", "OPERATOR");
+    account(&field, "commander@flyos.mil", true);
+    account(&field, "newcomer@flyos.mil", false);
+    field.json(MAIN, &["users", "delete", "operator2", "--yes"]);
+    let told = field.by(MAIN, &["accounts", "status", "--json"]).badly(13);
+    assert_eq!((&told["missing"], &told["of_deleted_profiles"]), (&2.into(), &1.into()), "{told}");
+    let now = (told["with_profile"].as_u64().unwrap(), told["accounts"].as_u64().unwrap());
+    assert_eq!(now, (at_first - 1, at_first + 1), "{told}");
+
+    let ahead = |field: &Field| field.json(MAIN, &["accounts", "sync", "--dry-run"]);
+    let of = |told: &serde_json::Value, email: &str| {
+        let all = told["accounts"].as_array().unwrap().clone();
+        all.into_iter().find(|one| one["email"] == email).unwrap()
+    };
+    let told = ahead(&field);
+    assert_eq!(of(&told, "commander@flyos.mil")["why"], "not_operator", "{told}");
+    assert_eq!(of(&told, "newcomer@flyos.mil")["why"], "not_confirmed", "{told}");
+    assert_eq!(of(&told, "operator2@flyos.mil")["why"], "profile_deleted", "{told}");
+    // As a profile changes, so does what would become of the account.
+    field.json(MAIN, &["users", "set", "commander", "--role", "OPERATOR"]);
+    let told = ahead(&field);
+    assert_eq!(of(&told, "commander@flyos.mil")["outcome"], "link", "{told}");
+    assert_eq!(of(&told, "commander@flyos.mil")["profile"]["username"], "commander", "{told}");
+    field.json(MAIN, &["users", "delete", "commander", "--yes"]);
+    let told = ahead(&field);
+    let new = of(&told, "commander@flyos.mil");
+    assert_eq!((&new["outcome"], &new["profile"]["status"]), (&"new".into(), &"INACTIVE".into()), "{told}");
+    assert_eq!((&told["made"], &told["left"], &told["dry_run"]), (&1.into(), &1.into(), &true.into()));
+
+    let report = field.by(MAIN, &["accounts", "preservation-report", "operator1@flyos.mil"]);
+    assert!(report.out.contains("keeps: role OPERATOR, status ACTIVE"), "{report:?}");
+    field
+        .by(MAIN, &["accounts", "preservation-report", "nobody@x.y"])
+        .says(4, "no sign-in account nobody@x.y");
+    field.by(EAST, &["accounts", "status"]).says(3, "for MAIN_HQ alone");
+    let refused = field.by(MAIN, &["accounts", "sync"]);
+    refused.says(2, "lists accounts without a profile, and links none");
+    let mut console = field.console(MAIN);
+    assert_eq!(field.bare(&["accounts", "status", "--json"]).badly(13)["missing"], 2);
+    console.send("\x11");
+    assert_eq!(console.ended(), 0);
+}
