@@ -211,7 +211,10 @@ fn shut(why: Shut, unsent: Option<usize>) -> ServiceError {
     let asks = match why {
         Shut::OlderPassword => "it asks for the older one once",
         Shut::Damaged => "it asks for recovery words, or an older password",
-        Shut::Unreadable => "what is here can be kept aside there, and you begin anew",
+        Shut::Unreadable => {
+            "what is here can be kept aside there, and you begin anew; what is unsent in it is lost, unless account.toml is \
+             put back from a backup of the account's folder"
+        }
     };
     ServiceError::new(ErrorKind::SignIn, does_not_open(why, unsent))
         .hint(format!("Start flyos and sign in there: {asks}. Nothing was changed."))

@@ -30,24 +30,16 @@ pub struct Aside {
 
 /// Why what this machine has of an account does not open though the server takes the password, and what is in it.
 pub fn does_not_open(why: Shut, unsent: Option<usize>) -> String {
-    let is_lost = why == Shut::Unreadable;
-    let unsent = match (unsent, is_lost) {
-        (Some(0), _) => "No edit in it is unsent.".to_owned(),
-        (None, _) => "How many edits in it are unsent is not known.".to_owned(),
-        (Some(1), false) => "1 edit in it was not sent yet.".to_owned(),
-        (Some(edits), false) => format!("{edits} edits in it were not sent yet."),
-        (Some(1), true) => "1 edit in it was not sent, and is lost unless that is done.".to_owned(),
-        (Some(edits), true) => {
-            format!("{edits} edits in it were not sent, and are lost unless that is done.")
-        }
+    let unsent = match unsent {
+        Some(0) => "No edit in it is unsent.".to_owned(),
+        Some(1) => "1 edit in it was not sent yet.".to_owned(),
+        Some(edits) => format!("{edits} edits in it were not sent yet."),
+        None => "How many edits in it are unsent is not known.".to_owned(),
     };
     let why = match why {
         Shut::OlderPassword => "What this machine has is sealed with the one before.",
         Shut::Damaged => "What this machine has does not open by it: its copy of the key was found damaged.",
-        Shut::Unreadable => {
-            "The file with the keys of what this machine has is damaged or gone, and so is its copy: neither a password \
-             nor recovery words open it, unless account.toml is put back from a backup of the account's folder."
-        }
+        Shut::Unreadable => "The file with the keys of what this machine has is damaged, and so is its copy.",
     };
     format!("The server takes this password. {why} {unsent}")
 }

@@ -99,6 +99,10 @@ impl App {
         if let Some(verb) = verb_of(act) {
             return self.start(verb);
         }
+        if let Some(why) = self.act_why_not(act) {
+            self.toast = Some(why);
+            return Vec::new();
+        }
         if let Some(effects) = self.place_act(act) {
             return effects;
         }

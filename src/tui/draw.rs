@@ -34,7 +34,7 @@ impl App {
         pen.spots.iter().rev().find(there).map(|(_, spot)| *spot)
     }
 
-    fn paint(&self, pen: &mut Pen, area: Rect) {
+    pub(super) fn paint(&self, pen: &mut Pen, area: Rect) {
         let shape = shape(area);
         if shape.too_small {
             let state = state_line::text(&self.status, self.now, &self.zone);

@@ -5,7 +5,6 @@ use super::app::{App, Effect, Effects, Why};
 use super::keys::{self, Act};
 use super::popups::menu::{Entry, Goes};
 use super::popups::{Menu, Popup};
-use super::texts;
 use crate::service::{Found, Query};
 
 /// Actions that stand first because they were done last.
@@ -78,19 +77,12 @@ impl App {
                 self.detail.ahead.extend(self.detail.key.clone());
                 self.open(key)
             }
-            None if self.detail.focused => self.leave_detail(),
-            None => {
-                self.toast = Some(texts::NO_WAY_BACK.to_owned());
-                Vec::new()
-            }
+            None => self.leave_detail(),
         }
     }
 
     pub(super) fn go_forward(&mut self) -> Effects {
-        let Some(key) = self.detail.ahead.pop() else {
-            self.toast = Some(texts::NO_WAY_FORWARD.to_owned());
-            return Vec::new();
-        };
+        let Some(key) = self.detail.ahead.pop() else { return Vec::new() };
         if let Some(from) = self.detail.key.clone().filter(|_| self.detail.focused) {
             self.detail.keep_trail(from);
         }

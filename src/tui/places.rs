@@ -104,6 +104,7 @@ impl App {
     /// Why an act that is no verb makes no sense now.
     pub(super) fn act_why_not(&self, act: Act) -> Option<String> {
         match act {
+            _ if self.status.read_only && super::hands::writes(act) => Some(texts::READ_ONLY.to_owned()),
             Act::Back if self.detail.trail.is_empty() && !self.detail.focused => {
                 Some(texts::NO_WAY_BACK.to_owned())
             }
@@ -114,7 +115,6 @@ impl App {
             Act::Decide if !self.needs_person() => Some(texts::NOTHING_TO_DECIDE.to_owned()),
             Act::Forward if self.detail.ahead.is_empty() => Some(texts::NO_WAY_FORWARD.to_owned()),
             Act::MarkClear if self.list().marks.is_empty() => Some(texts::NOTHING_MARKED.to_owned()),
-            _ if self.status.read_only && super::hands::writes(act) => Some(texts::READ_ONLY.to_owned()),
             _ => None,
         }
     }

@@ -1,6 +1,5 @@
 //! A console without a service: a small fixed data set that answers what the screen asks, a fixed clock, and
-//! a harness in which keys go in and a screen comes out. The screen is told as text and, in a second block,
-//! by its attributes: `r` reversed, `b` bold, `u` underlined.
+//! a harness in which keys go in and a screen comes out.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +7,6 @@ use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
-use ratatui::style::Modifier;
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
@@ -27,6 +25,8 @@ use crate::service::{
 /// Sat 21 Nov 2026, 13:30 UTC.
 pub const NOW: Stamp = Stamp(1_795_267_800_000_000);
 const MINUTE: i64 = 60_000_000;
+/// The drones that the operator of the tests holds: the first ones, with all marks among them.
+const HELD: usize = 8;
 
 pub fn ago(minutes: i64) -> Stamp {
     Stamp(NOW.0 - minutes * MINUTE)
@@ -134,7 +134,8 @@ fn drones() -> Vec<RowView> {
     let drone = |n: usize| {
         let id = format!("drone-{n:03}");
         let status = ["ACTIVE", "STANDBY", "ACTIVE", "MAINTENANCE", "OFFLINE"][n % 5];
-        let region = if n.is_multiple_of(3) { "Western" } else { "Eastern" };
+        // The first ones are everybody's: commander and operator of the tests are of the Eastern region.
+        let region = if n > HELD && n.is_multiple_of(3) { "Western" } else { "Eastern" };
         let operator = ["m_rodriguez", "-", "j_okafor", "-"][n % 4];
         let model = ["FlyOS_MQ5", "FlyOS_MQ7", "FlyOS_MQ9"][n % 3];
         let cells = [
@@ -351,6 +352,36 @@ impl Default for Fake {
 }
 
 impl Fake {
+    /// What somebody of that role has: headquarters everything, the others what is east or held.
+    pub fn of(role: Role) -> Self {
+        let mut fake = Self { role, ..Self::default() };
+        let (name, region) = match role {
+            Role::MainHq => return fake,
+            Role::RegionalHq => ("east_hq", "Eastern"),
+            Role::Operator => ("j_okafor", "Eastern"),
+        };
+        let cell =
+            |row: &RowView, name: &str, text: &str| row.cells.get(name).is_some_and(|cell| cell == text);
+        for (kind, rows) in &mut fake.rows {
+            let own = if *kind == Kind::Region { "name" } else { "region" };
+            rows.retain(|row| cell(row, own, region));
+            match kind {
+                Kind::User if role == Role::Operator => rows.retain(|row| row.label == name),
+                Kind::Drone if role == Role::Operator => rows.truncate(HELD),
+                _ => {}
+            }
+        }
+        let user = fake.rows[&Kind::User].iter().find(|row| row.label == name).map(|row| row.key.pk.clone());
+        fake.status.account = Some(Account {
+            project: "training".to_owned(),
+            email: format!("{name}@flyos.mil"),
+            user: user.and_then(|pk| pk.parse().ok()),
+            role: Some(role),
+            region: region_key(0).pk.parse().ok(),
+        });
+        fake
+    }
+
     fn matching(&self, query: &ListQuery) -> Vec<RowView> {
         let matches = |row: &&RowView| {
             let all = row.cells.values().cloned().collect::<Vec<_>>().join(" ").to_lowercase();
@@ -361,11 +392,17 @@ impl Fake {
                 None => all.contains(word),
             })
         };
-        let mut rows: Vec<RowView> =
-            self.rows.get(&query.kind).into_iter().flatten().filter(matches).cloned().collect();
+        let mut rows: Vec<RowView> = self
+            .rows
+            .get(&query.kind)
+            .into_iter()
+            .flatten()
+            .filter(|row| query.filter.is_empty() || matches(row))
+            .cloned()
+            .collect();
         for word in query.sort.split(',').rev() {
             let (down, name) = word.strip_prefix('-').map_or((false, word), |name| (true, name));
-            rows.sort_by_key(|row| match name {
+            rows.sort_by_cached_key(|row| match name {
                 "changed" => row.changed.map(Stamp::text).unwrap_or_default(),
                 column => row.cells.get(column).cloned().unwrap_or_default(),
             });
@@ -828,29 +865,11 @@ impl Bench {
     pub fn text(&self) -> String {
         text(&self.buffer())
     }
-
-    /// The screen's text and its attributes.
-    pub fn screen(&self) -> String {
-        let buffer = self.buffer();
-        format!("{}\n{}\n{}", text(&buffer), "=".repeat(usize::from(self.app.size.0)), attributes(&buffer))
-    }
 }
 
 fn text(buffer: &Buffer) -> String {
-    dump(buffer, |cell| cell.symbol().to_owned())
-}
-
-fn attributes(buffer: &Buffer) -> String {
-    dump(buffer, |cell| {
-        let marks = [(Modifier::REVERSED, "r"), (Modifier::UNDERLINED, "u"), (Modifier::BOLD, "b")];
-        let mark = marks.iter().find(|(modifier, _)| cell.modifier.contains(*modifier));
-        mark.map_or(" ", |(_, mark)| mark).to_owned()
-    })
-}
-
-fn dump(buffer: &Buffer, tell: impl Fn(&ratatui::buffer::Cell) -> String) -> String {
     let area = buffer.area;
-    let line = |y| (0..area.width).map(|x| tell(&buffer[(x, y)])).collect::<String>().trim_end().to_owned();
+    let line = |y| (0..area.width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_owned();
     (0..area.height).map(line).collect::<Vec<_>>().join("\n").trim_end().to_owned()
 }
 

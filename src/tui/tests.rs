@@ -1,14 +1,17 @@
-//! Keys in, screen out: every screen and popup at 100x30 and 80x24, and what must hold on all of them.
+//! Keys in, screen out: every screen and popup in all its forms, and what must hold on all of them.
 
 mod behaviour;
 mod budget;
 mod cells;
 mod hands;
 mod marks;
+mod matrix;
 mod own;
 mod people;
 mod pictures;
 mod places;
+mod random;
+mod registry;
 mod sealed;
 mod sizes;
 mod tables;

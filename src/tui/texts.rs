@@ -277,8 +277,9 @@ pub fn delete_title(kind: Kind, label: &str) -> String {
     format!("Delete {kind} {label}?")
 }
 
-pub fn type_to_delete(name: &str) -> String {
-    format!("Type {name} to delete:")
+/// `deed`: what is done then.
+pub fn type_to(deed: &str, name: &str) -> String {
+    format!("Type {name} to {deed}:")
 }
 
 /// A window that takes no more than one line.

@@ -104,6 +104,6 @@ fn keys_that_are_damaged_open_by_what_is_left_of_them_or_what_is_lost_is_told() 
     field.by(OPERATOR, &["drones", "set", "drone-001", "--status", "STANDBY"]);
     damage(&text.replace("sealed", "seal"));
     field.start_server();
-    field.by(OPERATOR, &["sync"]).says(5, "1 edit in it was not sent, and is lost unless");
+    field.by(OPERATOR, &["sync"]).says(5, "is lost, unless account.toml is put back");
     assert_eq!(std::fs::read(folder.join("unsent")).unwrap(), b"1", "and nothing was changed");
 }

@@ -309,7 +309,7 @@ impl Dialogue {
         let intent = Intent::Delete { key: key.clone() };
         self.talk.say(&texts::delete_title(key.kind, &label))?;
         self.talk.say_all(self.service.consequences(&self.ctx(), &intent))?;
-        if self.talk.ask(&format!("Enter keeps it. {}", texts::type_to_delete(&label)))? != label {
+        if self.talk.ask(&format!("Enter keeps it. {}", texts::type_to("delete", &label)))? != label {
             return self.talk.say("Kept. Nothing was changed.");
         }
         self.save(intent, Fields::new())

@@ -140,7 +140,7 @@ impl Dialogue {
         let (title, lines) = machines::about(machine, self.now());
         self.talk.say(&title)?;
         self.talk.say_all(lines)?;
-        if self.talk.ask(&format!("Enter keeps it. {}", texts::type_to_delete(&machine.username)))?
+        if self.talk.ask(&format!("Enter keeps it. {}", texts::type_to("go on", &machine.username)))?
             != machine.username
         {
             return self.talk.say("Kept. Nothing was changed.");
@@ -156,7 +156,7 @@ impl Dialogue {
         if !outbox.is_empty() {
             self.talk.say("export writes them into a sealed file first.")?;
         }
-        if self.talk.ask(&format!("Enter keeps it. {}", texts::type_to_delete(secrets::ERASE)))?
+        if self.talk.ask(&format!("Enter keeps it. {}", texts::type_to("go on", secrets::ERASE)))?
             != secrets::ERASE
         {
             return self.talk.say("Kept. Nothing was changed.");

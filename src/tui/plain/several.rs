@@ -88,7 +88,7 @@ impl Dialogue {
         let sure = match verb {
             _ if count == 0 => false,
             Verb::Delete => {
-                self.talk.ask(&format!("Enter keeps them. {}", texts::type_to_delete(&word)))? == word
+                self.talk.ask(&format!("Enter keeps them. {}", texts::type_to("delete", &word)))? == word
             }
             _ => self.talk.sure("Do it?")?,
         };

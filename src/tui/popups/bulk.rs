@@ -358,11 +358,10 @@ impl Bulk {
             Stage::Ended => &[(rows, "rows"), (&[Act::Accept], "close")],
         };
         let hint = pen.hint(Context::Bulk, acts);
-        pen.put(area, &hint, pen.theme.faint());
         let seen = (first + usize::from(room)).min(self.rows.len());
-        if usize::from(room) < self.rows.len() {
-            pen.put_right(area, &format!("{seen} of {}", self.rows.len()), pen.theme.faint());
-        }
+        let all = usize::from(room) >= self.rows.len();
+        let end = if all { String::new() } else { format!("{seen} of {}", self.rows.len()) };
+        pen.put_ends(area, &hint, &end, pen.theme.faint());
     }
 }
 

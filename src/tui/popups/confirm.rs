@@ -87,18 +87,16 @@ impl Confirm {
             lines.push(String::new());
             lines.extend(error_lines(error, inner));
         }
-        lines.push(String::new());
-        let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(3);
+        let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(4);
         let inside = pen.frame(centred(area, width, height), &self.title);
-        let room = inside.height.saturating_sub(1);
-        for (text, y) in lines.iter().zip(0..room) {
-            pen.put(line(inside, y), text, pen.theme.plain());
-        }
+        let above = Rect { height: inside.height.saturating_sub(1), ..inside };
+        pen.put_lines(above, &lines, pen.theme.plain());
         let last = line(inside, inside.height.saturating_sub(1));
         if self.saving.is_some() {
             pen.put(last, texts::SAVING, pen.theme.plain());
         } else if let Some((wanted, field)) = &self.typed {
-            let prompt = format!("{} ", texts::type_to_delete(wanted));
+            let erases = matches!(self.goal, Goal::Erase | Goal::EraseMachine { .. });
+            let prompt = format!("{} ", texts::type_to(if erases { "go on" } else { "delete" }, wanted));
             // A long name leaves room for the field on the line above the answers.
             let used =
                 pen.put(Rect { width: inside.width.saturating_sub(8), ..last }, &prompt, pen.theme.strong());

@@ -321,9 +321,8 @@ impl Form {
         for (text, y) in lines.iter().skip(first).zip(0..room) {
             self.draw_line(pen, line(inside, y), text);
         }
-        for (text, y) in tail.iter().zip(room..room + tail_room) {
-            pen.put(line(inside, y), text, pen.theme.warning());
-        }
+        let below = Rect { y: inside.y + room, height: tail_room, ..inside };
+        pen.put_lines(below, &tail, pen.theme.warning());
         let footer = self.footer(pen, Context::Form);
         pen.put(line(inside, inside.height.saturating_sub(1)), &footer, pen.theme.faint());
     }

@@ -105,8 +105,8 @@ impl Help {
         let last = line(inside, inside.height.saturating_sub(1));
         let scroll: &[Act] = &[Act::Up, Act::Down, Act::PageUp, Act::PageDown];
         let hint = pen.hint(Context::Help, &[(scroll, "scroll"), (&[Act::Leave], "close")]);
-        pen.put(last, &hint, pen.theme.faint());
         let seen = (first + usize::from(room)).min(lines.len());
-        pen.put_right(last, &format!("{seen} of {}", lines.len()), pen.theme.faint());
+        let end = format!("{seen} of {}", lines.len());
+        pen.put_ends(last, &hint, &end, pen.theme.faint());
     }
 }

@@ -26,9 +26,8 @@ impl Message {
         let longest = lines.iter().map(|text| columns(text)).max().unwrap_or(0).max(columns(&self.title));
         let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(4);
         let inside = pen.frame(centred(area, (longest + 6).max(30).min(width), height), &self.title);
-        for (text, y) in lines.iter().zip(0..) {
-            pen.put(line(inside, y), text, pen.theme.plain());
-        }
+        let above = Rect { height: inside.height.saturating_sub(1), ..inside };
+        pen.put_lines(above, &lines, pen.theme.plain());
         let hint = pen.hint(Context::Message, &[(&[Act::Leave], "close")]);
         pen.put(line(inside, inside.height.saturating_sub(1)), &hint, pen.theme.faint());
     }

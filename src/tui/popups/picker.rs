@@ -147,9 +147,7 @@ impl Picker {
         // Of a low window, the choices have at least half.
         let rest = inside.height.saturating_sub(u16::try_from(below).unwrap_or(u16::MAX));
         let told = u16::try_from(about.len()).unwrap_or(u16::MAX).min(rest.max(inside.height / 2));
-        for (text, y) in about.iter().zip(0..told) {
-            pen.put(line(inside, y), text, pen.theme.plain());
-        }
+        pen.put_lines(Rect { height: told, ..inside }, &about, pen.theme.plain());
         let inside = Rect { y: inside.y + told, height: inside.height - told, ..inside };
         let used = pen.put(line(inside, 0), "/ ", pen.theme.strong());
         self.filter.draw(pen, after(line(inside, 0), used), true);

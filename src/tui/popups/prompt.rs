@@ -81,12 +81,9 @@ impl Prompt {
         // In a low window the fields come first: what it is about was read in the title.
         let rest = self.fields.len() + error.len() + 2;
         let room = usize::from(inside.height).saturating_sub(rest);
-        let mut at = 0;
-        for text in about.iter().take(room) {
-            pen.put(line(inside, at), text, pen.theme.plain());
-            at += 1;
-        }
-        at += u16::from(room > about.len());
+        let told = u16::try_from(about.len().min(room)).unwrap_or(u16::MAX);
+        pen.put_lines(Rect { height: told, ..inside }, &about, pen.theme.plain());
+        let mut at = told + u16::from(room > about.len());
         for (nth, (title, field)) in self.fields.iter().enumerate() {
             let focused = nth == self.at && self.saving.is_none();
             let style = if focused { pen.theme.strong() } else { pen.theme.plain() };

@@ -36,9 +36,8 @@ impl Words {
             pen.put(place, &format!("{:>2} {word}", nth + 1), pen.theme.strong());
         }
         let below = u16::try_from(rows + 1).unwrap_or(u16::MAX);
-        for (text, y) in about.iter().zip(below..inside.height.saturating_sub(1)) {
-            pen.put(line(inside, y), text, pen.theme.plain());
-        }
+        let room = inside.height.saturating_sub(below + 1);
+        pen.put_lines(Rect { y: inside.y + below, height: room, ..inside }, &about, pen.theme.plain());
         let acts = [(&[Act::Accept][..], "they are written down"), (&[Act::Leave], "make none")];
         let hint = pen.hint(Context::Words, &acts);
         pen.put(line(inside, inside.height.saturating_sub(1)), &hint, pen.theme.faint());

@@ -252,9 +252,7 @@ pub fn draw(pen: &mut Pen, shape: &Shape, list: &List, focused: bool, now: Stamp
     if page.matched == 0 {
         let area = after(shape.rows, 3);
         let style = if page.problem.is_some() { pen.theme.warning() } else { pen.theme.plain() };
-        for (text, y) in wrap(&pen.theme.clean(&nothing(list, page)), area.width).iter().zip(0..area.height) {
-            pen.put(line(area, y), text, style);
-        }
+        pen.put_lines(area, &wrap(&pen.theme.clean(&nothing(list, page)), area.width), style);
         return;
     }
     let rows: Vec<Row> = page

@@ -2,7 +2,7 @@
 
 use crate::domain::{Intent, Key, Kind, Role, Stamp};
 use crate::service::{
-    Action, Answer, Decision, ErrorKind, Event, Holder, InUse, Link, Query, ServiceError, Traffic, Verb,
+    Action, Answer, Decision, ErrorKind, Event, Gap, Holder, InUse, Link, Query, ServiceError, Traffic, Verb,
     VerbState,
 };
 use crate::tui::app::{Msg, Why};
@@ -472,4 +472,16 @@ fn data_reaches_the_screen_clean() {
     let mut bench = Bench::signed_in_with(120, 30, Theme::default(), fake);
     bench.keys("1");
     assert!(bench.text().contains("Eve·[2J·live"), "{}", bench.text());
+}
+
+#[test]
+fn what_is_lost_is_told_until_somebody_has_seen_it() {
+    let mut bench = bench();
+    bench.fake.status.disk.lost = 4;
+    bench.fake.lost = vec![Gap { first: 3, last: 5, after: None, before: None, arrived: 1 }];
+    bench.tell(Msg::Service(Event::Status));
+    bench.keys("! Enter");
+    assert!(bench.fake.actions.is_empty(), "the answer that stands changes nothing");
+    bench.keys("! Down Enter");
+    assert_eq!(bench.fake.actions, [Action::AcknowledgeLost]);
 }

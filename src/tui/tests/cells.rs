@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use ratatui::style::Modifier;
 
-use super::pictures::keep;
 use crate::domain::{Fields, Intent, Key, Kind, Role};
 use crate::service::{Action, Event};
 use crate::tui::app::Msg;
@@ -13,8 +12,6 @@ use crate::tui::keys::{Context, with_own};
 use crate::tui::popups::Popup;
 use crate::tui::testing::{Bench, Fake, outbox_line, refusal};
 use crate::tui::theme::Theme;
-
-const SIZES: [(u16, u16); 3] = [(100, 30), (80, 24), (60, 15)];
 
 fn bench() -> Bench {
     Bench::signed_in(100, 30)
@@ -63,33 +60,13 @@ fn click(bench: &mut Bench, text: &str, nth: usize) {
 }
 
 #[test]
-fn pictures_of_cells() {
-    for (width, height) in SIZES {
-        for (name, keys) in [
-            ("cells", "F2 Right"),
-            ("cell_text", "1 F2 Down Enter"),
-            ("cell_wrong", "1 F2 End Enter Ctrl+U \"a\""),
-            ("cell_list", "F2 Enter"),
-        ] {
-            keep(name, Bench::signed_in(width, height).keys(keys));
-        }
-        // In the smallest window there is no room for the model.
-        let region = if width < 80 { "F2 Right" } else { "F2 Right Right" };
-        let mut bench = Bench::signed_in(width, height);
-        keep("cell_follows", bench.keys(region).keys("Enter Down Enter"));
-    }
-    let theme = Theme { ascii: true, mono: true, ..Theme::default() };
-    keep("cell_simple", Bench::signed_in_with(60, 15, theme, Fake::default()).keys("1 F2 Enter"));
-}
-
-#[test]
 fn the_cursor_gets_a_column_and_keeps_it_from_row_to_row() {
     let mut bench = bench();
     assert!(reversed(&bench).starts_with("> drone-001"), "a whole row");
     bench.keys("F2");
     assert_eq!((bench.app.context(), reversed(&bench).as_str()), (Context::Cells, "MQ7"), "one that is set");
     bench.keys("Right Right Down Down");
-    assert_eq!(reversed(&bench), "Western");
+    assert_eq!(reversed(&bench), "Eastern");
     assert_eq!(bench.app.list().key, Some(Key::drone("drone-003")));
     bench.keys("Left Left Left Left Left");
     assert_eq!(reversed(&bench), "drone-003", "the first one");
@@ -198,8 +175,9 @@ fn a_click_goes_to_a_cell_and_a_second_one_changes_it() {
     bench.keys("M F2");
     click(&mut bench, "Western", 1);
     assert_eq!((reversed(&bench).as_str(), bench.app.popups.len()), ("Western", 0));
-    assert_eq!(bench.app.list().key, Some(Key::drone("drone-006")));
-    click(&mut bench, "Western", 1);
+    assert_eq!(bench.app.list().key, Some(Key::drone("drone-012")));
+    // The details stand beside the list, and have the word too now.
+    click(&mut bench, "Western", 2);
     assert_eq!(bench.app.context(), Context::Picker, "{}", bench.text());
 }
 

@@ -7,7 +7,6 @@ use ratatui::layout::{Rect, Size};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::budget::Scene;
-use super::pictures::{keep, keep_both};
 use crate::domain::{Kind, field::is_harmful};
 use crate::service::ladder::Colours;
 use crate::tui::app::Msg;
@@ -122,9 +121,6 @@ fn a_row_is_copied_in_the_form_that_is_chosen() {
     assert_eq!(copied["id"], "drone-001");
     bench.keys("y \"model\" Enter");
     assert_eq!(bench.copied[1], "FlyOS_MQ7");
-    keep_both("copy", |bench| {
-        bench.keys("y");
-    });
 }
 
 #[test]
@@ -142,19 +138,7 @@ fn a_read_only_session_says_so_and_offers_no_change() {
         assert!(bench.fake.actions.is_empty());
         bench.keys("m \"undo\"");
         assert!(bench.text().contains("(undo)") && bench.text().contains("read-only session"));
-        if width >= 80 {
-            keep("read_only", &bench);
-        }
     }
-}
-
-#[test]
-fn this_terminal_is_told() {
-    keep_both("this_terminal", |bench| {
-        bench.app.hands.terminal =
-            ["256 colours (TERM is xterm-256color)", "theme dark"].map(str::to_owned).into();
-        bench.keys("T");
-    });
 }
 
 /// Each theme on each rung keeps to its budget, and sends no code of a rung above.
@@ -178,21 +162,6 @@ fn every_theme_is_cheap_and_keeps_to_its_rung() {
             let painted = ["\x1b[40m", ";40m", "48;5;16", "48;2;0;0;0"].iter().any(|code| has(code));
             assert_eq!(painted, name == "high-contrast" && rung != Colours::Mono, "{name} {rung:?}");
             assert_eq!(scene.draw(), (0, 0), "nothing new writes nothing");
-        }
-    }
-}
-
-/// The same screen on the smallest and the simplest: ASCII without colours at the sizes that people have.
-#[test]
-fn simple_terminals_of_every_size() {
-    for (width, height) in [(120, 40), (80, 24), (60, 15)] {
-        let theme = Theme { ascii: true, mono: true, ..Theme::default() };
-        let mut bench = Bench::signed_in_with(width, height, theme, Fake::default());
-        assert!(bench.text().is_ascii(), "{}", bench.text());
-        bench.keys("Down Down");
-        keep("simple", &bench);
-        for keys in ["m", "Esc ?", "Esc y", "Esc T", "Esc e", "Esc Del"] {
-            assert!(bench.keys(keys).text().is_ascii(), "{keys}: {}", bench.text());
         }
     }
 }

@@ -1,25 +1,16 @@
-//! The own sign-in: its popups as pictures, and what their keys do.
+//! The own sign-in: what the keys of its popups do.
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::pictures::keep;
+use super::pictures::{enrolling, nobody_is_in, refusal_of};
 use crate::service::own::field;
-use crate::service::{Enrolling, ErrorKind, Event, FactorView, Link, Own, OwnDone, ServiceError, Shut};
+use crate::service::{ErrorKind, Event, FactorView, Link, Own, OwnDone, ServiceError, Shut};
 use crate::tui::app::Msg;
 use crate::tui::popups::Popup;
-use crate::tui::testing::{Bench, Fake, setup};
+use crate::tui::testing::{Bench, Fake};
 use crate::tui::theme::Theme;
 
-const SECRET: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
 const SIZES: [(u16, u16); 2] = [(100, 30), (80, 24)];
-
-fn enrolling() -> OwnDone {
-    OwnDone::Enrolling(Box::new(Enrolling {
-        factor: "7c0c8f0e".to_owned(),
-        secret: SecretString::from(SECRET),
-        uri: SecretString::from(format!("otpauth://totp/FlyOS:main@flyos.mil?secret={SECRET}")),
-    }))
-}
 
 /// Somebody signed in whose wishes come to that, one after the other.
 fn bench((width, height): (u16, u16), theme: Theme, answers: Vec<Result<OwnDone, ServiceError>>) -> Bench {
@@ -28,38 +19,10 @@ fn bench((width, height): (u16, u16), theme: Theme, answers: Vec<Result<OwnDone,
 }
 
 fn setting_up(size: (u16, u16), theme: Theme) -> Bench {
-    let mut bench = bench(size, theme, vec![Ok(OwnDone::Factors(Vec::new())), Ok(enrolling())]);
+    let mut bench = bench(size, theme, Vec::new());
+    enrolling(&mut bench.fake);
     bench.keys("A \"factor\" Enter Enter");
     bench
-}
-
-fn error(name: &str, words: &str) -> ServiceError {
-    ServiceError { field: Some(name.to_owned()), ..ServiceError::new(ErrorKind::Refused, words) }
-}
-
-#[test]
-fn the_own_sign_in_is_a_list() {
-    for size in SIZES {
-        keep("account", bench(size, Theme::default(), Vec::new()).keys("A"));
-    }
-}
-
-#[test]
-fn a_second_factor_is_set_up() {
-    for size in SIZES {
-        let mut bench = setting_up(size, Theme::default());
-        keep("enrol", &bench);
-        bench
-            .fake
-            .own_answers
-            .push_back(Err(error(field::CODE, "Giving the code failed: the code is wrong.")));
-        bench.keys("\"123456\" Enter");
-        keep("enrol_wrong_code", &bench);
-    }
-    keep("enrol_ascii", &setting_up((80, 24), Theme { ascii: true, mono: false, ..Theme::default() }));
-    keep("enrol_ascii", &setting_up((130, 48), Theme { ascii: true, mono: true, ..Theme::default() }));
-    keep("enrol_mono", &setting_up((80, 24), Theme { ascii: false, mono: true, ..Theme::default() }));
-    keep("enrol_small", &setting_up((60, 15), Theme::default()));
 }
 
 #[test]
@@ -84,10 +47,11 @@ fn a_code_is_asked_for_once_and_again_by_hand() {
     bench.tell(Msg::Service(Event::Status));
     bench.tell(Msg::Service(Event::Status));
     assert_eq!(bench.app.popups.len(), 1);
-    keep("code_needed", &bench);
-    bench.fake.own_answers.push_back(Err(error(field::CODE, "Giving the code failed: the code is wrong.")));
+    bench
+        .fake
+        .own_answers
+        .push_back(Err(refusal_of(field::CODE, "Giving the code failed: the code is wrong.")));
     bench.keys("\"123_456\" Enter");
-    keep("code_wrong", &bench);
     let given = |bench: &Bench, at: usize| match &bench.fake.owns[at] {
         Own::Code { code } => code.expose_secret().to_owned(),
         other => unreachable!("{other:?}"),
@@ -120,14 +84,14 @@ fn the_code_is_asked_for_also_where_the_server_was_quicker_than_the_screen() {
 fn a_password_is_changed() {
     let mut bench = bench((80, 24), Theme::default(), Vec::new());
     bench.keys("A Enter \"now\" Enter \"then_2026\" Enter \"than_2026\" Enter");
-    keep("password_not_alike", &bench);
     assert!(bench.fake.owns.is_empty(), "what is not typed alike is not sent");
     bench.keys("Ctrl+U \"then_2026\"");
-    let nonce =
-        error(field::NONCE, "The project wants a code with it: one was mailed to main@flyos.mil just now.");
+    let nonce = refusal_of(
+        field::NONCE,
+        "The project wants a code with it: one was mailed to main@flyos.mil just now.",
+    );
     bench.fake.own_answers.push_back(Err(nonce));
     bench.keys("Enter");
-    keep("password_nonce", &bench);
     bench.fake.own_answers.push_back(Ok(OwnDone::PasswordChanged));
     bench.keys("\"424242\" Enter");
     let Own::ChangePassword { current, new, nonce } = &bench.fake.owns[1] else {
@@ -142,7 +106,6 @@ fn a_password_is_changed() {
 fn sessions_are_ended_after_asking() {
     let mut bench = bench((80, 24), Theme::default(), Vec::new());
     bench.keys("A \"everywhere\" Enter");
-    keep("sign_out_everywhere", &bench);
     bench.keys("Enter");
     assert!(bench.fake.owns.is_empty(), "the answer that stands there is no");
     bench.fake.own_answers.push_back(Ok(OwnDone::SignedOutEverywhere));
@@ -154,18 +117,15 @@ fn sessions_are_ended_after_asking() {
     let factors = vec![FactorView { id: "f1".to_owned(), name: "console 2026-11-21 13:30".to_owned() }];
     bench.fake.own_answers.push_back(Ok(OwnDone::Factors(factors)));
     bench.keys("Esc A \"factor\" Enter");
-    keep("factors", &bench);
     bench.keys("Enter");
-    keep("factor_away", &bench);
     bench.fake.own_answers.push_back(Ok(OwnDone::Unenrolled));
     bench.keys("Right Enter");
     assert!(matches!(&bench.fake.owns[3], Own::Unenrol { factor } if factor == "f1"));
 }
 
 fn outside((width, height): (u16, u16)) -> Bench {
-    let mut fake = Fake { setup: setup(), ..Fake::default() };
-    fake.status.link = Link::SignedOut;
-    (fake.status.as_of, fake.status.waiting, fake.status.needs_you) = (None, 0, 0);
+    let mut fake = Fake::default();
+    nobody_is_in(&mut fake);
     Bench::new(width, height, Theme::default(), fake)
 }
 
@@ -174,9 +134,7 @@ fn what_is_missing_is_told_beside_its_field() {
     for size in SIZES {
         let mut bench = outside(size);
         bench.keys("Enter");
-        keep("sign_in_no_password", &bench);
         bench.keys("Up Ctrl+U Enter");
-        keep("sign_in_no_address", &bench);
         bench.keys("\"x\"");
         assert!(!bench.text().contains("is needed"), "typing puts it away");
         assert!(bench.signed_in_as.is_empty());
@@ -187,15 +145,15 @@ fn what_is_missing_is_told_beside_its_field() {
 fn a_forgotten_password_is_set_anew() {
     let mut bench = outside((80, 24));
     bench.keys("F5");
-    keep("no_password", &bench);
     bench.fake.own_answers.push_back(Ok(OwnDone::CodeMailed { told: None }));
     bench.keys("Enter");
     assert!(bench.text().contains("east@flyos.mil"), "the address that stood there");
     bench.keys("Enter");
-    keep("redeem", &bench);
-    bench.fake.own_answers.push_back(Err(error(field::SECOND, "This account needs its second factor here.")));
+    bench
+        .fake
+        .own_answers
+        .push_back(Err(refusal_of(field::SECOND, "This account needs its second factor here.")));
     bench.keys("\"222333\" Enter \"then_2026\" Enter \"then_2026\" Enter");
-    keep("redeem_second", &bench);
     bench.fake.own_answers.push_back(Ok(OwnDone::PasswordSet));
     bench.keys("\"777888\" Enter");
     let Own::Redeem(redeem) = &bench.fake.owns[2] else { unreachable!("it was asked") };
@@ -214,15 +172,12 @@ fn what_is_sealed_with_an_older_password_is_asked_about() {
         };
         bench.keys("\"secret\" Enter");
         bench.tell(asks(None));
-        keep("changed_elsewhere", &bench);
         bench.keys("Enter \"older\" Enter");
         assert_eq!(bench.old_given, [Some("older".to_owned())]);
         let wrong =
             ServiceError::new(ErrorKind::SignIn, "This password does not open what this machine has either.");
         bench.tell(asks(Some(wrong)));
-        keep("old_password_wrong", &bench);
         bench.keys("Esc Down Enter");
-        keep("set_aside", &bench);
         bench.keys("Enter");
         assert_eq!(bench.old_given.len(), 1, "the answer that stands there is no");
         bench.keys("Enter Right Enter");
@@ -234,12 +189,5 @@ fn what_is_sealed_with_an_older_password_is_asked_about() {
         // Who stopped waiting is not asked.
         bench.tell(asks(None));
         assert!(bench.app.popups.is_empty());
-        // What is damaged leaves the ways in that may be whole, or none but keeping it aside.
-        for (why, name) in [(Shut::Damaged, "damaged_wrap"), (Shut::Unreadable, "damaged_keys")] {
-            let mut bench = outside(size);
-            bench.keys("\"secret\" Enter");
-            bench.tell(Msg::Service(Event::OlderPassword { why, unsent: Some(3), wrong: None }));
-            keep(name, &bench);
-        }
     }
 }

@@ -6,33 +6,12 @@ use crate::tui::app::Msg;
 use crate::tui::keys::Context;
 use crate::tui::popups::Popup;
 use crate::tui::testing::{Bench, Fake, refusal};
-use crate::tui::tests::pictures::{keep, keep_both};
 use crate::tui::theme::Theme;
 
 fn bench() -> Bench {
     let mut bench = Bench::signed_in(80, 24);
     bench.keys("1");
     bench
-}
-
-#[test]
-fn pictures_of_accounts_and_messages() {
-    keep_both("account_of_another", |bench| {
-        bench.keys("1 p");
-    });
-    keep_both("account_password", |bench| {
-        bench.keys("1 p Enter \"secret99\" Tab \"secret9\" Enter");
-    });
-    keep_both("account_ban", |bench| {
-        bench.keys("1 p \"bar\" Enter");
-    });
-    for (width, height) in [(100, 30), (60, 15)] {
-        let mut bench = Bench::signed_in(width, height);
-        bench.fake.refusal =
-            Some(refusal(None, "The server does not answer.").hint("What is saved here is safe."));
-        bench.keys("r Esc s Enter M");
-        keep("messages", &bench);
-    }
 }
 
 #[test]

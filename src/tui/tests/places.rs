@@ -1,54 +1,18 @@
-//! The places beside the lists: how they look at each size, and where their lines lead.
+//! The places beside the lists: where their lines lead.
 
-use crate::domain::{Key, Kind, Role};
-use crate::service::{Action, Activity, ActivityLine, EditState, Event, Link, OutboxLine, Traffic};
+use super::pictures::waiting;
+use crate::domain::{Key, Kind};
+use crate::service::{Action, Activity, ActivityLine, Event, Link, Traffic};
 use crate::tui::app::Msg;
 use crate::tui::places::Place;
 use crate::tui::popups::Popup;
-use crate::tui::testing::{Bench, Fake, activity, ago, card, outbox_line};
-use crate::tui::tests::pictures::keep;
+use crate::tui::testing::{Bench, Fake, activity, ago};
 use crate::tui::theme::Theme;
 
-const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (60, 15)];
-
-fn waiting() -> OutboxLine {
-    let (key, label) = (Key::drone("drone-003"), "drone-003".to_owned());
-    let what = "status MAINTENANCE (was ACTIVE)".to_owned();
-    OutboxLine { edit: 9, key, label, what, state: EditState::Waiting, at: ago(134) }
-}
-
-fn fake(role: Role) -> Fake {
-    let mut fake =
-        Fake { role, outbox: vec![outbox_line(), waiting()], cards: vec![card()], ..Fake::default() };
-    fake.cards[0].edit = 1;
-    if let Some(account) = &mut fake.status.account {
-        account.role = Some(role);
-    }
-    fake
-}
-
 fn bench(width: u16, height: u16) -> Bench {
-    Bench::signed_in_with(width, height, Theme::default(), fake(Role::MainHq))
-}
-
-#[test]
-fn pictures_of_the_places() {
-    for (width, height) in SIZES {
-        for (name, keys) in [
-            ("overview", "0"),
-            ("overview_unfolded", "0 Down Down Down Down Down Down Down Down Down Down Right Down"),
-            ("sync", "4"),
-            ("activity", "5 Down"),
-            ("activity_filter", "5 / \"status\""),
-        ] {
-            keep(name, bench(width, height).keys(keys));
-        }
-    }
-    let theme = Theme { ascii: true, mono: true, ..Theme::default() };
-    for (name, keys) in [("overview_ascii", "0"), ("sync_ascii", "4"), ("activity_ascii", "5")] {
-        keep(name, Bench::signed_in_with(80, 24, theme, fake(Role::RegionalHq)).keys(keys));
-    }
-    keep("sync_edit", bench(80, 24).keys("4 Down Enter"));
+    let mut fake = Fake::default();
+    waiting(&mut fake);
+    Bench::signed_in_with(width, height, Theme::default(), fake)
 }
 
 #[test]
@@ -137,20 +101,15 @@ fn an_opened_row_tells_its_history_the_own_unsent_first() {
     let text = bench.text();
     let at = |words: &str| text.find(words).expect(words);
     assert!(at("you, not sent") < at("east_hq") && at("\"left engine\"") < at("east_hq"), "{text}");
-    for (width, height) in SIZES {
+    for (width, height) in super::matrix::SIZES {
         let mut bench = self::bench(width, height);
         bench
             .fake
             .activity
             .lines
             .push(ActivityLine { key: Key::drone("drone-003"), ..activity().lines[1].clone() });
-        bench.keys("3 Down Down Enter End");
-        assert!(
-            bench.text().contains("operator m_rodriguez (was -)"),
-            "its last line is reached: {}",
-            bench.text()
-        );
-        keep("history", &bench);
+        let text = bench.keys("3 Down Down Enter End").text();
+        assert!(text.contains("operator m_rodriguez (was -)"), "its last line is reached: {text}");
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 use crate::tui::terminal::{TEARDOWN, Tty};
-use crate::tui::{input, signals};
+use crate::tui::{input, signals, terminal};
 
 /// Half a second is the promise; the rest is for a machine that is busy with other tests.
 const TIME_MAX: Duration = Duration::from_millis(1500);
@@ -22,11 +22,18 @@ fn the_program() {
     let (sender, _deaf) = mpsc::channel();
     let never: signals::Shutdown = Arc::new(|| std::thread::sleep(Duration::from_secs(60)));
     signals::watch(sender.clone(), Arc::clone(&never)).expect("watched");
+    terminal::hook_panics();
     tty.enter().expect("taken");
     input::watch(tty.input().expect("its input"), sender, Arc::clone(&never)).expect("read");
     tty.output().expect("its output").write_all(READY).expect("written");
     if how == "moved" {
         signals::leave_soon(11, "it went there".to_owned(), never);
+    } else if how == "panic" {
+        // One elsewhere would be painted over: it goes to the log, and the screen stays.
+        let elsewhere = std::thread::spawn(|| unreachable!("in the background"));
+        assert!(elsewhere.join().is_err());
+        assert!(terminal::is_taken());
+        unreachable!("on the screen's thread");
     }
     std::thread::sleep(Duration::from_secs(60));
 }
@@ -111,4 +118,15 @@ fn a_session_that_moved_ends_it_though_the_loop_hangs() {
     assert_eq!(ended, 11);
     program.wait_for(TEARDOWN);
     program.wait_for(b"it went there");
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_before_it_says_so() {
+    let mut program = start("panic");
+    program.wait_for(b"on the screen's thread");
+    program.end();
+    let find = |what: &[u8]| program.written.windows(what.len()).position(|window| window == what);
+    let (back, said) = (find(TEARDOWN), find(b"on the screen's thread"));
+    assert!(back.is_some() && back < said, "{:?}", String::from_utf8_lossy(&program.written));
+    assert_eq!(find(b"in the background"), None, "what panics elsewhere is not painted over the picture");
 }

@@ -33,6 +33,10 @@ pub struct Pen<'a> {
     pub spots: Vec<(Rect, Spot)>,
     /// Where the terminal's cursor is to be seen.
     pub cursor: Option<Position>,
+    /// What was put where, in order, and where a frame emptied what was there (without a text): for the tests that look
+    /// for texts over each other.
+    #[cfg(test)]
+    pub laid: Vec<(Rect, String)>,
     /// The keys that hints name.
     keys: Keymap,
     buffer: &'a mut Buffer,
@@ -40,7 +44,15 @@ pub struct Pen<'a> {
 
 impl<'a> Pen<'a> {
     pub fn new(buffer: &'a mut Buffer, theme: Theme, keys: Keymap) -> Self {
-        Self { theme, spots: Vec::new(), cursor: None, keys, buffer }
+        Self {
+            theme,
+            spots: Vec::new(),
+            cursor: None,
+            #[cfg(test)]
+            laid: Vec::new(),
+            keys,
+            buffer,
+        }
     }
 
     /// The keys of some acts there with what they do, as the person has them.
@@ -60,13 +72,32 @@ impl<'a> Pen<'a> {
         }
         let text = self.theme.fit(text, usize::from(area.width));
         let (end, _) = self.buffer.set_stringn(area.x, area.y, &text, usize::from(area.width), style);
+        #[cfg(test)]
+        self.laid.push((Rect { width: end - area.x, height: 1, ..area }, text));
         end - area.x
+    }
+
+    /// Writes lines below each other. Where not all have room, the last one that has says that there is more.
+    pub fn put_lines(&mut self, area: Rect, lines: &[String], style: Style) {
+        for (text, y) in lines.iter().zip(0..area.height) {
+            let more = y + 1 == area.height && lines.len() > usize::from(area.height);
+            let text = if more { format!("{text} {}", self.theme.ellipsis()) } else { text.clone() };
+            self.put(line(area, y), &text, style);
+        }
     }
 
     /// The same at the right edge.
     pub fn put_right(&mut self, area: Rect, text: &str, style: Style) {
         let width = columns(&self.theme.clean(text)).min(area.width);
         self.put(Rect { x: area.right() - width, width, ..area }, text, style);
+    }
+
+    /// A text at each end of a line; where both have no room, the first one is cut.
+    pub fn put_ends(&mut self, area: Rect, text: &str, end: &str, style: Style) {
+        let taken = columns(&self.theme.clean(end));
+        self.put_right(area, end, style);
+        let gap = if taken == 0 { 0 } else { taken + 1 };
+        self.put(Rect { width: area.width.saturating_sub(gap), ..area }, text, style);
     }
 
     /// Several texts after each other in one line.
@@ -91,6 +122,8 @@ impl<'a> Pen<'a> {
 
     /// Empties the area.
     pub fn clear(&mut self, area: Rect) {
+        #[cfg(test)]
+        self.laid.push((area, String::new()));
         let area = area.intersection(self.buffer.area);
         ratatui::widgets::Widget::render(ratatui::widgets::Clear, area, self.buffer);
         self.lay(area, self.theme.plain());
