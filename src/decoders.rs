@@ -63,7 +63,10 @@ pub fn envelope(bytes: &[u8]) {
 
 /// `account.toml`. Its wraps are not tried: their price is in the file, and bounded elsewhere.
 pub fn account(bytes: &[u8]) {
-    if let Ok(file) = AccountFile::parse(bytes) {
+    // Whole, and as one of two that are not.
+    for file in
+        [AccountFile::parse(bytes).ok(), AccountFile::of_remains(&[bytes, bytes])].into_iter().flatten()
+    {
         let _found = (file.is_for("https://flyos.example", "ann@flyos.example"), file.session(&sealer()));
         let _wait = file.tries.wait_s(Stamp(0));
     }

@@ -10,7 +10,7 @@ use super::prompt::{self, Source};
 use crate::service::kept::KeptAccount;
 use crate::service::{
     Action, Answer, Confidence, Config, Done, ErrorKind, Event, Front, Link, OpCtx, Own, Query, Service,
-    ServiceError, Settings, status,
+    ServiceError, Settings, Shut, does_not_open, status,
 };
 
 /// How long a sign-in may take: the key's derivation on a slow machine, and a server that does not answer.
@@ -74,9 +74,9 @@ impl Alone {
                     self.service.let_be(&self.ctx());
                     return Err(other.refusal());
                 }
-                Ok(Event::OlderPassword { .. }) => {
+                Ok(Event::OlderPassword { why, unsent, .. }) => {
                     self.service.let_be(&self.ctx());
-                    return Err(older_password());
+                    return Err(shut(why, unsent));
                 }
                 Ok(_) => {}
                 Err(_) => return Err(ServiceError::new(ErrorKind::Offline, "The sign-in came to no end.")),
@@ -206,10 +206,16 @@ impl Drop for Alone {
     }
 }
 
-fn older_password() -> ServiceError {
-    ServiceError::new(
-        ErrorKind::SignIn,
-        "The server takes this password, but what this machine has is sealed with an older one.",
-    )
-    .hint("Start flyos and sign in there: it asks for the older one once. Nothing was changed.")
+/// What this machine has does not open by the password, and a command asks no questions.
+fn shut(why: Shut, unsent: Option<usize>) -> ServiceError {
+    let asks = match why {
+        Shut::OlderPassword => "it asks for the older one once",
+        Shut::Damaged => "it asks for recovery words, or an older password",
+        Shut::Unreadable => {
+            "what is here can be kept aside there, and you begin anew; what is unsent in it is lost, unless account.toml is \
+             put back from a backup of the account's folder"
+        }
+    };
+    ServiceError::new(ErrorKind::SignIn, does_not_open(why, unsent))
+        .hint(format!("Start flyos and sign in there: {asks}. Nothing was changed."))
 }

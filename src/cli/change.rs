@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::conflicts;
 use super::door::{Door, unexpected};
 use super::list::named;
 use super::out::Out;
@@ -51,10 +52,7 @@ impl Changes<'_> {
         let (kind, patience, deletes) = (self.kind, self.patience, self.deletes());
         let came = self.act(door)?;
         let sent = door.wait_sent(patience)?;
-        let not_taken: Vec<OutboxLine> = needing(door)?
-            .into_iter()
-            .filter(|line| before.iter().all(|was| was.edit != line.edit))
-            .collect();
+        let not_taken = newly_needing(door, &before)?;
         if !not_taken.is_empty() {
             return Err(refused_by_server(&not_taken));
         }
@@ -160,9 +158,16 @@ fn asked(words: &str) -> Result<(), ServiceError> {
     Err(ServiceError::new(ErrorKind::Usage, "It was not said: nothing was changed."))
 }
 
-/// The edits that need a person now.
-fn needing(door: &Door) -> Result<Vec<OutboxLine>, ServiceError> {
-    Ok(door.outbox()?.into_iter().filter(|line| line.state.needs_you()).collect())
+/// The edits that need a person now. Of the cards and not of the outbox, which may be longer than a console's answer.
+pub(super) fn needing(door: &Door) -> Result<Vec<OutboxLine>, ServiceError> {
+    Ok(conflicts::cards(door)?.into_iter().map(|card| card.line).collect())
+}
+
+/// Those that do not need one in `before`.
+pub(super) fn newly_needing(door: &Door, before: &[OutboxLine]) -> Result<Vec<OutboxLine>, ServiceError> {
+    let mut lines = needing(door)?;
+    lines.retain(|line| before.iter().all(|was| was.edit != line.edit));
+    Ok(lines)
 }
 
 fn refused_by_server(lines: &[OutboxLine]) -> ServiceError {

@@ -102,7 +102,8 @@ impl Conflicts {
     }
 }
 
-fn cards(door: &Door) -> Result<Vec<Card>, ServiceError> {
+/// The edits that need a decision.
+pub(super) fn cards(door: &Door) -> Result<Vec<Card>, ServiceError> {
     match door.query(Query::Cards)? {
         Answer::Cards(cards) => Ok(cards),
         other => Err(unexpected(&other)),

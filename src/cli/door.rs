@@ -135,9 +135,21 @@ impl Door {
     /// Waits until nothing is left to send, or until it is plain that it does not go out now: then `false`. An open
     /// console sends by itself and is waited for only where that was asked for.
     pub fn wait_sent(&self, patience: Option<Duration>) -> Result<bool, ServiceError> {
-        let sent = |status: &Status| status.waiting == 0 && status.sending == 0;
+        self.wait_sent_told(patience, |_| ())
+    }
+
+    /// The same; tells how many are left, each time it looks.
+    pub fn wait_sent_told(
+        &self,
+        patience: Option<Duration>,
+        mut tell: impl FnMut(usize),
+    ) -> Result<bool, ServiceError> {
+        let sent = |status: &Status| {
+            tell(unsent(status));
+            unsent(status) == 0
+        };
         match (self, patience) {
-            (Self::Beside(_), None) => Ok(sent(&self.status()?)),
+            (Self::Beside(_), None) => Ok(unsent(&self.status()?) == 0),
             _ => Ok(self.wait(patience, sent)? && self.come_back()?),
         }
     }
@@ -161,18 +173,24 @@ impl Door {
         Ok(())
     }
 
-    /// Waits until the status is as wished. Where no time was given, only for as long as there is a line.
+    /// Waits until the status is as wished. Where no time was given, only for as long as there is a line and edits get
+    /// out, or rows in.
     pub fn wait(
         &self,
         patience: Option<Duration>,
-        wished: impl Fn(&Status) -> bool,
+        mut wished: impl FnMut(&Status) -> bool,
     ) -> Result<bool, ServiceError> {
         let mut end = Instant::now() + patience.unwrap_or(WAIT);
+        let mut least = usize::MAX;
         loop {
             let status = self.status()?;
             if wished(&status) {
                 return Ok(true);
             }
+            if patience.is_none() && unsent(&status) < least {
+                end = Instant::now() + WAIT;
+            }
+            least = least.min(unsent(&status));
             match &status.link {
                 Link::Loading { .. } if patience.is_none() => end = Instant::now() + WAIT,
                 Link::Connecting | Link::Online | Link::Loading { .. } => {}
@@ -185,6 +203,11 @@ impl Door {
             self.pause()?;
         }
     }
+}
+
+/// Edits that are not with the server yet.
+pub(super) const fn unsent(status: &Status) -> usize {
+    status.waiting + status.sending
 }
 
 /// Who has the account open, or what to open.

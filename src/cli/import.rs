@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
+use super::change::{needing, newly_needing};
 use super::door::{Door, Place};
 use super::files::{Form, Progress, What, format, through};
 use super::out::Out;
+use super::outbox::state;
 use crate::service::transfer::import::{self, Imported};
-use crate::service::{ErrorKind, ServiceError};
+use crate::service::{ErrorKind, OutboxLine, ServiceError};
 
 /// Faults that are told one by one; JSON has all of them.
 const TOLD_MAX: usize = 50;
@@ -76,17 +78,30 @@ impl Import {
             reason: self.reason.clone(),
         };
         let door = Door::open(place)?;
+        let before = needing(&door)?;
         // After the password, which may be the input's first line.
         let bytes = file.map_or_else(|| import::read_from(io::stdin(), "the input"), Ok)?;
         let mut shown = Progress::new();
-        let mut progress = |saved: usize, all: usize| shown.show(&format!("{saved} of {all} edits saved"));
-        let told = through(&door, |door| import::import(door, &bytes, &how, &mut progress))?;
+        let told = through(&door, |door| {
+            let progress =
+                &mut |saved: usize, all: usize| shown.show(&format!("{saved} of {all} edits saved"));
+            import::import(door, &bytes, &how, progress)
+        })?;
+        let saved = told.report.saved;
+        let tell = |left: usize| shown.show(&format!("{} of {saved} edits sent", saved.saturating_sub(left)));
+        let sent = if saved > 0 { door.wait_sent_told(patience, tell)? } else { true };
         drop(shown);
-        let sent = if told.report.saved > 0 { door.wait_sent(patience)? } else { true };
-        self.tell(&told, sent, out)
+        let refused = newly_needing(&door, &before)?;
+        self.tell(&told, (sent, &refused), out)
     }
 
-    fn tell(&self, told: &Imported, sent: bool, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
+    /// `refused`: edits that were sent and that the server did not take.
+    fn tell(
+        &self,
+        told: &Imported,
+        (sent, refused): (bool, &[OutboxLine]),
+        out: &mut Out<impl Write>,
+    ) -> Result<(), ServiceError> {
         let report = &told.report;
         let mut lines = report.lines(self.dry_run || told.why_nothing.is_some());
         lines.push(match (self.dry_run, told.why_nothing.is_some(), report.saved) {
@@ -100,21 +115,33 @@ impl Import {
             let more = report.wrong.len().saturating_sub(TOLD_MAX);
             lines.extend((more > 0).then(|| format!("  … and {more} more; --json tells all.")));
             lines.extend(report.late.iter().take(TOLD_MAX).map(|(row, why)| format!("  {row}: {why}")));
+            lines.extend(refused.iter().take(TOLD_MAX).map(|edit| {
+                let place =
+                    report.places.get(&edit.key).map_or(String::new(), |line| format!("line {line}, "));
+                format!("  {place}{}: {} (edit {})", edit.label, state(&edit.state), edit.edit)
+            }));
         }
         let wrong = report.wrong.iter();
         let wrong: Vec<_> = wrong
             .map(|wrong| json!({"line": wrong.line, "column": wrong.column, "message": wrong.why}))
             .collect();
+        let not_taken: Vec<_> = refused
+            .iter()
+            .map(|edit| {
+                let line = report.places.get(&edit.key);
+                json!({"edit": edit.edit, "line": line, "row": edit.label, "message": state(&edit.state)})
+            })
+            .collect();
         let fields = json!({
             "dryRun": self.dry_run, "rows": report.rows, "new": report.new, "changed": report.changed,
             "same": report.same, "left": report.left, "wrong": wrong, "refused": report.late,
             "byName": report.by_name, "passedOver": report.passed_over, "saved": report.saved, "sent": sent,
+            "notTaken": not_taken,
         });
-        let failed = match (&told.why_nothing, report.wrong_rows() + report.late.len()) {
-            (Some(why), _) => Some(why.clone()),
-            (None, 0) => None,
-            (None, 1) => Some(not_taken("1 row was not taken in.")),
-            (None, rows) => Some(not_taken(&format!("{rows} rows were not taken in."))),
+        let failed = match (&told.why_nothing, report.wrong_rows() + report.late.len(), refused.len()) {
+            (Some(why), ..) => Some(why.clone()),
+            (None, 0, 0) => None,
+            (None, wrong, refused) => Some(failed(wrong, refused)),
         };
         if failed.is_none() {
             return out.told(&lines.join("\n"), fields);
@@ -124,7 +151,28 @@ impl Import {
     }
 }
 
-fn not_taken(message: &str) -> ServiceError {
-    ServiceError::new(ErrorKind::Refused, message)
-        .hint("Mend them in the file and import it once more: what is in already is passed over.")
+/// So many rows that were wrong here, and so many edits that the server did not take.
+fn failed(wrong: usize, refused: usize) -> ServiceError {
+    let here = match wrong {
+        0 => None,
+        1 => Some("1 row was not taken in.".to_owned()),
+        rows => Some(format!("{rows} rows were not taken in.")),
+    };
+    let there = match refused {
+        0 => None,
+        1 => Some("The server did not take 1 edit.".to_owned()),
+        edits => Some(format!("The server did not take {edits} edits.")),
+    };
+    let (mend, decide) = (here.is_some(), there.is_some());
+    let message = here.into_iter().chain(there).collect::<Vec<_>>().join(" ");
+    let mut error = ServiceError::new(ErrorKind::Refused, message);
+    if mend {
+        error =
+            error.hint("Mend them in the file and import it once more: what is in already is passed over.");
+    }
+    if decide {
+        error =
+            error.hint("They are kept until you decide: flyos conflicts list shows each, and what is open.");
+    }
+    error
 }

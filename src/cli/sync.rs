@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::door::{Door, Place, unexpected};
+use super::door::{Door, Place, unexpected, unsent};
 use super::out::Out;
 use super::rows::table;
 use crate::domain::Stamp;
@@ -67,10 +67,6 @@ impl Sync {
     }
 }
 
-fn everything_sent(status: &Status) -> bool {
-    status.waiting == 0 && status.sending == 0
-}
-
 fn words(status: &Status) -> String {
     status::line(status, super::now(), &jiff::tz::TimeZone::system())
 }
@@ -95,7 +91,7 @@ fn exchange(
 ) -> Result<(), ServiceError> {
     let before = door.status()?.as_of.filter(|_| fresh && matches!(door, Door::Beside(_)));
     door.act(Action::SyncNow)?;
-    let done = door.wait(patience, |status| fresh && status.as_of != before && everything_sent(status))?;
+    let done = door.wait(patience, |status| fresh && status.as_of != before && unsent(status) == 0)?;
     ended(door, done, out)
 }
 
@@ -125,7 +121,7 @@ fn verify(
         return out.told(&format!("Verified: {}.", run.came), json!({ "differs": false }));
     }
     if heal {
-        let done = door.wait(patience, |status| status.as_of != before && everything_sent(status))?;
+        let done = door.wait(patience, |status| status.as_of != before && unsent(status) == 0)?;
         return ended(door, done, out);
     }
     Err(ServiceError::new(ErrorKind::Attention, run.came).hint("flyos sync heal waits until they are here."))

@@ -27,7 +27,7 @@ pub use super::secrets::Confidence;
 pub use super::sessions::Sessions;
 pub use super::setup::*;
 pub use super::state::*;
-pub use super::stored::{Moment, StoredPage, StoredQuery};
+pub use super::stored::{Moment, StoredPage, StoredQuery, Undecided};
 pub use super::tables::*;
 pub use super::taste::{ColumnLook, Look, Taste, Unfinished, View};
 pub use super::unlinked::AccountsView;

@@ -15,7 +15,7 @@ use super::parcel;
 use super::session::Inner;
 use super::{Done, ErrorKind, OpCtx, Service, ServiceError, explain};
 use crate::domain::Stamp;
-use crate::session;
+use crate::session::{self, Shut};
 use crate::store::{AccountFolder, Desk, Entry};
 
 /// A folder that was set aside.
@@ -26,6 +26,22 @@ pub struct Aside {
     pub since: Stamp,
     /// Edits in it that were not sent, as they were counted last.
     pub unsent: Option<usize>,
+}
+
+/// Why what this machine has of an account does not open though the server takes the password, and what is in it.
+pub fn does_not_open(why: Shut, unsent: Option<usize>) -> String {
+    let unsent = match unsent {
+        Some(0) => "No edit in it is unsent.".to_owned(),
+        Some(1) => "1 edit in it was not sent yet.".to_owned(),
+        Some(edits) => format!("{edits} edits in it were not sent yet."),
+        None => "How many edits in it are unsent is not known.".to_owned(),
+    };
+    let why = match why {
+        Shut::OlderPassword => "What this machine has is sealed with the one before.",
+        Shut::Damaged => "What this machine has does not open by it: its copy of the key was found damaged.",
+        Shut::Unreadable => "The file with the keys of what this machine has is damaged, and so is its copy.",
+    };
+    format!("The server takes this password. {why} {unsent}")
 }
 
 impl Inner {

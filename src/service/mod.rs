@@ -68,6 +68,7 @@ mod words;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub use api::*;
+pub use aside::does_not_open;
 pub use bulk::BULK_MAX;
 pub use config::{Config, Environment, Folders, ProjectConfig, ScreenConfig};
 pub use error::{ErrorKind, ServiceError};

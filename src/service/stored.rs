@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::list::filter::At;
 use super::session::Inner;
 use super::{ErrorKind, ListQuery, OpCtx, ServiceError, explain};
-use crate::domain::{Actor, Fields, Key, Kind, Record, Stamp};
+use crate::domain::{Actor, Change, Fields, Key, Kind, Record, Stamp};
 use crate::store::replica::Replica;
 
 /// Rows of one page: some 600 kB of texts, far from what a message may take.
@@ -33,6 +33,19 @@ pub struct StoredPage {
     /// Where the next page goes on; none: these were the last.
     pub next: Option<Key>,
     pub moment: Moment,
+    /// With the first page of all rows: what edits of this kind are about that need a decision.
+    #[serde(default)]
+    pub undecided: Vec<Undecided>,
+}
+
+/// A row that an edit is about which needs a decision: no other edit of it gets in before, and a new row is not among the
+/// rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undecided {
+    pub edit: u64,
+    pub key: Key,
+    /// What is unique of what it sets.
+    pub names: Fields,
 }
 
 /// Of when the rows are, and for whom.
@@ -95,7 +108,10 @@ impl Inner {
         project: String,
         at: At<'_>,
     ) -> Result<StoredPage, String> {
-        let mut page = StoredPage { rows: Vec::new(), next: None, moment: moment(replica, project) };
+        let first = query.after.is_none() && query.filter.is_empty();
+        let undecided = if first { undecided(replica, query.kind) } else { Vec::new() };
+        let mut page =
+            StoredPage { rows: Vec::new(), next: None, moment: moment(replica, project), undecided };
         let mut last = None;
         let all = by_keys(query.kind, query.filter.clone());
         let found = self.lists.after(replica, &all, query.after.as_ref(), at)?;
@@ -112,6 +128,18 @@ impl Inner {
         page.next = last.filter(|_| more);
         Ok(page)
     }
+}
+
+fn undecided(replica: &Replica, kind: Kind) -> Vec<Undecided> {
+    let unique = |change: &Change| -> Fields {
+        let set = change.set().into_iter().flatten();
+        let named = |name: &str| kind.field(name).is_some_and(|field| field.unique);
+        set.filter(|(name, _)| named(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    };
+    let edits = replica.outbox().filter(|pending| pending.fate.needs_you());
+    let changes = edits.flat_map(|pending| pending.edit.changes.iter().map(|change| (pending.seq, change)));
+    let changes = changes.filter(|(_, change)| change.key.kind == kind);
+    changes.map(|(edit, change)| Undecided { edit, key: change.key.clone(), names: unique(change) }).collect()
 }
 
 pub(super) fn moment(replica: &Replica, project: String) -> Moment {

@@ -19,6 +19,11 @@ pub(super) fn account_id(url: &str, user: Uuid) -> Uuid {
     uuid::Builder::from_custom_bytes(id).into_uuid()
 }
 
+/// Does the folder's file say truly whose it is? One that was put together from what was left of it may not.
+pub(super) fn is_of(folder: &AccountFolder, url: &str) -> bool {
+    folder.read().ok().flatten().is_some_and(|file| account_id(url, file.user_id) == folder.account())
+}
+
 /// What an account's folder is made of, or opened with, once the server has taken the password.
 pub(super) struct Making {
     pub data: PathBuf,
@@ -59,6 +64,8 @@ impl Making {
             None => unwrap(&account, &self.password)?,
         };
         account.readdress(&self.url, &self.email);
+        // A file that was put together from what was left of it may not know.
+        account.user_id = self.user;
         account.tries = Tries::default();
         own::wrap_only_by(&mut account, &self.password, &key, self.kdf)?;
         folder.write(&account)?;
@@ -69,6 +76,8 @@ impl Making {
     fn opened(&self, folder: &AccountFolder) -> Result<Option<DataKey>, SignInError> {
         let shut = |why| SignInError::Shut { why, unsent: folder.unsent() };
         let account = match folder.read() {
+            // A new key would shut what is sealed by the old one out for good.
+            Ok(None) if folder.has_journal() && !folder.is_erasing() => return Err(shut(Shut::Unreadable)),
             Ok(None) => return Ok(None),
             Ok(Some(_)) if self.by_server.is_some() => return Ok(self.by_server.clone()),
             Ok(Some(account)) => account,

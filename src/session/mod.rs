@@ -30,7 +30,7 @@ use uuid::Uuid;
 
 pub use clock::Clock;
 pub use keeper::Keeper;
-use making::{Making, account_id};
+use making::{Making, account_id, is_of};
 use own::Typed;
 
 use crate::domain::Stamp;
@@ -102,7 +102,7 @@ pub enum Shut {
     OlderPassword,
     /// The copy of its key that the password opens is damaged; other ways in may be whole.
     Damaged,
-    /// The file with all ways to its key cannot be read, nor its copy.
+    /// The file with all ways to its key cannot be read, nor its copy, and no way to the key is left in them.
     Unreadable,
 }
 
@@ -142,7 +142,12 @@ pub async fn sign_in(mut request: Request<'_>) -> Result<Open, SignInError> {
         return online(request, &typed, reply, false).await;
     }
     let (data, url, email) = (request.data.to_owned(), request.url.to_owned(), request.email.to_owned());
-    let known = blocking(move || AccountFolder::find(&data, &url, &email)).await??;
+    let find = move || {
+        let found = AccountFolder::find(&data, &url, &email)?;
+        // Else the server has to say whose it is.
+        Ok::<_, StoreError>(found.filter(|folder| is_of(folder, &url)))
+    };
+    let known = blocking(find).await??;
     match known {
         Some(folder) => unlock(request, folder).await,
         // Words are for this machine alone: they are sent to nobody.

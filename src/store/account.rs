@@ -5,9 +5,9 @@
 //!
 //! The ways to the key cannot be made again by anybody, so the file is kept twice: `account.copy` is written after it.
 //! Each begins with a sum over the rest, as a comment, which an older version leaves out when it writes. Reading takes
-//! the copy where the file is damaged or gone; where neither is whole, the file as it is, which is said to be doubtful: a
-//! way to the key that opens all the same is a right one. Opening the folder puts the file right, keeps what was damaged
-//! in quarantine, and leaves a mark by which the person is told.
+//! the copy where the file is damaged or gone; where neither is whole, the file as it is, or what is left of both
+//! (`remains`), which is said to be doubtful: a way to the key that opens all the same is a right one. Opening the folder
+//! puts the file right, keeps what was damaged in quarantine, and leaves a mark by which the person is told.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use super::disk;
 use super::error::StoreError;
 use super::folder::AccountFolder;
+use super::remains;
 use super::tries::Tries;
 use crate::domain::Stamp;
 use crate::vault::{Purpose, Sealer, Wrap, WrapBy, random, text};
@@ -38,6 +39,8 @@ const FILE: &str = "account.toml";
 const COPY: &str = "account.copy";
 /// The mark of a file that was put right, until a person has been told.
 const MENDED: &str = "mended";
+/// What it holds where there was a whole copy.
+const FROM_COPY: &[u8] = b"copy";
 /// Bytes of that mark that are read: one word.
 const MENDED_BYTES_MAX: u64 = 16;
 
@@ -87,7 +90,8 @@ impl AccountFolder {
         self.path().join(FILE)
     }
 
-    /// Reads the account's file, or the copy in its place; `None` where there is none yet, or not any more.
+    /// Reads the account's file, or the copy in its place, or what is left of both; `None` where there is none yet, or not
+    /// any more.
     pub fn read(&self) -> Result<Option<AccountFile>, StoreError> {
         if self.is_erasing() {
             return Ok(None);
@@ -104,8 +108,17 @@ impl AccountFolder {
         match (file, read_one(&self.path().join(COPY))) {
             (_, Ok(Some(copy))) if !copy.is_doubtful() => Ok(Some(copy)),
             (Err(_), Ok(Some(copy))) => Ok(Some(copy)),
+            (Ok(None), Ok(None)) => Ok(None),
+            (file @ (Err(_) | Ok(None)), _) => self.remains().map_or(file, |left| Ok(Some(left))),
             (file, _) => file,
         }
+    }
+
+    /// What is left of a file and a copy that cannot be read.
+    fn remains(&self) -> Option<AccountFile> {
+        let read = |name: &str| disk::read_bounded(&self.path().join(name), ACCOUNT_BYTES_MAX).ok().flatten();
+        let found: Vec<Vec<u8>> = [FILE, COPY].into_iter().filter_map(read).collect();
+        AccountFile::of_remains(&found.iter().map(Vec::as_slice).collect::<Vec<_>>())
     }
 
     /// The account of a folder that has one.
@@ -186,13 +199,23 @@ impl AccountFolder {
             Some(Err(StoreError::Schema { .. })) => return Ok(()),
             parsed => {
                 let whole = |bytes: &Vec<u8>| AccountFile::parse(bytes).is_ok_and(|copy| !copy.is_doubtful());
-                match copy.filter(whole) {
-                    Some(copy) => copy,
+                match (copy.as_ref().filter(|copy| whole(copy)), self.remains()) {
+                    (Some(copy), _) => copy.clone(),
                     // It stays until something of it has opened: `Store::open`.
-                    None if matches!(parsed, Some(Ok(_))) => {
-                        return disk::replace(&self.path().join(MENDED), b"doubtful");
+                    (None, _) if matches!(parsed, Some(Ok(_))) => return self.mark(Mended::Doubtful),
+                    (None, None) => return Ok(()),
+                    (None, Some(left)) => {
+                        for (name, bytes) in [(FILE, &found), (COPY, &copy)] {
+                            if let Some(bytes) = bytes {
+                                disk::set_aside(&self.quarantine_dir(), name, bytes)?;
+                            }
+                        }
+                        tracing::error!(
+                            "account.toml and its copy were damaged, and are put together from what is left"
+                        );
+                        self.mark(Mended::Doubtful)?;
+                        return self.write(&left);
                     }
-                    None => return Ok(()),
                 }
             }
         };
@@ -200,8 +223,14 @@ impl AccountFolder {
             disk::set_aside(&self.quarantine_dir(), FILE, found)?;
         }
         tracing::error!("account.toml was damaged, and is put right from its copy");
-        disk::replace(&self.path().join(MENDED), b"copy")?;
+        self.mark(Mended::FromCopy)?;
         disk::replace(&path, &copy)
+    }
+
+    /// Leaves the mark by which a person is told.
+    fn mark(&self, mended: Mended) -> Result<(), StoreError> {
+        let word: &[u8] = if mended == Mended::FromCopy { FROM_COPY } else { b"doubtful" };
+        disk::replace(&self.path().join(MENDED), word)
     }
 
     /// How the file was put right since a person was told last. Only for who has opened the key: what is doubtful is kept
@@ -209,7 +238,7 @@ impl AccountFolder {
     pub(super) fn told_mended(&self) -> Result<Option<Mended>, StoreError> {
         let mark = self.path().join(MENDED);
         let Some(word) = disk::read_bounded(&mark, MENDED_BYTES_MAX).ok().flatten() else { return Ok(None) };
-        let mended = if word == b"copy" { Mended::FromCopy } else { Mended::Doubtful };
+        let mended = if word == FROM_COPY { Mended::FromCopy } else { Mended::Doubtful };
         if !self.is_file_whole() {
             let found = disk::read_bounded(&self.account_path(), ACCOUNT_BYTES_MAX)?.unwrap_or_default();
             disk::set_aside(&self.quarantine_dir(), FILE, &found)?;
@@ -274,6 +303,15 @@ impl AccountFile {
         }
         let file: Self = table.try_into().map_err(|_| bad())?;
         Ok(Self { doubtful: !is_whole, ..file })
+    }
+
+    /// What is left of damaged files, as one file that is doubtful; `None` where no way to the key is among it.
+    pub fn of_remains(files: &[&[u8]]) -> Option<Self> {
+        let new = Self::new("", "", Uuid::nil()).ok()?;
+        let new = toml::Table::try_from(&new).ok()?;
+        let read = |table: &toml::Table| table.clone().try_into::<Self>();
+        let whole = remains::gather(files, new, VERSION, |table| read(table).is_ok())?;
+        read(&whole).ok().map(|file| Self { doubtful: true, ..file })
     }
 
     /// The file's text, with its sum.

@@ -99,6 +99,11 @@ impl AccountFolder {
         self.path.join("journal")
     }
 
+    /// Is there a journal? Then there were keys to it as well.
+    pub fn has_journal(&self) -> bool {
+        fs::read_dir(self.journal_dir()).is_ok_and(|mut entries| entries.next().is_some())
+    }
+
     pub fn cache_dir(&self) -> PathBuf {
         self.path.join("cache")
     }

@@ -8,7 +8,8 @@
 //!   for when the disk is full; `restore`: an account made anew of a copy; `held`: edits of a journal that was put back
 //!   from an older copy; `lost`: entries that are gone for good; `look`: looking at all of
 //!   it without touching it;
-//! * `folder`: where it lies, who may read it, and that one process has it; `account`: its one file in the clear; `holder`: which one; `aside`: a folder that
+//! * `folder`: where it lies, who may read it, and that one process has it; `account`: its one file in the clear; `remains`: what
+//!   is left of it when it is damaged; `holder`: which one; `aside`: a folder that
 //!   does not open; `filesystem`: that it is a disk of this machine; `wraps`: the ways to its key; `erase`: letting go of
 //!   it for good.
 //!
@@ -36,6 +37,7 @@ mod lost;
 mod minded;
 mod pages;
 mod recovery;
+mod remains;
 pub mod replica;
 mod reserve;
 mod restore;

@@ -10,7 +10,9 @@ use super::popups::qr::Qr;
 use super::popups::{Ask, Confirm, Message, Picker, Popup, confirm};
 use super::texts;
 use crate::service::own::field;
-use crate::service::{Choice, Enrolling, FactorView, Link, Own, OwnDone, Redeem, ServiceError, Shut};
+use crate::service::{
+    Choice, Enrolling, FactorView, Link, Own, OwnDone, Redeem, ServiceError, Shut, does_not_open,
+};
 
 fn choice(value: &str, label: &str, note: &str) -> Choice {
     Choice { value: Some(value.to_owned()), label: label.to_owned(), note: note.to_owned(), why_not: None }
@@ -203,7 +205,7 @@ impl App {
         self.sign_in.unsent = unsent;
         let title = if why == Shut::OlderPassword { texts::CHANGED_TITLE } else { texts::DAMAGED_TITLE };
         let picker = Picker::new(title.to_owned(), choices, picker::Goal::Own(Goal::OldPassword));
-        self.popups.push(Popup::Picker(picker.about(texts::shut(why, unsent))));
+        self.popups.push(Popup::Picker(picker.about(vec![does_not_open(why, unsent)])));
         if let Some(error) = wrong {
             let mut ask = Ask::new(ask::Goal::OldPassword, Vec::new());
             ask.failed(ServiceError { field: Some(field::CURRENT.to_owned()), ..error });

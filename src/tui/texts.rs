@@ -6,7 +6,6 @@ mod sealed;
 pub use sealed::*;
 
 use crate::domain::Kind;
-use crate::service::Shut;
 
 pub const PROJECT_NEEDED: &str = "No project is known on this machine yet. Which one?";
 pub const PROJECT_NAME_HINT: &str = "What you call it here, such as field or training";
@@ -114,22 +113,6 @@ pub fn not_copied(why: &str) -> String {
 }
 
 pub const DAMAGED_TITLE: &str = "What is here does not open";
-
-/// Why what this machine has of an account does not open, and what is in it.
-pub fn shut(why: Shut, unsent: Option<usize>) -> Vec<String> {
-    let unsent = match unsent {
-        Some(0) => "No edit in it is unsent.".to_owned(),
-        Some(1) => "1 edit in it was not sent yet.".to_owned(),
-        Some(edits) => format!("{edits} edits in it were not sent yet."),
-        None => "How many edits in it are unsent is not known.".to_owned(),
-    };
-    let why = match why {
-        Shut::OlderPassword => "What this machine has is sealed with the one before.",
-        Shut::Damaged => "What this machine has does not open by it: its copy of the key was found damaged.",
-        Shut::Unreadable => "The file with the keys of what this machine has is damaged, and so is its copy.",
-    };
-    vec![format!("The server takes this password. {why} {unsent}")]
-}
 
 /// A code is on its way; in training it is told.
 pub fn code_mailed(email: &str, told: Option<&str>) -> String {

@@ -81,3 +81,29 @@ fn a_sealed_file_carries_edits_to_another_machine() {
     std::fs::write(&phrase, "another horse battery staple\n").unwrap();
     field.by_at(there.path(), OPERATOR, &import).badly(2);
 }
+
+#[test]
+fn keys_that_are_damaged_open_by_what_is_left_of_them_or_what_is_lost_is_told() {
+    let mut field = waiting();
+    let accounts = field.home.path().join("data/accounts");
+    let folder = std::fs::read_dir(accounts).unwrap().next().unwrap().unwrap().path();
+    let files = ["account.toml", "account.copy"].map(|name| folder.join(name));
+    let text = std::fs::read_to_string(&files[0]).unwrap();
+    // No TOML any more, and without its owner; the password's copy of the key is whole.
+    let broken = text.replacen("user_id = ", "user_id ~ ", 1);
+    let damage = |text: &str| files.iter().for_each(|path| std::fs::write(path, text).unwrap());
+    damage(&broken);
+    assert_ne!(field.by(OPERATOR, &["sync"]).code, 0, "whose it is, the server has to say");
+    field.start_server();
+    let synced = field.by(OPERATOR, &["sync"]);
+    assert_eq!(synced.code, 0, "{synced:?}");
+    assert!(synced.err.contains("(account.toml) was found damaged"), "{synced:?}");
+    assert_eq!(field.server().row("drones", "drone-001")["status"], "MAINTENANCE");
+
+    field.stop_server();
+    field.by(OPERATOR, &["drones", "set", "drone-001", "--status", "STANDBY"]);
+    damage(&text.replace("sealed", "seal"));
+    field.start_server();
+    field.by(OPERATOR, &["sync"]).says(5, "is lost, unless account.toml is put back");
+    assert_eq!(std::fs::read(folder.join("unsent")).unwrap(), b"1", "and nothing was changed");
+}

@@ -354,7 +354,12 @@ fn damage(home: &Path, server: bool) {
     let text = std::fs::read_to_string(&path).unwrap();
     let at = text.find("by = \"password\"").unwrap();
     let sealed = at + text[at..].find("sealed = \"").unwrap() + 30;
-    let other = if &text[sealed..=sealed] == "A" { "B" } else { "A" };
+    // Damaged twice it is not whole again.
+    let other = match &text[sealed..=sealed] {
+        "A" => "B",
+        "B" => "C",
+        _ => "A",
+    };
     let mut text = format!("{}{other}{}", &text[..sealed], &text[sealed + 1..]);
     if !server {
         text = text.replace("by = \"server\"", "by = \"recovery\"");
@@ -405,8 +410,17 @@ fn what_nothing_opens_is_set_aside_and_the_account_begins_anew() {
     damage(home.path(), false);
     let person = Person::at(home.path(), &server);
     assert_eq!(shut(&person), (flyos::service::Shut::Damaged, Some(1)));
-    for name in ["account.toml", "account.copy"] {
-        std::fs::write(folder(home.path()).unwrap().join(name), "garbage").unwrap();
+    let files = ["account.toml", "account.copy"].map(|name| folder(home.path()).unwrap().join(name));
+    for path in &files {
+        std::fs::remove_file(path).ok();
+    }
+    assert_eq!(
+        shut(&person),
+        (flyos::service::Shut::Unreadable, Some(1)),
+        "no new key for what an old one sealed"
+    );
+    for path in &files {
+        std::fs::write(path, "garbage").unwrap();
     }
     assert_eq!(shut(&person), (flyos::service::Shut::Unreadable, Some(1)));
     person.service.set_aside(&person.service.ctx(Front::Test));

@@ -4,6 +4,8 @@
 //! * `first`: the first MAIN_HQ
 //! * `accounts`: accounts without profiles, and giving them theirs; the cases that people meet
 //! * `keyed`: the same by the project's secret key, held against the database's own
+//! * `field`: a project over HTTP, and machines that work on it; `day`: a working day of the one who runs it; `files`: rows
+//!   and backups on their way to it
 //! * `pictures`: what people read of all these commands
 //! * `line`: what leaves this machine, and what of it anybody can see
 
@@ -14,6 +16,9 @@
 )]
 
 mod accounts;
+mod day;
+mod field;
+mod files;
 mod first;
 mod keyed;
 mod line;

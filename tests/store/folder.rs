@@ -300,6 +300,49 @@ fn a_damaged_account_file_without_a_copy_is_doubtful_and_opens_by_what_is_whole(
 }
 
 #[test]
+fn of_a_file_and_a_copy_that_are_both_damaged_each_way_to_the_key_that_is_whole_is_kept() {
+    let place = Place::new();
+    let (folder, words) = full_folder(&place);
+    let paper = SecretString::from("on paper");
+    folder.put_wrap(Wrap::new(WrapBy::Recovery, &paper, &key(), KdfParams::cheap()).unwrap()).unwrap();
+    let (path, copy) = (folder.path().join("account.toml"), folder.path().join("account.copy"));
+    let whole = fs::read_to_string(&path).unwrap();
+    // Neither is TOML any more: the file lacks its tag and the password's way, the copy its salt and the words'.
+    let without = |tag: &str, way: &str| {
+        let at = whole.find(&format!("by = \"{way}\"")).unwrap();
+        let broken = format!("{}{}", &whole[..at], whole[at..].replacen("sealed = \"", "sealed \u{0}", 1));
+        broken.replacen(&format!("\n{tag} = "), &format!("\n{tag} ~ "), 1)
+    };
+    fs::write(&path, without("tag", "password")).unwrap();
+    fs::write(&copy, without("salt", "recovery")).unwrap();
+    let left = folder.read().unwrap().unwrap();
+    assert!(left.is_doubtful() && left.is_for(URL, EMAIL) && left.user_id == ACCOUNT, "{left:?}");
+    let opens = |file: &AccountFile| {
+        let by = |by, typed| file.wrap(by).is_some_and(|wrap| wrap.open(typed).is_ok());
+        [by(WrapBy::Password, &words), by(WrapBy::Recovery, &paper)]
+    };
+    assert_eq!(opens(&left), [true, true]);
+    let before = look::quarantine(&folder).0.len();
+    let folder = AccountFolder::create_or_open(place.path(), ACCOUNT).unwrap();
+    assert_eq!(look::quarantine(&folder).0.len(), before + 2, "both are kept as they were found");
+    let (store, told) = Store::open(folder.clone(), folder.lock().unwrap(), &sealer()).unwrap();
+    assert_eq!(told.account, Some(Mended::Doubtful));
+    store.close();
+    assert!(folder.is_file_whole());
+    assert_eq!(opens(&folder.read().unwrap().unwrap()), [true, true]);
+    // Where no way is left, or a newer version wrote it, nothing is guessed.
+    for text in
+        [whole.replace("sealed", "seal"), whole.replace("version = 1", "version = 2").replace("tag", "\u{0}")]
+    {
+        for path in [&path, &copy] {
+            fs::write(path, &text).unwrap();
+        }
+        assert!(matches!(folder.read(), Err(StoreError::Corrupt { .. })), "{text}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+}
+
+#[test]
 fn ways_to_the_key_are_added_replaced_and_removed_durably_and_the_last_one_stays() {
     let place = Place::new();
     let folder = AccountFolder::create_or_open(place.path(), ACCOUNT).unwrap();

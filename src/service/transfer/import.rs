@@ -16,7 +16,7 @@ use super::reader::{self, BYTES_MAX};
 use super::{Door, Format, Header, usage};
 use crate::domain::{Actor, Intent, Key, Kind, Record, World};
 use crate::remote::wire::GROUP_OPS_MAX;
-use crate::service::{Action, Done, ErrorKind, ServiceError, explain};
+use crate::service::{Action, Done, ErrorKind, ServiceError, Undecided, explain};
 use crate::store::journal::FRAME_BYTES_MAX;
 
 /// Edits handed in at once: a part of a second's work, and far from what a message may take.
@@ -83,8 +83,8 @@ pub fn import(
 ) -> Result<Imported, ServiceError> {
     let table = reader::read(bytes, import.format, import.kind)?;
     let header = table.header.clone();
-    let (mut world, actor) = copy(door)?;
-    let mut plan = plan::plan(&mut world, &actor, table, import.insert_only);
+    let (mut world, actor, undecided) = copy(door)?;
+    let mut plan = plan::plan(&mut world, &actor, table, (import.insert_only, &undecided));
     drop(world);
     let why_nothing = if import.together { check_group(&plan).err() } else { None };
     if !import.dry_run && why_nothing.is_none() {
@@ -93,12 +93,13 @@ pub fn import(
     Ok(Imported { header, report: plan.report, why_nothing })
 }
 
-/// A copy of the rows that are here, and who acts.
-fn copy(door: &Door<'_>) -> Result<(World, Actor), ServiceError> {
-    let (mut world, mut actor) = (World::default(), None);
+/// A copy of the rows that are here, who acts, and what has to be decided first.
+fn copy(door: &Door<'_>) -> Result<(World, Actor, Vec<Undecided>), ServiceError> {
+    let (mut world, mut actor, mut undecided) = (World::default(), None, Vec::new());
     for kind in Kind::ALL {
         door.each_page((kind, ""), |page| {
             actor = page.moment.actor;
+            undecided.extend(page.undecided);
             for fields in &page.rows {
                 let text = |name: &str| fields.get(name).cloned().flatten().unwrap_or_default();
                 let pk = match kind {
@@ -111,7 +112,7 @@ fn copy(door: &Door<'_>) -> Result<(World, Actor), ServiceError> {
             Ok(())
         })?;
     }
-    Ok((world, actor.ok_or_else(explain::nobody)?))
+    Ok((world, actor.ok_or_else(explain::nobody)?, undecided))
 }
 
 /// May all of it be one group?

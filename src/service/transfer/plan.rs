@@ -13,6 +13,7 @@ use super::names::{Meant, Names, Unclear};
 use super::reader::{Row, Table};
 use crate::domain::rules::Step;
 use crate::domain::{Actor, Fields, Intent, Key, Kind, Refusal, Value, World, intent, rules};
+use crate::service::Undecided;
 
 /// What is wrong with a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct Report {
     pub late: Vec<(String, String)>,
     /// Edits that were saved.
     pub saved: usize,
+    /// In which line of the file each row stands: for what is told of it later.
+    pub places: HashMap<Key, usize>,
 }
 
 /// What is to be done, in its order.
@@ -78,6 +81,7 @@ struct Planner<'a> {
     actor: &'a Actor,
     insert_only: bool,
     names: Names,
+    undecided: &'a [Undecided],
     seen: HashMap<Key, usize>,
     outcomes: Vec<Outcome>,
     operators: Vec<Later>,
@@ -85,8 +89,14 @@ struct Planner<'a> {
     plan: Plan,
 }
 
-/// Plans taking in a file's rows; `world` is a copy of what is here.
-pub(super) fn plan(world: &mut World, actor: &Actor, table: Table, insert_only: bool) -> Plan {
+/// Plans taking in a file's rows; `world` is a copy of what is here, and `undecided` what nothing more is to be made of
+/// before a person has decided.
+pub(super) fn plan(
+    world: &mut World,
+    actor: &Actor,
+    table: Table,
+    (insert_only, undecided): (bool, &[Undecided]),
+) -> Plan {
     let Table { mut rows, wrong, .. } = table;
     rows.sort_by_key(|row| row.kind);
     let report = Report { rows: rows.len() + wrong.len(), wrong, ..Report::default() };
@@ -95,6 +105,7 @@ pub(super) fn plan(world: &mut World, actor: &Actor, table: Table, insert_only: 
         actor,
         insert_only,
         names: Names::default(),
+        undecided,
         seen: HashMap::new(),
         outcomes: vec![Outcome::Same; rows.len()],
         operators: Vec::new(),
@@ -121,6 +132,7 @@ impl Planner<'_> {
         (report.new, report.changed) = (count(Outcome::New), count(Outcome::Changed));
         (report.same, report.left) = (count(Outcome::Same), count(Outcome::Left));
         report.wrong.sort_by_key(|wrong| wrong.line);
+        report.places = self.seen;
         self.plan
     }
 
@@ -221,6 +233,11 @@ impl Planner<'_> {
 
     /// Judges what a row wants, and does it to the copy; what is wrong is told of each column.
     fn try_out(&mut self, nth: usize, row: &Row, wish: Intent) -> bool {
+        if let Some(edit) = self.undecided(&wish) {
+            let why = format!("Edit {edit} of it needs your decision first: flyos conflicts show {edit}.");
+            self.wrong(nth, row.line, None, why);
+            return false;
+        }
         if let Intent::Create { fields, .. } | Intent::Update { set: fields, .. } = &wish
             && let Err(refusals) = intent::accept(row.kind, fields)
         {
@@ -245,6 +262,22 @@ impl Planner<'_> {
                 false
             }
         }
+    }
+
+    /// The edit that stands in the way: one of the same row, or one that was to make a row of the same name.
+    fn undecided(&self, wish: &Intent) -> Option<u64> {
+        let key = wish.key();
+        let made = |named: &Undecided| {
+            let Intent::Create { fields, .. } = wish else { return false };
+            let same = |(name, value): (&String, &Value)| {
+                let other = fields.get(name).cloned().flatten();
+                other
+                    .zip(value.as_ref())
+                    .is_some_and(|(other, value)| other.to_lowercase() == value.to_lowercase())
+            };
+            named.key.kind == key.kind && named.names.iter().any(same)
+        };
+        self.undecided.iter().find(|named| named.key == key || made(named)).map(|named| named.edit)
     }
 
     fn refused(&mut self, nth: usize, row: &Row, refusal: Refusal) {

@@ -3,7 +3,7 @@
 use super::{
     Confidence, Dialogue, Event, FIRST_LOAD_TIME_MAX, LOOK_AGAIN, Link, Own, Said, ServiceError, texts,
 };
-use crate::service::{Action, Choice, InUse, Setup, Shut};
+use crate::service::{Action, Choice, InUse, Setup, Shut, does_not_open};
 use crate::tui::screens::sign_in::PROJECT_FIELDS;
 
 /// What a sign-in came to.
@@ -145,7 +145,7 @@ impl Dialogue {
                     if let Some(wrong) = wrong {
                         self.talk.fail(&wrong)?;
                     }
-                    self.talk.say_all(texts::shut(why, unsent))?;
+                    self.talk.say(&does_not_open(why, unsent))?;
                     if !self.answer_shut(why, &ctx)? {
                         return self.talk.say(texts::LEFT_AS_IT_IS).map(|()| false);
                     }
