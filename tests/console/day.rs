@@ -96,9 +96,10 @@ fn a_day_of_work() {
     });
     console.send("\r");
     console.gone("Esc clear");
-    assert!(
-        console.text().lines().filter(|line| line.contains(" drone-")).all(|line| line.contains("Western"))
-    );
+    let text = console.text();
+    let mut listed =
+        text.lines().filter_map(|line| line.split('│').next()).filter(|line| line.contains(" drone-"));
+    assert!(listed.all(|line| line.contains("Western")), "{text}");
 
     // Sort.
     console.send("o");
@@ -111,6 +112,8 @@ fn a_day_of_work() {
     let chosen: Vec<String> = rows(&console.text()).into_iter().take(2).map(|(id, _)| id).collect();
 
     // Mark, and change all that is marked.
+    console.send("\x1b[H");
+    console.expect(&format!("> {}", chosen[0]));
     console.send("  ");
     console.expect("2 marked");
     assert!(chosen.iter().all(|id| line_of(&console.text(), id).contains('#')), "{}", console.text());
