@@ -83,12 +83,20 @@ fn a_day_of_work() {
     let line = Line::to(&server);
     let mut console = console_at(field.home.path(), &line.url, &server.publishable_key, WIDE);
 
-    // Sign in.
     console.sign_in(HQ, PASSWORD);
     console.expect("ONLINE · up to date");
     console.wait("the list", |screen| screen.contains("Drones  32") && rows(screen).len() > 20);
 
-    // Find.
+    let chosen = find_and_sort(&mut console);
+    change_marked(&mut console, &server, &chosen);
+    edit_one(&mut console, &server);
+    meet(&mut console, &line, &server, &other_field);
+    take_along(&mut console, &server, &field);
+    quit(&mut console);
+}
+
+/// Finds rows by a filter and turns their order round; the first two of them.
+fn find_and_sort(console: &mut Console) -> Vec<String> {
     console.send("/region:west status:active");
     console.wait("what is found", |screen| {
         let found = rows(screen);
@@ -101,7 +109,6 @@ fn a_day_of_work() {
         text.lines().filter_map(|line| line.split('│').next()).filter(|line| line.contains(" drone-"));
     assert!(listed.all(|line| line.contains("Western")), "{text}");
 
-    // Sort.
     console.send("o");
     console.expect("Sort by");
     console.send("id\r");
@@ -109,9 +116,11 @@ fn a_day_of_work() {
         let found = rows(screen);
         screen.contains("ID↓") && found.is_sorted_by(|one, other| one.0 > other.0) && found.len() > 1
     });
-    let chosen: Vec<String> = rows(&console.text()).into_iter().take(2).map(|(id, _)| id).collect();
+    rows(&console.text()).into_iter().take(2).map(|(id, _)| id).collect()
+}
 
-    // Mark, and change all that is marked.
+/// Marks rows, and changes all that are marked.
+fn change_marked(console: &mut Console, server: &Server, chosen: &[String]) {
     console.send("\x1b[H");
     console.expect(&format!("> {}", chosen[0]));
     console.send("  ");
@@ -128,13 +137,14 @@ fn a_day_of_work() {
     console.send("\r");
     console.gone("Saved 2 of 2.");
     console.gone("marked");
-    settled(&console);
-    for id in &chosen {
+    settled(console);
+    for id in chosen {
         assert_eq!(server.row("drones", id)["status"], "MAINTENANCE", "{id}");
         assert!(!console.text().contains(id.as_str()), "the filter leaves it out:\n{}", console.text());
     }
+}
 
-    // Edit one.
+fn edit_one(console: &mut Console, server: &Server) {
     console.send("\x1b");
     console.wait("all of them again", |screen| screen.contains("Drones  32"));
     console.send("O\x1b[H");
@@ -146,16 +156,18 @@ fn a_day_of_work() {
     console.wait("a field changed", |screen| line_of(screen, "> Model").contains('~'));
     console.send("\x13");
     console.gone("Edit drone-001");
-    settled(&console);
+    settled(console);
     assert_ne!(server.row("drones", "drone-001")["model"], model);
+}
 
-    // Without a line everything goes on; meanwhile somebody else changes the same.
+/// Without a line everything goes on, while somebody else changes the same; then the two edits meet, and one is settled.
+fn meet(console: &mut Console, line: &Line, server: &Server, other_field: &Field) {
     line.cut();
     console.expect("OFFLINE");
-    set_status(&mut console, "MAINTENANCE");
+    set_status(console, "MAINTENANCE");
     console.expect("1 waiting");
     assert!(line_of(&console.text(), "> drone-001").contains('~'), "{}", console.text());
-    let mut other = in_sync(other_field.console(&server, NARROW), HQ);
+    let mut other = in_sync(other_field.console(server, NARROW), HQ);
     other.expect("> drone-001");
     set_status(&mut other, "OFFLINE");
     settled(&other);
@@ -174,15 +186,17 @@ fn a_day_of_work() {
     });
     console.send("\r");
     console.gone("needs you");
-    settled(&console);
+    settled(console);
     assert_eq!(server.row("drones", "drone-001")["status"], "MAINTENANCE");
     other.wait("the other sees it", |screen| line_of(screen, "drone-001").contains("MAINTENANCE"));
     quit(&mut other);
+}
 
-    // Hold the line, and take an edit along in a file.
+/// Holds the line, and takes an edit along in a file.
+fn take_along(console: &mut Console, server: &Server, field: &Field) {
     console.send("theld\r");
     console.expect("HELD");
-    set_status(&mut console, "STANDBY");
+    set_status(console, "STANDBY");
     console.expect("1 waiting");
     let path = field.home.path().join("along.sealed");
     console.send("E");
@@ -194,7 +208,6 @@ fn a_day_of_work() {
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(server.row("drones", "drone-001")["status"], "MAINTENANCE", "nothing went out");
     console.send("tnormal\r");
-    settled(&console);
+    settled(console);
     assert_eq!(server.row("drones", "drone-001")["status"], "STANDBY");
-    quit(&mut console);
 }
