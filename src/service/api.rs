@@ -86,8 +86,8 @@ pub enum Action {
     KeepTaste {
         taste: Taste,
     },
-    /// Takes back what was done last in this session, one edit or one bulk action: as if it had not been where it was not sent yet, else by its
-    /// opposite as a new edit.
+    /// Takes back what was done last in this session, one edit or one bulk action: as if it had not been where it was
+    /// not sent yet, else by its opposite as a new edit.
     Undo,
     /// Does again what was undone last.
     Redo,

@@ -106,11 +106,20 @@ impl Drop for Tty {
     }
 }
 
+/// More than any screen has; a frame of that takes some 40 MB.
+const COLUMNS_MAX: u16 = 1_000;
+const ROWS_MAX: u16 = 500;
+
 /// The size of the window; a terminal that does not tell has 80x24.
 pub fn size(tty: &impl AsFd) -> io::Result<Size> {
     let size = tcgetwinsize(tty)?;
+    Ok(window(size.ws_col, size.ws_row))
+}
+
+/// The part of a window that is drawn: whoever sets a size of 65,535 lines gets no frame of as many.
+fn window(columns: u16, rows: u16) -> Size {
     let told = |cells: u16, otherwise: u16| if cells == 0 { otherwise } else { cells };
-    Ok(Size { width: told(size.ws_col, 80), height: told(size.ws_row, 24) })
+    Size { width: told(columns, 80).min(COLUMNS_MAX), height: told(rows, 24).min(ROWS_MAX) }
 }
 
 fn restore_settings(tty: &impl AsFd) {
@@ -159,4 +168,17 @@ pub fn hook_panics() {
             tracing::error!("a background thread panicked: {info}");
         }
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_never_empty_and_never_boundless() {
+        let sizes =
+            [(0, 0), (1, 1), (80, 24), (u16::MAX, u16::MAX)].map(|(columns, rows)| window(columns, rows));
+        let sizes = sizes.map(|size| (size.width, size.height));
+        assert_eq!(sizes, [(80, 24), (1, 1), (80, 24), (COLUMNS_MAX, ROWS_MAX)]);
+    }
 }
