@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use flyos::domain::{Key, Record, Role, Stamp};
 use flyos::store::{Batch, Cache, CachedRow, Meta, StoreError, Who};
@@ -90,7 +91,7 @@ fn a_lock_that_is_about_to_go_is_waited_for() {
     held.write(&batch(0..5, 3)).unwrap();
     std::thread::scope(|scope| {
         let next = scope.spawn(|| open(place.path()));
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        std::thread::sleep(Duration::from_millis(100));
         drop(held);
         let (meta, rows) = load(&next.join().unwrap().unwrap()).unwrap();
         assert_eq!((meta.applied_seq, rows.len()), (3, 5));
@@ -230,7 +231,7 @@ fn a_value_moved_to_another_place_is_refused() {
     cache.write(&batch(0..200, 1)).unwrap();
     let (_, rows) = load(&cache).unwrap();
     drop(cache);
-    let tree = sled::Config::new().path(place.path().join("cache")).open().unwrap();
+    let tree = tree(place.path());
     let values: Vec<(sled::IVec, sled::IVec)> = tree.iter().map(Result::unwrap).collect();
     drop(tree);
     assert!(values.len() >= 4, "several pages and the meta: {}", values.len());
@@ -244,9 +245,22 @@ fn a_value_moved_to_another_place_is_refused() {
     assert_eq!(load(&open(place.path()).unwrap()).unwrap().1, rows, "put back, all is well");
 }
 
+/// The cache's own tree. Its lock goes a moment after whoever had it, or when a process that was started meanwhile has closed
+/// what it inherited.
+fn tree(place: &Path) -> sled::Db {
+    let begun = Instant::now();
+    loop {
+        match sled::Config::new().path(place.join("cache")).open() {
+            Ok(tree) => return tree,
+            Err(error) => assert!(begun.elapsed() < Duration::from_secs(30), "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// The cache's own tree with one value set.
 fn tree_with(place: &Path, name: &[u8], value: &[u8]) -> sled::Db {
-    let tree = sled::Config::new().path(place.join("cache")).open().unwrap();
+    let tree = tree(place);
     tree.insert(name, value).unwrap();
     tree.flush().unwrap();
     tree
