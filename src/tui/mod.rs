@@ -311,7 +311,8 @@ impl Screen {
                 }
             }
             Happening::Resized => {
-                self.urgent = true;
+                // A window that was small for a moment has its size of before, and not what it showed.
+                self.draw_anew()?;
                 let size = terminal::size(&self.tty.output()?)?;
                 return self.tell(Msg::Resized(size.width, size.height));
             }
@@ -388,13 +389,19 @@ impl Screen {
         self.take_back()
     }
 
+    /// Nothing is known of what the terminal shows: the next frame is a whole one.
+    fn draw_anew(&mut self) -> Result<(), TuiError> {
+        self.terminal.backend_mut().forget();
+        self.terminal.clear()?;
+        (self.dirty, self.urgent) = (true, true);
+        Ok(())
+    }
+
     /// Takes the terminal again; nothing is known of what it shows.
     fn take_back(&mut self) -> Result<(), TuiError> {
         self.tty.enter()?;
         self.take_mouse()?;
-        self.terminal.backend_mut().forget();
-        self.terminal.clear()?;
-        (self.dirty, self.urgent) = (true, true);
+        self.draw_anew()?;
         let size = terminal::size(&self.tty.output()?)?;
         self.tell(Msg::Resized(size.width, size.height))?;
         Ok(())

@@ -200,6 +200,12 @@ impl Console {
         self.master.as_ref().expect("the pty is open").resize(size).expect("a pty can be resized");
     }
 
+    /// The window was small for a moment: it has its size of before, and not what it showed.
+    pub fn lose_the_picture(&self) {
+        self.screen.lock().unwrap().parser.process(b"\x1b[2J");
+        signal(self.pid(), Signal::WINCH);
+    }
+
     /// Everything it wrote on the ordinary screen, whatever the width broke.
     pub fn last_words(&self) -> String {
         self.text().replace('\n', "")

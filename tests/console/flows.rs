@@ -59,6 +59,8 @@ fn a_window_that_is_torn_about_ends_with_the_picture_of_its_size() {
     console.settle();
     let before = still(&console.text());
     assert!(before.lines().count() > 10, "{before}");
+    console.lose_the_picture();
+    console.wait("the whole picture", |screen| still(screen) == before && screen.contains("ONLINE"));
     for step in 0..300_u16 {
         console.resize(1 + step * 37 % 160, 1 + step * 11 % 50);
         if step % 7 == 0 {
