@@ -290,11 +290,12 @@ fn a_bulk_action_is_undone_and_done_again_as_one() {
     go_on(&two.other);
     two.other.up_to_date();
     assert_eq!(truths(), ["OFFLINE"; 4].map(str::to_owned));
-    two.one.up_to_date();
+    let seen = |person: &Person, status: &str| {
+        person.wait(status, |_| person.field(&drone("drone-002"), "status").as_deref() == Some(status));
+    };
+    seen(&two.one, "OFFLINE");
     two.one.set(drone("drone-002"), "status", "MAINTENANCE").unwrap();
-    two.other.wait("the other's edit", |_| {
-        two.other.field(&drone("drone-002"), "status").as_deref() == Some("MAINTENANCE")
-    });
+    seen(&two.other, "MAINTENANCE");
     let said = told(run(&two.other, Action::Undo));
     for expected in
         ["Undone: 3 edits", "3 were sent already", "1 is left as it is", "drone-002 was changed since"]
