@@ -36,6 +36,7 @@ pub(super) fn find(world: &World, text: &str) -> Vec<Found> {
 }
 
 /// The best of the rows looked at so far.
+#[derive(Default)]
 struct Best {
     /// In lower case.
     wanted: String,
@@ -45,7 +46,7 @@ struct Best {
 
 impl Best {
     fn of(text: &str) -> Self {
-        Self { wanted: text.trim().to_lowercase(), heap: BinaryHeap::new() }
+        Self { wanted: text.trim().to_lowercase(), ..Self::default() }
     }
 
     fn row(&mut self, kind: Kind, place: u32, row: RowRef<'_>) {
@@ -87,8 +88,7 @@ impl Inner {
         let (inner, text) = (Arc::clone(this), text.to_owned());
         this.aside(move || {
             let is_wanted = || inner.finding.load(Ordering::Relaxed) == turn;
-            let look =
-                |see: &mut dyn FnMut(&Replica)| is_wanted() && inner.look(|replica| see(replica)).is_some();
+            let look = |see: &mut dyn FnMut(&Replica)| is_wanted() && inner.shows(see);
             if let Some(found) = find_in_slices(&look, &text, SLICE) {
                 inner.emit(Event::Found(text, found));
             }
@@ -104,7 +104,7 @@ fn find_in_slices(look: &Look<'_>, text: &str, slice: u32) -> Option<Vec<Found>>
     }
     let mut found = None;
     look(&mut |replica| {
-        found = Some(std::mem::replace(&mut best, Best::of("")).found(replica.view()));
+        found = Some(std::mem::take(&mut best).found(replica.view()));
     });
     found
 }

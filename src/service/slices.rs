@@ -1,6 +1,7 @@
 //! Looks at many rows, a few thousand at a time: whoever writes them, and the screen behind the writer, waits for one look
 //! at the most. Rows may change between two looks; whoever looks says as of which revision what was found is.
 
+use super::session::Inner;
 use crate::domain::{Kind, RowRef};
 use crate::store::replica::Replica;
 
@@ -11,6 +12,13 @@ pub const SLICE: u32 = 4_096;
 
 /// Shows the rows to somebody, for a moment; false where there is nothing to be seen (any more).
 pub type Look<'a> = dyn Fn(&mut dyn FnMut(&Replica)) -> bool + 'a;
+
+impl Inner {
+    /// The rows of the account that is open, to be looked at in slices.
+    pub(super) fn shows(&self, see: &mut dyn FnMut(&Replica)) -> bool {
+        self.look(|replica| see(replica)).is_some()
+    }
+}
 
 /// Every row of a kind that has one of the first `places`, with its place; `None` where the looks ended before.
 pub fn each(

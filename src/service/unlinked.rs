@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::accounts::for_headquarters;
 use super::session::Inner;
 use super::{Done, ErrorKind, ServiceError, explain};
-use crate::domain::{Key, Kind, Record};
+use crate::domain::{Key, Kind, Record, Stamp};
 use crate::remote::admin::placing::{Left, Outcome, Placed, Tally};
 use crate::remote::admin::rule;
 use crate::remote::wire::admin::{AdminReply, AdminRequest, AuthAccount, PROFILE_CLAIM, UnlinkedAccount};
@@ -68,15 +68,14 @@ async fn unlinked(keeper: &Keeper) -> Result<Vec<AuthAccount>, ServiceError> {
 /// As the admin API would tell of it, so that it is judged by the same rule.
 fn account(unlinked: UnlinkedAccount) -> AuthAccount {
     let UnlinkedAccount { account, made_for, .. } = unlinked;
-    let text = |stamp: crate::domain::Stamp| stamp.text();
     AuthAccount {
         id: account.id,
         email: account.email,
         // When it was is not told, only that it was.
         email_confirmed_at: account.confirmed.then(String::new),
-        banned_until: account.banned_until.map(text),
-        last_sign_in_at: account.last_sign_in_at.map(text),
-        created_at: account.created_at.map(text),
+        banned_until: account.banned_until.map(Stamp::text),
+        last_sign_in_at: account.last_sign_in_at.map(Stamp::text),
+        created_at: account.created_at.map(Stamp::text),
         app_metadata: made_for
             .map(|id| (PROFILE_CLAIM.to_owned(), id.to_string().into()))
             .into_iter()

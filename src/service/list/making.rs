@@ -218,8 +218,7 @@ impl Inner {
         if page.coming && this.lists.making.want(without_window(query), ctx.now) {
             let inner = Arc::clone(this);
             this.aside(move || {
-                let look = |look: &mut dyn FnMut(&Replica)| inner.look(|replica| look(replica)).is_some();
-                inner.lists.make(&look, &|| inner.emit(Event::Data));
+                inner.lists.make(&|see| inner.shows(see), &|| inner.emit(Event::Data));
             });
         }
         Some(page)

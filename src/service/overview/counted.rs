@@ -79,13 +79,9 @@ impl Inner {
             let is_news =
                 |replica: &Replica, row: RowRef<'_>| replica.visit().is_some_and(|visit| is_news(visit, row));
             let mut news = 0;
-            let all = in_slices(
-                &|look| inner.look(|replica| look(replica)).is_some(),
-                SLICE,
-                &mut |replica, row| {
-                    news += usize::from(is_news(replica, row));
-                },
-            );
+            let all = in_slices(&|see| inner.shows(see), SLICE, &mut |replica, row| {
+                news += usize::from(is_news(replica, row));
+            });
             if all.is_some() && news > 0 {
                 let ago = status::ago(since, inner.settings.clock.now());
                 let (rows, verb) = if news == 1 { ("row", "was") } else { ("rows", "were") };
@@ -98,7 +94,7 @@ impl Inner {
     }
 
     fn count_again(&self, turn: u64) {
-        let counted = count_in_slices(&|look| self.look(|replica| look(replica)).is_some(), SLICE);
+        let counted = count_in_slices(&|see| self.shows(see), SLICE);
         let mut last = self.counted.last();
         if last.turn == turn {
             (last.overview, last.counting) = (counted, false);

@@ -84,7 +84,7 @@ pub fn import(
     let table = reader::read(bytes, import.format, import.kind)?;
     let header = table.header.clone();
     let (mut world, actor, undecided) = copy(door)?;
-    let mut plan = plan::plan(&mut world, &actor, table, (import.insert_only, &undecided));
+    let mut plan = plan::plan(&mut world, &actor, table, undecided, import.insert_only);
     drop(world);
     let why_nothing = if import.together { check_group(&plan).err() } else { None };
     if !import.dry_run && why_nothing.is_none() {

@@ -81,12 +81,48 @@ struct Planner<'a> {
     actor: &'a Actor,
     insert_only: bool,
     names: Names,
-    undecided: &'a [Undecided],
+    barriers: Barriers,
     seen: HashMap<Key, usize>,
     outcomes: Vec<Outcome>,
     operators: Vec<Later>,
     inactive: Vec<Later>,
     plan: Plan,
+}
+
+/// Edits that need a decision before anything more is made of their rows.
+#[derive(Debug, Default)]
+struct Barriers {
+    rows: HashMap<Key, u64>,
+    /// By kind, unique column and value in lower case: a new row of that name would be the one that is not decided on.
+    names: HashMap<(Kind, String, String), u64>,
+}
+
+impl Barriers {
+    fn of(undecided: Vec<Undecided>) -> Self {
+        let mut barriers = Self::default();
+        for Undecided { edit, key, names } in undecided {
+            for (name, value) in names {
+                let Some(value) = value else { continue };
+                barriers.names.entry((key.kind, name, value.to_lowercase())).or_insert(edit);
+            }
+            barriers.rows.entry(key).or_insert(edit);
+        }
+        barriers
+    }
+
+    /// The edit that stands in the way: one of the same row, or one that was to make a row of the same name.
+    fn before(&self, wish: &Intent) -> Option<u64> {
+        let key = wish.key();
+        if let Some(edit) = self.rows.get(&key) {
+            return Some(*edit);
+        }
+        let Intent::Create { fields, .. } = wish else { return None };
+        let named = |(name, value): (&String, &Value)| {
+            let value = value.as_ref()?.to_lowercase();
+            self.names.get(&(key.kind, name.clone(), value)).copied()
+        };
+        fields.iter().find_map(named)
+    }
 }
 
 /// Plans taking in a file's rows; `world` is a copy of what is here, and `undecided` what nothing more is to be made of
@@ -95,7 +131,8 @@ pub(super) fn plan(
     world: &mut World,
     actor: &Actor,
     table: Table,
-    (insert_only, undecided): (bool, &[Undecided]),
+    undecided: Vec<Undecided>,
+    insert_only: bool,
 ) -> Plan {
     let Table { mut rows, wrong, .. } = table;
     rows.sort_by_key(|row| row.kind);
@@ -105,7 +142,7 @@ pub(super) fn plan(
         actor,
         insert_only,
         names: Names::default(),
-        undecided,
+        barriers: Barriers::of(undecided),
         seen: HashMap::new(),
         outcomes: vec![Outcome::Same; rows.len()],
         operators: Vec::new(),
@@ -233,7 +270,7 @@ impl Planner<'_> {
 
     /// Judges what a row wants, and does it to the copy; what is wrong is told of each column.
     fn try_out(&mut self, nth: usize, row: &Row, wish: Intent) -> bool {
-        if let Some(edit) = self.undecided(&wish) {
+        if let Some(edit) = self.barriers.before(&wish) {
             let why = format!("Edit {edit} of it needs your decision first: flyos conflicts show {edit}.");
             self.wrong(nth, row.line, None, why);
             return false;
@@ -262,22 +299,6 @@ impl Planner<'_> {
                 false
             }
         }
-    }
-
-    /// The edit that stands in the way: one of the same row, or one that was to make a row of the same name.
-    fn undecided(&self, wish: &Intent) -> Option<u64> {
-        let key = wish.key();
-        let made = |named: &Undecided| {
-            let Intent::Create { fields, .. } = wish else { return false };
-            let same = |(name, value): (&String, &Value)| {
-                let other = fields.get(name).cloned().flatten();
-                other
-                    .zip(value.as_ref())
-                    .is_some_and(|(other, value)| other.to_lowercase() == value.to_lowercase())
-            };
-            named.key.kind == key.kind && named.names.iter().any(same)
-        };
-        self.undecided.iter().find(|named| named.key == key || made(named)).map(|named| named.edit)
     }
 
     fn refused(&mut self, nth: usize, row: &Row, refusal: Refusal) {

@@ -172,7 +172,7 @@ fn world() -> (World, Actor) {
 fn planned(world: &mut World, kind: Option<Kind>, text: &str) -> Plan {
     let actor = Actor { user: id(11), role: Role::MainHq, region: None };
     let format = if text.starts_with('{') { Format::Ndjson } else { Format::Csv };
-    plan(world, &actor, read(text.as_bytes(), format, kind).unwrap(), (false, &[]))
+    plan(world, &actor, read(text.as_bytes(), format, kind).unwrap(), Vec::new(), false)
 }
 
 #[test]
@@ -264,8 +264,13 @@ fn ids_of_another_project_mean_the_rows_of_the_same_names() {
 fn what_is_here_stays_where_rows_are_only_to_be_added() {
     let (mut world, actor) = world();
     let text = "id,model,status\nd-1,FlyOS_MQ9,ACTIVE\nd-2,FlyOS_MQ9,ACTIVE\n";
-    let found =
-        plan(&mut world, &actor, read(text.as_bytes(), Format::Csv, Some(Kind::Drone)).unwrap(), (true, &[]));
+    let found = plan(
+        &mut world,
+        &actor,
+        read(text.as_bytes(), Format::Csv, Some(Kind::Drone)).unwrap(),
+        Vec::new(),
+        true,
+    );
     assert_eq!((found.report.new, found.report.left), (1, 1));
     assert_eq!(world.drone("d-1").unwrap().model, Some(DroneModel::Mq5));
 }
@@ -290,7 +295,7 @@ fn an_operator_may_not_take_in_what_headquarters_may() {
     let (mut world, _) = world();
     let actor = Actor { user: id(12), role: Role::Operator, region: Some(id(1)) };
     let table = read(b"id,model,status\nd-5,FlyOS_MQ9,ACTIVE\n", Format::Csv, Some(Kind::Drone)).unwrap();
-    let found = plan(&mut world, &actor, table, (false, &[]));
+    let found = plan(&mut world, &actor, table, Vec::new(), false);
     assert!(found.report.wrong[0].why.contains("MAIN_HQ"), "{:?}", found.report.wrong);
     assert_eq!(found.intents, Vec::<Intent>::new());
 }
@@ -309,6 +314,6 @@ fn an_old_value_that_breaks_a_rule_may_stay() {
         ]);
         super::reader::Table { rows: vec![Row { line: 1, kind: Kind::Drone, cells }], ..Default::default() }
     };
-    assert_eq!(plan(&mut world, &actor, row("BROKEN"), (false, &[])).report.wrong, vec![]);
-    assert_eq!(plan(&mut world, &actor, row("WORSE"), (false, &[])).report.wrong.len(), 1);
+    assert_eq!(plan(&mut world, &actor, row("BROKEN"), Vec::new(), false).report.wrong, vec![]);
+    assert_eq!(plan(&mut world, &actor, row("WORSE"), Vec::new(), false).report.wrong.len(), 1);
 }
