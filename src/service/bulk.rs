@@ -70,14 +70,18 @@ pub(super) fn rehearse(store: &Store, intents: &[Intent]) -> Result<Done, Servic
     let judged = judge(&mut replica, &actor, intents)?;
     let foreseen = |(wish, result): (&Intent, Result<Vec<Step>, Refusal>)| {
         let label = words::label(&replica, &wish.key());
-        let (what, why_not) = match result {
+        match result {
             Ok(steps) => {
                 let each = steps.iter().map(|step| words::change(replica.view(), &step.change));
-                (each.collect::<Vec<_>>().join("; "), None)
+                let what = each.collect::<Vec<_>>().join("; ");
+                let follows = if steps.is_empty() { Vec::new() } else { words::follows(&replica, wish) };
+                Foreseen { label, what, follows, why_not: None }
             }
-            Err(refusal) => (String::new(), Some(refusal.message)),
-        };
-        Foreseen { label, what, why_not }
+            Err(refusal) => {
+                let why_not = Some(refusal.message);
+                Foreseen { label, what: String::new(), follows: Vec::new(), why_not }
+            }
+        }
     };
     Ok(Done::Rehearsed { rows: intents.iter().zip(judged).map(foreseen).collect() })
 }

@@ -6,12 +6,20 @@ use crate::domain::stamp::{DAY_MICROS, MINUTE_MICROS};
 
 /// The whole line, in words. `zone` is the person's.
 pub fn line(status: &Status, now: Stamp, zone: &jiff::tz::TimeZone) -> String {
-    let n = |count: usize| if count == 1 { "needs".to_owned() } else { "need".to_owned() };
+    brief(status, now, zone, 0)
+}
+
+/// The levels of `brief`.
+pub const BRIEF_MAX: u8 = 3;
+
+/// The line for a place that may be too narrow for all of it: from level to level it leaves out more of since when it is
+/// so, and never what waits or needs somebody.
+pub fn brief(status: &Status, now: Stamp, zone: &jiff::tz::TimeZone, level: u8) -> String {
     let clock = |at: Stamp| at_text(at, now, zone);
-    let as_of = status.as_of.map(|at| format!("data as of {}", clock(at)));
+    let as_of = status.as_of.filter(|_| level < 2);
+    let as_of = as_of.map(|at| format!("{} {}", if level == 0 { "data as of" } else { "as of" }, clock(at)));
     let waiting = (status.waiting > 0).then(|| format!("{} waiting", status.waiting));
     let kept = (status.waiting > 0).then(|| format!("{} waiting, kept", status.waiting));
-    let needs = (status.needs_you > 0).then(|| format!("{} {} you", status.needs_you, n(status.needs_you)));
     let mut parts: Vec<Option<String>> = match &status.link {
         Link::Connecting | Link::Online | Link::Offline { .. } | Link::ServerFault { .. }
             if status.traffic == Traffic::Held =>
@@ -37,6 +45,7 @@ pub fn line(status: &Status, now: Stamp, zone: &jiff::tz::TimeZone) -> String {
         Link::Online => {
             vec![Some("ONLINE".to_owned()), Some("up to date".to_owned()), status.as_of.map(clock)]
         }
+        Link::Offline { .. } if level == BRIEF_MAX => vec![Some("OFFLINE".to_owned()), waiting],
         Link::Offline { since, .. } => vec![Some(format!("OFFLINE {}", span(*since, now))), as_of, waiting],
         Link::ServerFault { next_try_s } => {
             vec![
@@ -61,7 +70,7 @@ pub fn line(status: &Status, now: Stamp, zone: &jiff::tz::TimeZone) -> String {
         ],
         Link::NoProfile => vec![Some("NO PROFILE: ask headquarters to make yours".to_owned()), kept],
     };
-    parts.push(needs);
+    parts.push(needs(status));
     let spent = || format!("sparing, {} so far", super::line::bytes(status.bytes));
     parts.push((status.traffic == Traffic::Sparing).then(spent));
     let line = parts.into_iter().flatten().collect::<Vec<_>>().join(" · ");
@@ -71,6 +80,12 @@ pub fn line(status: &Status, now: Stamp, zone: &jiff::tz::TimeZone) -> String {
     };
     let news = status.news.iter().map(news);
     disk(&status.disk).into_iter().chain(news).chain([line]).collect::<Vec<_>>().join(" · ")
+}
+
+/// The part of the line that says what needs somebody.
+pub fn needs(status: &Status) -> Option<String> {
+    let verb = if status.needs_you == 1 { "needs" } else { "need" };
+    (status.needs_you > 0).then(|| format!("{} {verb} you", status.needs_you))
 }
 
 fn news(news: &News) -> String {
@@ -235,6 +250,16 @@ mod tests {
             bytes: 12_400,
             read_only: false,
         }
+    }
+
+    #[test]
+    fn a_brief_line_leaves_out_since_when_and_never_what_waits() {
+        let down = Link::Offline { since: at("2026-11-21T13:16:00Z"), why: String::new() };
+        let (now, zone) = (at("2026-11-21T15:30:00Z"), TimeZone::UTC);
+        let line = |level| brief(&status(down.clone(), (3, 0, 1)), now, &zone, level);
+        assert_eq!(line(1), "OFFLINE 2 h 14 min · as of 13:16 · 3 waiting · 1 needs you");
+        assert_eq!(line(2), "OFFLINE 2 h 14 min · 3 waiting · 1 needs you");
+        assert_eq!(line(BRIEF_MAX), "OFFLINE · 3 waiting · 1 needs you");
     }
 
     #[test]

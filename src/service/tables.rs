@@ -90,9 +90,19 @@ pub struct Completion {
 pub struct Foreseen {
     /// The row's name.
     pub label: String,
-    /// What changes, what follows from it included; empty where all is so already.
+    /// What changes; empty where all is so already.
     pub what: String,
+    /// What follows from it for other rows, a sentence each.
+    #[serde(default)]
+    pub follows: Vec<String>,
     pub why_not: Option<String>,
+}
+
+impl Foreseen {
+    /// Something changes, and nothing stands in the way.
+    pub fn is_doable(&self) -> bool {
+        self.why_not.is_none() && !self.what.is_empty()
+    }
 }
 
 /// A row that was found by what people call it.

@@ -5,6 +5,8 @@
 //! row that somebody changed since in the same columns is left alone; of several edits, the others go. Both happen on the
 //! desk's thread, where freezing happens as well, so an edit cannot be on its way and taken back at once.
 
+use std::collections::HashMap;
+
 use uuid::Uuid;
 
 use super::{Done, ErrorKind, OpCtx, ServiceError, explain};
@@ -18,6 +20,9 @@ use crate::store::{Entry, Store};
 const UNDO_MAX: usize = 200;
 /// Edits of all of them together: two bulk actions of the largest kind.
 const EDITS_MAX: usize = 20_000;
+
+const BARRED: &str = " A sign-in account that was barred by the deletion stays barred: delete it in the project's \
+                      dashboard, then make a new one.";
 
 /// One edit that was made here.
 #[derive(Clone, Debug)]
@@ -107,7 +112,7 @@ pub(super) fn undo(store: &mut Store, past: &mut Past, ctx: &OpCtx) -> Result<Do
         }
         [Back::Answered(made, _)] if left.is_empty() => {
             let words = "It was sent already, so its opposite was saved as a new edit. Undone";
-            format!("{words}: {}", made.summary)
+            format!("{words}: {}{}", made.summary, barred(&edits))
         }
         _ => {
             let answered = edits.iter().filter(|back| matches!(back, Back::Answered(..))).count();
@@ -115,7 +120,7 @@ pub(super) fn undo(store: &mut Store, past: &mut Past, ctx: &OpCtx) -> Result<Do
                 0 => String::new(),
                 count => format!(" {count} were sent already: their opposites were saved as new edits."),
             };
-            format!("Undone: {}.{sent}{}", several(edits.len(), &deed), told(&left))
+            format!("Undone: {}.{sent}{}{}", several(edits.len(), &deed), told(&left), barred(&edits))
         }
     };
     past.done.pop();
@@ -123,25 +128,37 @@ pub(super) fn undo(store: &mut Store, past: &mut Past, ctx: &OpCtx) -> Result<Do
     Ok(Done::Undone { summary })
 }
 
+/// What the undoing of a deletion that was sent does not bring back.
+fn barred(edits: &[Back]) -> &'static str {
+    let had_account = |step: &Step| match &step.change.op {
+        Op::Delete { base } => base.get("auth_user_id").is_some_and(Option::is_some),
+        _ => false,
+    };
+    let is_barred =
+        |back: &Back| matches!(back, Back::Answered(made, _) if made.steps.iter().any(had_account));
+    if edits.iter().any(is_barred) { BARRED } else { "" }
+}
+
 /// Does again what was undone last.
 pub(super) fn redo(store: &mut Store, past: &mut Past, ctx: &OpCtx) -> Result<Done, ServiceError> {
     let undone = past.undone.last().cloned().ok_or_else(|| nothing("do again"))?;
-    let (mut taken, mut answered) = (Vec::new(), Vec::new());
+    let (mut taken, mut opposites, mut originals) = (Vec::new(), Vec::new(), HashMap::new());
     for back in undone.edits {
         match back {
             Back::Taken(made) => taken.push(made),
-            Back::Answered(made, by) => answered.push((made, by)),
+            Back::Answered(made, by) => {
+                originals.insert(by.edit, made);
+                opposites.push(by);
+            }
         }
     }
     let mut left = Vec::new();
-    let opposites: Vec<Made> = answered.iter().map(|(_, by)| by.clone()).collect();
     let back = take_back(store, ctx, &opposites, &mut left)?;
     let anew = back.iter().any(|back| matches!(back, Back::Answered(..)));
-    let there = |by: &Made| answered.iter().find(|(_, other)| other.edit == by.edit).map(|(made, _)| made);
     // Where the opposite was taken back, the edit itself counts again; else the opposite of the opposite.
-    let again = back.iter().filter_map(|back| match back {
-        Back::Taken(by) => there(by).cloned(),
-        Back::Answered(_, again) => Some(again.clone()),
+    let again = back.into_iter().filter_map(|back| match back {
+        Back::Taken(by) => originals.remove(&by.edit),
+        Back::Answered(_, again) => Some(again),
     });
     let mut made: Vec<Made> = again.collect();
     made.extend(remake(store, ctx, taken, &mut left)?);

@@ -108,6 +108,16 @@ pub fn still_so(world: &World, key: &Key, seen: &Fields) -> Result<(), ServiceEr
     Err(ServiceError { field: Some(field.clone()), ..error })
 }
 
+const NO_DRONE: &str = "No drone is assigned to them.";
+const NOBODY: &str = "Nobody is assigned to it.";
+
+/// What would follow for other rows, one sentence each; none says that nothing does.
+pub fn follows(replica: &Replica, wish: &Intent) -> Vec<String> {
+    let mut said = consequences(replica, wish);
+    said.retain(|sentence| sentence != NO_DRONE && sentence != NOBODY);
+    said
+}
+
 /// What would follow from an intent, one sentence each.
 pub fn consequences(replica: &Replica, wish: &Intent) -> Vec<String> {
     let world = replica.view();
@@ -139,9 +149,11 @@ fn are(count: usize, noun: &str) -> String {
     format!("{} {}", plural(count, noun), if count == 1 { "is" } else { "are" })
 }
 
+const BARRED: &str = "The sign-in account is barred once this is sent, and undoing it does not lift that.";
+
 fn deletion(replica: &Replica, record: &Record) -> Vec<String> {
     let world = replica.view();
-    let mut said = match record {
+    match record {
         Record::Region(region) => {
             let (users, drones) = world.members(region.id);
             vec![format!("Its {} and {} stay, without a region.", people(users), plural(drones, "drone"))]
@@ -149,18 +161,17 @@ fn deletion(replica: &Replica, record: &Record) -> Vec<String> {
         Record::User(user) => {
             let (held, flown) = (world.held(user.id).count(), world.operated(user.id).count());
             let drones = match held {
-                0 => "No drone is assigned to them.".to_owned(),
+                0 => NO_DRONE.to_owned(),
                 _ => {
                     format!("{} no longer assigned to them; {flown} without an operator.", are(held, "drone"))
                 }
             };
-            let barred =
-                user.auth_user_id.map(|_| "The sign-in account is barred once this is sent.".to_owned());
+            let barred = user.auth_user_id.map(|_| BARRED.to_owned());
             std::iter::once(drones).chain(barred).collect()
         }
         Record::Drone(drone) => {
             vec![match world.holders(&drone.id).count() {
-                0 => "Nobody is assigned to it.".to_owned(),
+                0 => NOBODY.to_owned(),
                 1 => "Its 1 assignment goes with it.".to_owned(),
                 held => format!("Its {held} assignments go with it."),
             }]
@@ -170,9 +181,7 @@ fn deletion(replica: &Replica, record: &Record) -> Vec<String> {
                 world.drone(&row.drone_id).is_some_and(|drone| drone.operator_id == Some(row.user_id));
             flown.then(|| format!("{} is then without an operator.", row.drone_id)).into_iter().collect()
         }
-    };
-    said.push("Not to be undone once it is sent.".to_owned());
-    said
+    }
 }
 
 fn unassignments(world: &World, effects: &[Change]) -> Vec<String> {

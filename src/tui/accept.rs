@@ -5,7 +5,7 @@ use super::decide::pair;
 use super::popups::{Confirm, Popup, confirm, picker};
 use super::texts;
 use crate::domain::{Fields, Intent};
-use crate::service::Action;
+use crate::service::{Action, ErrorKind, ServiceError};
 
 impl App {
     pub(super) fn picker_accept(&mut self) -> Effects {
@@ -94,10 +94,13 @@ impl App {
     }
 
     pub(super) fn confirm_accept(&mut self) -> Effects {
-        let Some(Popup::Confirm(confirm)) = self.popups.last() else { return Vec::new() };
+        let Some(Popup::Confirm(confirm)) = self.popups.last_mut() else { return Vec::new() };
         if !confirm.is_yes() {
-            // With a name to type, Enter before it is typed does nothing; else it was the answer "no".
-            return if confirm.typed.is_none() { self.put_away() } else { Vec::new() };
+            // With a name to type, Enter before it is typed says so; else it was the answer "no".
+            let Some((wanted, _)) = &confirm.typed else { return self.put_away() };
+            let message = texts::not_typed(wanted);
+            confirm.error = Some(ServiceError::new(ErrorKind::Usage, message));
+            return Vec::new();
         }
         let action = match confirm.goal.clone() {
             confirm::Goal::Own(goal) => return self.own_confirmed(goal),

@@ -3,7 +3,6 @@
 use super::app::{App, Effect, Effects, Why};
 use super::keys::{Act, Context};
 use super::popups::{Form, Picker, Popup, picker};
-use super::screens::detail;
 use super::screens::sign_in::AddProject;
 use super::texts;
 use crate::domain::{Intent, Key, Kind};
@@ -211,51 +210,6 @@ impl App {
             }
             _ => Vec::new(),
         }
-    }
-
-    pub(super) fn detail_act(&mut self, act: Act) -> Effects {
-        let lines = self.detail_lines();
-        let last = lines.len().saturating_sub(1);
-        let page = isize::try_from(self.shape().rows.height.max(1)).unwrap_or(1);
-        let at = self.detail.at.min(last);
-        self.detail.at = match act {
-            Act::Up => detail::step(&lines, at, -1),
-            Act::Down => detail::step(&lines, at, 1),
-            Act::PageUp => detail::step(&lines, at, -page),
-            Act::PageDown => detail::step(&lines, at, page),
-            Act::First => 0,
-            Act::Last => last,
-            Act::Leave => return self.leave_detail(),
-            Act::Accept => {
-                let Some(to) = lines.get(at).and_then(|line| line.jump.clone()) else { return Vec::new() };
-                if let Some(from) = self.detail.key.clone() {
-                    self.detail.leave_trail(from);
-                }
-                return self.open(to);
-            }
-            _ => at,
-        };
-        Vec::new()
-    }
-
-    pub(super) fn leave_detail(&mut self) -> Effects {
-        (self.detail.focused, self.detail.history) = (false, None);
-        self.detail.trail.clear();
-        self.detail.ahead.clear();
-        self.ask_subject()
-    }
-
-    /// The lines of the detail. Their number does not depend on the width but where texts wrap.
-    fn detail_lines(&self) -> Vec<detail::Line> {
-        let shape = self.shape();
-        let width = detail::text_width(shape.pane.unwrap_or(shape.body));
-        detail::lines(self.theme, &self.detail, &self.status, self.now, &self.zone, width)
-    }
-
-    /// Puts the cursor of a freshly opened detail on the first thing to go to.
-    pub(super) fn settle_detail(&mut self) {
-        let lines = self.detail_lines();
-        self.detail.at = lines.iter().position(|line| line.jump.is_some()).unwrap_or(0);
     }
 
     /// Starts a verb on the row, or says why not.

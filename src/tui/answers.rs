@@ -46,8 +46,9 @@ impl App {
                 self.signed_in = true;
                 let told = trouble.map(|trouble| Popup::Message(Message::new("Found on opening", trouble)));
                 self.popups.extend(told);
+                // Of a sign-in with a line the state line tells enough, and the keys are to be seen.
                 let words = if taken { texts::TAKEN_OVER } else { texts::signed_in(offline) };
-                self.toast = Some(words.to_owned());
+                self.toast = (taken || offline).then(|| words.to_owned());
                 let mut effects = self.refresh();
                 effects.push(self.ask_taste());
                 effects
@@ -84,6 +85,11 @@ impl App {
 
     /// Takes the topmost popup away, unanswered or answered with no.
     pub(super) fn put_away(&mut self) -> Effects {
+        if let Some(Popup::Form(form)) = self.popups.last_mut()
+            && !form.may_be_left()
+        {
+            return Vec::new();
+        }
         match self.popups.pop() {
             Some(Popup::Picker(picker)) if matches!(picker.goal, picker::Goal::Field(_)) => {
                 self.leave_cell_unchosen();
@@ -171,13 +177,18 @@ impl App {
             (Why::Keys(kind, marking), Answer::Keys(keys)) => return self.take_keys(kind, marking, keys),
             (Why::Detail(about), Answer::Show(shown)) if Some(&about) == self.detail.key.as_ref() => {
                 let fresh = self.detail.shown.is_none();
+                let under = self.under_detail_cursor();
                 self.detail.take(shown.map(|shown| *shown));
                 if fresh {
                     self.settle_detail();
+                } else {
+                    self.keep_detail_cursor(under.as_ref());
                 }
             }
             (Why::History(about), Answer::History(history)) if Some(&about) == self.detail.key.as_ref() => {
+                let under = self.under_detail_cursor();
                 self.detail.history = Some(history);
+                self.keep_detail_cursor(under.as_ref());
             }
             // An answer about a row that is no longer the selected one is late: passed over.
             (Why::Verbs(about), Answer::Verbs(verbs)) if about == self.detail.key => self.verbs = verbs,

@@ -298,6 +298,8 @@ impl App {
 
     fn take(&mut self, msg: Msg) -> Effects {
         match msg {
+            // Nobody sees what a key would do.
+            Msg::Input(ref input) if self.shape().too_small && !self.leads_out(input) => Vec::new(),
             Msg::Input(Input::Press(press)) => self.press(press),
             Msg::Input(Input::Paste(text)) => self.paste(&text),
             Msg::Input(Input::Mouse(mouse)) => self.mouse(mouse),
@@ -324,6 +326,11 @@ impl App {
             Msg::Done(submission, result) => self.done(submission, result),
             Msg::Own(submission, result) => self.own_done(submission, result),
         }
+    }
+
+    fn leads_out(&self, input: &Input) -> bool {
+        let Input::Press(press) = input else { return false };
+        matches!(self.hands.keys.act(self.context(), *press), Some(Act::Quit | Act::Interrupt))
     }
 
     fn press(&mut self, press: Press) -> Effects {

@@ -14,7 +14,7 @@ use crate::service::{Action, Card, CardField, Choice, Decision, Gap, Query, Traf
 /// The modes of the line: as stored in a choice, as called, and what it does.
 pub(super) const TRAFFIC: [(Traffic, &str, &str); 3] = [
     (Traffic::Normal, "normal", "hears of changes at once"),
-    (Traffic::Sparing, "sparing", "asks every 10 minutes, edits go at once"),
+    (Traffic::Sparing, "sparing", "every 10 min; edits at once"),
     (Traffic::Held, "held", "nothing but what you ask for"),
 ];
 
@@ -84,7 +84,7 @@ impl App {
             let at = choices.len().saturating_sub(1);
             choices.insert(at, choice("change", "Change it and send it again", ""));
         }
-        choices.push(choice("export", "Export it", "into a sealed file; it stays here as well"));
+        choices.push(choice("export", "Export it", "sealed; it stays here too"));
         let title = format!("{}: {}", card.line.label, detail::state_word(&card.line.state));
         let picker = Picker::new(title, choices, Goal::Decide(Box::new(card.clone()))).about(about);
         self.popups.push(Popup::Picker(picker));

@@ -12,6 +12,7 @@ use super::popups::{Form, Popup};
 use super::screens::{activity, detail, list, sign_in};
 use super::texts;
 use super::widgets::{Pen, Spot, after, columns, line, state_line, tabs};
+use crate::domain::Kind;
 
 impl App {
     pub fn draw(&self, frame: &mut Frame) {
@@ -37,7 +38,8 @@ impl App {
     pub(super) fn paint(&self, pen: &mut Pen, area: Rect) {
         let shape = shape(area);
         if shape.too_small {
-            let state = state_line::text(&self.status, self.now, &self.zone);
+            let room = area.width.saturating_sub(columns(&texts::too_small("")));
+            let state = state_line::text(&self.status, self.now, &self.zone, room);
             pen.put(shape.state, &texts::too_small(&state), pen.theme.plain());
             return;
         }
@@ -174,24 +176,34 @@ impl App {
             .bindings(context)
             .filter(|binding| binding.rank > 0 && self.is_offered(context, binding.act))
             .collect();
-        bindings.sort_by_key(|binding| binding.rank);
+        let closed = |binding: &Binding| {
+            super::acts::verb_of(binding.act).is_some_and(|verb| self.why_not(verb).is_some())
+        };
+        let width = |binding: &Binding| {
+            let brackets = if closed(binding) { 2 } else { 0 };
+            columns(&binding.key_text()) + 1 + columns(self.title_of(binding)) + brackets
+        };
         let marks = self.list().marks.len();
         let mut area = area;
         if context == Context::List && marks > 0 {
-            let text = format!(" {} ", texts::marked(marks));
+            let text = format!("  {} ", texts::marked(marks));
             pen.put_right(area, &text, pen.theme.strong());
             area.width = area.width.saturating_sub(columns(&text));
         }
         let mut rest = after(area, 1);
+        // What is closed has what room the others leave.
+        bindings.sort_by_key(|binding| (closed(binding), binding.rank));
+        let mut room = rest.width;
+        bindings.retain(|binding| {
+            let left = room.checked_sub(width(binding));
+            room = left.map_or(room, |left| left.saturating_sub(2));
+            left.is_some()
+        });
+        bindings.sort_by_key(|binding| binding.rank);
         for binding in bindings {
-            let closed = super::acts::verb_of(binding.act).is_some_and(|verb| self.why_not(verb).is_some());
             let (key, title) = (binding.key_text(), self.title_of(binding));
-            let text = if closed { format!("({key} {title})") } else { format!("{key} {title}") };
-            if columns(&text) > rest.width {
-                continue;
-            }
-            let used = if closed {
-                pen.put(rest, &text, pen.theme.faint())
+            let used = if closed(binding) {
+                pen.put(rest, &format!("({key} {title})"), pen.theme.faint())
             } else {
                 pen.put_all(
                     rest,
@@ -206,7 +218,16 @@ impl App {
     /// Does this make sense now at all?
     fn is_offered(&self, context: Context, act: Act) -> bool {
         let screen = &self.sign_in;
+        let list = self.list();
         match (context, act) {
+            (context, Act::Accept | Act::Leave) if context.tells_its_ends() => false,
+            (Context::Confirm, Act::Accept) => match self.popups.last() {
+                Some(Popup::Confirm(confirm)) => confirm.typed.is_none() || confirm.is_yes(),
+                _ => true,
+            },
+            (Context::List, Act::Leave) => !list.filter.text().is_empty(),
+            (Context::List, Act::Accept | Act::Mark | Act::Cells) => list.key.is_some(),
+            (_, Act::Assign | Act::Unassign) => list.kind != Kind::Region,
             (_, Act::TrainingLine) => self.status.training_line.is_some(),
             (_, Act::Back) => !self.detail.trail.is_empty(),
             (_, Act::Forward) => !self.detail.ahead.is_empty(),

@@ -99,6 +99,14 @@ impl Context {
         self == Self::Filter || table::PLACES.contains(&self)
     }
 
+    /// A popup that says itself, at its foot, what Enter and Esc do in it just now.
+    pub const fn tells_its_ends(self) -> bool {
+        matches!(
+            self,
+            Self::Form | Self::Ask | Self::Help | Self::Message | Self::Words | Self::Bulk | Self::Columns
+        )
+    }
+
     /// Do characters belong to a text field here?
     pub fn takes_text(self) -> bool {
         !table::PLACES.contains(&self) && !matches!(self, Self::Message | Self::Words | Self::Columns)

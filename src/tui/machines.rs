@@ -14,7 +14,8 @@ impl App {
         }
         let role = self.status.account.as_ref().and_then(|account| account.role);
         let choices = choices(&machines, role, self.now);
-        let about = vec![texts::MACHINES.to_owned()];
+        let about = if role == Some(Role::MainHq) { texts::MACHINES_HQ } else { texts::MACHINES };
+        let about = vec![about.to_owned()];
         let goal = picker::Goal::Machines(machines);
         self.popups
             .push(Popup::Picker(Picker::new(texts::MACHINES_TITLE.to_owned(), choices, goal).about(about)));

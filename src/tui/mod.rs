@@ -16,6 +16,7 @@ mod cells;
 mod copy;
 mod decide;
 mod decode;
+mod details;
 mod draw;
 mod effects;
 mod hands;

@@ -14,7 +14,7 @@ use crate::service::{AccountDeed, Administer, Choice};
 /// What can be done: as chosen, as called, and what it does.
 const DEEDS: [(&str, &str, &str); 7] = [
     ("create", "Make an account", "with a password that you say"),
-    ("invite", "Invite", "by mail; they choose the password"),
+    ("invite", "Invite", "by mail, for a password"),
     ("password", "Set a new password", "ends their sessions"),
     ("email", "Change the address", "of account and profile"),
     ("out", "Sign out everywhere", "they can sign in again"),

@@ -4,10 +4,11 @@ use super::activity::stands_for;
 use super::app::{App, Effect, Effects, Why};
 use super::keys::Act;
 use super::popups::picker::Goal;
-use super::popups::{Picker, Popup};
+use super::popups::{Message, Picker, Popup};
 use super::screens::detail::state_lines;
 use super::screens::sync::On;
-use crate::service::{Action, Choice, EditState, Query, Traffic};
+use crate::domain::Stamp;
+use crate::service::{Action, Choice, EditState, ErrorKind, Query, ServiceError, Traffic, line, status};
 
 fn choice(value: &str, label: &str, note: &str) -> Choice {
     Choice { value: Some(value.to_owned()), label: label.to_owned(), note: note.to_owned(), why_not: None }
@@ -32,7 +33,14 @@ impl App {
     /// What can be done with the edit under the cursor: an edit that needs a person is decided on.
     fn open_edit(&mut self) -> Effects {
         let lines = self.sync_lines();
-        let Some(On::Edit(edit)) = self.sync.cursor.value(&lines) else { return Vec::new() };
+        let edit = match self.sync.cursor.value(&lines) {
+            Some(On::Edit(edit)) => edit,
+            Some(On::Run(at, what)) => {
+                self.show_run(at, &what);
+                return Vec::new();
+            }
+            None => return Vec::new(),
+        };
         let Some(line) = self.sync.outbox.iter().find(|line| line.edit == edit) else { return Vec::new() };
         if line.state.needs_you() {
             return vec![Effect::Ask(Why::Card(edit), Query::Cards)];
@@ -46,6 +54,18 @@ impl App {
         let goal = Goal::Outbox(line.edit, line.key.clone());
         self.popups.push(Popup::Picker(Picker::new(line.label.clone(), choices, goal).about(about)));
         Vec::new()
+    }
+
+    /// A run in full: its line has no room for why it failed.
+    fn show_run(&mut self, at: Stamp, what: &str) {
+        let Some(run) = self.sync.runs.iter().find(|run| run.at == at && run.what == what) else { return };
+        let title = format!("{}, {}", run.what, status::at_text(run.at, self.now, &self.zone));
+        let came = ServiceError::new(ErrorKind::Usage, run.came.clone()).hint(format!(
+            "It took {} ms and {}.",
+            status::thousands(run.took_ms),
+            line::bytes(run.bytes)
+        ));
+        self.popups.push(Popup::Message(Message::new(title, came)));
     }
 
     /// What to do with an edit was chosen.

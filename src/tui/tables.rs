@@ -169,6 +169,14 @@ impl App {
             prompt.error = Some(ServiceError::new(ErrorKind::Usage, message));
             return Vec::new();
         }
+        // A view of that name is replaced by a second Enter alone.
+        let there = texts::view_there(&name);
+        let told = self.taste.view(self.list().kind, &name).is_some();
+        let Some(Popup::Prompt(prompt)) = self.popups.last_mut() else { return Vec::new() };
+        if told && prompt.error.as_ref().is_none_or(|error| error.message != there) {
+            prompt.error = Some(ServiceError::new(ErrorKind::Usage, there));
+            return Vec::new();
+        }
         let list = self.list();
         let filter = list.filter.text().trim().to_owned();
         let view = View { name: name.clone(), kind: list.kind, filter, look: list.look() };

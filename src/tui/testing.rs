@@ -55,6 +55,8 @@ pub struct Fake {
     pub machines: Vec<Machine>,
     /// What the next bulk action refuses, by name.
     pub refused: Vec<(String, String)>,
+    /// What would follow from each of several edits.
+    pub follows: Vec<String>,
     /// How the lists look, as it was kept.
     pub taste: Taste,
     pub taste_problem: Option<String>,
@@ -342,6 +344,7 @@ impl Default for Fake {
             asides: Vec::new(),
             machines: Vec::new(),
             refused: Vec::new(),
+            follows: Vec::new(),
             taste: Taste::default(),
             taste_problem: None,
             actions: Vec::new(),
@@ -495,6 +498,7 @@ impl Fake {
             Foreseen {
                 label: row.map_or(key.pk, |row| row.label.clone()),
                 what: what.to_owned(),
+                follows: self.follows.clone(),
                 why_not: refused.then(|| "It is OFFLINE.".to_owned()),
             }
         };
@@ -643,7 +647,6 @@ impl Fake {
                 Intent::Delete { key } if key.kind == Kind::Region => vec![
                     "Its 88 users and 642 drones stay, without a region. 3 of them have unsent edits."
                         .to_owned(),
-                    "Not to be undone once it is sent.".to_owned(),
                 ],
                 Intent::Delete { .. } => vec!["Its 2 assignments go.".to_owned()],
                 Intent::Update { set, .. } if set.contains_key("region_id") => {

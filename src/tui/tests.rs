@@ -15,4 +15,5 @@ mod registry;
 mod sealed;
 mod sizes;
 mod tables;
+mod unseen;
 mod ways_out;

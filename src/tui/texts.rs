@@ -208,6 +208,10 @@ pub const MARK_DRONES: &str =
 pub const NOTHING_TOUCHED: &str = "No field was set, so there is nothing to change.";
 pub const AS_IT_IS: &str = "(as it is)";
 pub const LOOKING: &str = "Looking at what each row would come to …";
+pub const SIGN_IN_AGAIN: &str =
+    "SIGN IN AGAIN: the server ended the session. Sign out and in again; unsent edits are kept";
+pub const STAYS_MARKED: &str = "What is not saved stays marked.";
+pub const TURN_HOW: &str = "Left, Right: another way";
 pub const NOTHING_YET: &str = "Nothing is changed yet.";
 pub const FILTER_LANGUAGE: &str = "What a filter understands";
 pub const NO_WAY_FORWARD: &str = "There is nothing to go forward to.";
@@ -245,6 +249,21 @@ pub const BULK_OPEN: &str =
 
 pub fn view_kept(name: &str) -> String {
     format!("Kept as {name}; f lists the views.")
+}
+
+/// Of several rows that were to go together.
+pub fn no_group(why: &str) -> String {
+    format!("Nothing was done: all or nothing is not possible, {why}.")
+}
+
+pub fn not_typed(wanted: &str) -> String {
+    format!("Nothing was done: that is not {wanted}.")
+}
+
+pub const FORM_LEFT: &str = "What you changed here is not saved. Esc once more drops it.";
+
+pub fn view_there(name: &str) -> String {
+    format!("There is a view {name} of this list. Enter once more replaces it; another name keeps both.")
 }
 
 pub fn view_gone(name: &str) -> String {
@@ -331,9 +350,9 @@ pub const TRAFFIC: &str = "Use of the line";
 
 pub const LOCKED: &str = "This console is locked.";
 pub const LOCKED_SHUT: &str = "What it has is shut and sealed, and nothing is synced meanwhile. Saved edits are safe. \
-                               Recovery words do in the place of the password.";
+                               Recovery words open it as well.";
 pub const LOCKED_SYNCING: &str = "It syncs on, as configured, so the account's key stays in this machine's memory. \
-                                  Recovery words do in the place of the password.";
+                                  Recovery words open it as well.";
 pub const LOCKED_FORM: &str =
     "The form that was open is there again once you unlock; signing out or quitting drops it.";
 pub const UNLOCKING: &str = "Unlocking …";

@@ -152,15 +152,19 @@ impl Theme {
     /// Text from data, fit for a terminal: nothing in it moves the cursor, hides or turns text round.
     pub fn clean(self, text: &str) -> String {
         let sound = |c: char| !is_harmful(c) && (!self.ascii || c.is_ascii());
-        text.chars().map(|c| if sound(c) { c } else { self.stand_in(c) }).collect()
+        let mut out = String::with_capacity(text.len());
+        for c in text.chars() {
+            if sound(c) { out.push(c) } else { out.push_str(self.stand_in(c)) }
+        }
+        out
     }
 
-    fn stand_in(self, c: char) -> char {
+    const fn stand_in(self, c: char) -> &'static str {
         match (self.ascii, c) {
-            (false, _) => '·',
-            (true, '·' | '•') => '-',
-            (true, '…') => '~',
-            (true, _) => '?',
+            (false, _) => "·",
+            (true, '·' | '•') => "-",
+            (true, '…') => "..",
+            (true, _) => "?",
         }
     }
 

@@ -103,7 +103,7 @@ fn a_dumb_terminal_gets_lines_by_itself() {
         ("TERM", "dumb"),
     ];
     let mut console = Console::start(&Start { args: &[], env: &env, size: NARROW });
-    console.expect("Email, quit to leave:");
+    console.expect("E-mail, quit to leave:");
     console.send("operator1@flyos.mil\r");
     console.expect("Password, not shown:");
     console.send(&format!("{PASSWORD}\r"));

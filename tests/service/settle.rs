@@ -257,6 +257,27 @@ fn undo_takes_back_what_is_unsent_and_answers_what_was_sent() {
 }
 
 #[test]
+fn undoing_a_deletion_says_that_the_account_stays_barred() {
+    let two = Two::start();
+    let user = Key::user(two.server.with(|sandbox| {
+        sandbox
+            .with_world(|world| world.users().find(|user| &*user.email == "operator1@flyos.mil").unwrap().id)
+    }));
+    go_on(&two.other);
+    two.other.edit(Intent::Delete { key: user.clone() }).unwrap();
+    two.other.up_to_date();
+    let said = told(run(&two.other, Action::Undo));
+    assert!(said.contains("stays barred"), "{said}");
+    two.other.up_to_date();
+    assert!(two.truth(&user, "username").is_some(), "the profile is there again");
+    // Of one that never could sign in there is nothing to say.
+    two.other.edit(Intent::Delete { key: drone("drone-008") }).unwrap();
+    two.other.up_to_date();
+    let said = told(run(&two.other, Action::Undo));
+    assert!(!said.contains("barred"), "{said}");
+}
+
+#[test]
 fn a_bulk_action_is_undone_and_done_again_as_one() {
     let two = Two::start();
     let ids = ["drone-001", "drone-002", "drone-004", "drone-006"];
@@ -326,6 +347,16 @@ fn several_edits_are_one_group_or_each_for_itself() {
     let bulk = |intents, together| {
         run(&two.other, Action::Bulk { intents, reason: Some("storm".into()), together, deed: None })
     };
+    // What follows for others is told of each: who loses a drone that moves.
+    let away = Intent::Update {
+        key: drone("drone-008"),
+        set: [("region_id".to_owned(), Some("0194a3c0-0000-7000-8000-000000000002".to_owned()))].into(),
+    };
+    let Ok(Done::Rehearsed { rows }) = run(&two.other, Action::Rehearse { intents: vec![away] }) else {
+        panic!("rehearsed")
+    };
+    let lose = rows[0].follows.iter().filter(|said| said.contains("loses drone-008")).count();
+    assert_eq!(lose, 3, "{rows:?}");
     // What each would come to is told before, judged one after the other, and changes nothing.
     let intents = vec![status("drone-001", "STANDBY"), wrong(), status("drone-001", "STANDBY")];
     let Ok(Done::Rehearsed { rows }) = run(&two.other, Action::Rehearse { intents }) else {

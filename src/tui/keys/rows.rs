@@ -13,7 +13,7 @@ pub const ROWS: &[Binding] = &[
         "filter",
         "Shows only rows with these words. column:word looks in one column, !word leaves rows out.",
     ),
-    bind(Act::Leave, &[key(Code::Esc)], &[C::List], 0, "clear filter", "Clears the filter."),
+    bind(Act::Leave, &[key(Code::Esc)], &[C::List], 8, "clear filter", "Clears the filter."),
     bind(Act::Sort, &[letter('o')], &[C::List], 14, "sort", "Chooses the column to sort by."),
     bind(Act::SortReverse, &[letter('O')], &[C::List], 0, "reverse order", "Turns the order round."),
     bind(
@@ -55,7 +55,7 @@ pub const ROWS: &[Binding] = &[
         &[C::List],
         0,
         "invert marks",
-        "Turns the mark of every row that the filter leaves round.",
+        "Marks each row that the filter leaves and that is not marked, and unmarks the others.",
     ),
     bind(Act::MarkClear, &[letter('c')], &[C::List], 0, "clear marks", "Takes all marks of this list away."),
     bind(

@@ -283,7 +283,7 @@ pub const TABLE: &[Binding] = &[
         Act::NoPassword,
         &[Press::f(5)],
         &[C::SignIn],
-        6,
+        2,
         "no password?",
         "Sets the password by a code that comes by mail: where it was forgotten, or after an invitation.",
     ),

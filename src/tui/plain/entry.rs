@@ -47,8 +47,8 @@ impl Dialogue {
         let known = setup.known.iter().find(|known| known.0 == project).map(|known| known.1.clone());
         let usual = self.wishes.1.clone().or(known);
         let prompt = match &usual {
-            Some(email) => format!("Email, Enter for {email}, quit to leave:"),
-            None => "Email, quit to leave:".to_owned(),
+            Some(email) => format!("E-mail, Enter for {email}, quit to leave:"),
+            None => "E-mail, quit to leave:".to_owned(),
         };
         self.talk.say(texts::IN_PLACE_OF_EMAIL)?;
         let typed = self.talk.ask(&prompt)?;

@@ -3,7 +3,7 @@
 
 use super::{Action, Dialogue, Done, Said, texts};
 use crate::domain::{Intent, Key, Kind};
-use crate::service::{Answer, BULK_MAX, Foreseen, ListQuery, Query, Verb};
+use crate::service::{Answer, BULK_MAX, ListQuery, Query, Verb};
 use crate::tui::bulk;
 use crate::tui::popups::Form;
 use crate::tui::popups::bulk::PORTION;
@@ -69,12 +69,15 @@ impl Dialogue {
             Ok(_) => return Ok(()),
             Err(error) => return self.talk.fail(&error),
         };
-        let doable = |row: &Foreseen| row.why_not.is_none() && !row.what.is_empty();
         let refused =
             rows.iter().filter_map(|row| Some(format!("{}: no: {}", row.label, row.why_not.as_ref()?)));
-        let changed = rows.iter().filter(|row| doable(row)).map(|row| format!("{}: {}", row.label, row.what));
+        let changed = rows.iter().filter(|row| row.is_doable()).map(|row| {
+            let follows: Vec<String> =
+                row.follows.iter().map(|said| format!(". {}", said.trim_end_matches('.'))).collect();
+            format!("{}: {}{}", row.label, row.what, follows.concat())
+        });
         let told: Vec<String> = refused.chain(changed).take(TOLD_MAX).collect();
-        let count = rows.iter().filter(|row| doable(row)).count();
+        let count = rows.iter().filter(|row| row.is_doable()).count();
         let closed = rows.iter().filter(|row| row.why_not.is_some()).count();
         let same = rows.len() - count - closed;
         self.talk.say(&format!(
@@ -83,7 +86,7 @@ impl Dialogue {
         ))?;
         self.talk.say_all(told)?;
         let wishes: Vec<Intent> =
-            wishes.into_iter().zip(&rows).filter(|(_, row)| doable(row)).map(|(wish, _)| wish).collect();
+            wishes.into_iter().zip(&rows).filter(|(_, row)| row.is_doable()).map(|(wish, _)| wish).collect();
         let word = format!("delete {count}");
         let sure = match verb {
             _ if count == 0 => false,

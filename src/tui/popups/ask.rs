@@ -97,7 +97,7 @@ impl Ask {
             let again = masked(AGAIN, "Again", texts::AGAIN_HINT);
             [masked(field::NEW, "New password", texts::NEW_PASSWORD_HINT), again]
         };
-        let email = || plain(EMAIL, "Email", texts::EMAIL_HINT);
+        let email = || plain(EMAIL, "E-mail", texts::EMAIL_HINT);
         let (title, fields) = match goal {
             Goal::Code => (texts::CODE_TITLE, vec![code()]),
             Goal::Confirm { .. } => (texts::ENROL_TITLE, vec![code()]),
@@ -114,7 +114,7 @@ impl Ask {
             Goal::Account { create: true, .. } => (texts::ACCOUNT_NEW, new().into()),
             Goal::Account { .. } => (texts::ACCOUNT_PASSWORD, new().into()),
             Goal::AccountEmail { .. } => {
-                (texts::ACCOUNT_ADDRESS, vec![plain(EMAIL, "Email", texts::ACCOUNT_ADDRESS_HINT)])
+                (texts::ACCOUNT_ADDRESS, vec![plain(EMAIL, "E-mail", texts::ACCOUNT_ADDRESS_HINT)])
             }
             Goal::OldPassword => (texts::OLD_TITLE, vec![masked(field::CURRENT, "Old password", "")]),
         };

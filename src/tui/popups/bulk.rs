@@ -4,12 +4,15 @@
 //! deletes wants the number of rows typed. Changes that stand each for itself go in portions, so that there is progress
 //! to be seen and a way to stop; a group goes as one, all or nothing.
 
+mod row;
+
 use ratatui::layout::Rect;
 use uuid::Uuid;
 
+use self::row::{Came, Row};
 use super::error_lines;
 use crate::domain::{Intent, Key};
-use crate::service::{Foreseen, ServiceError};
+use crate::service::{ErrorKind, Foreseen, ServiceError};
 use crate::tui::keys::{Act, Context};
 use crate::tui::press::{Code, Press};
 use crate::tui::texts;
@@ -21,7 +24,6 @@ const GROUP_MAX: usize = 1000;
 /// Edits saved at once where each stands for itself: some tenths of a second, so that stopping is prompt.
 pub const PORTION: usize = 500;
 const WIDTH: u16 = 92;
-const LABEL_WIDTH: u16 = 18;
 const TITLE_WIDTH: u16 = 9;
 
 /// How far it is.
@@ -36,22 +38,6 @@ pub enum Stage {
         stop: bool,
     },
     Ended,
-}
-
-/// What one row would come to, and came to.
-#[derive(Clone, Debug)]
-struct Row {
-    key: Key,
-    intent: Intent,
-    foreseen: Foreseen,
-    came: Came,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Came {
-    NotYet,
-    Saved,
-    Refused(String),
 }
 
 /// The fields below the rows.
@@ -121,7 +107,7 @@ impl Bulk {
     }
 
     fn doable(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(|row| row.foreseen.why_not.is_none() && !row.foreseen.what.is_empty())
+        self.rows.iter().filter(|row| row.foreseen.is_doable())
     }
 
     /// Why it cannot go as one group.
@@ -135,12 +121,18 @@ impl Bulk {
 
     /// Begins, where there is something to be done and it may be; the next edits to be made.
     pub fn begin(&mut self) -> Option<Vec<Intent>> {
-        let typed = self.word.as_ref().is_none_or(|(word, field)| field.text().trim() == word);
-        if self.stage != Stage::Shown || !typed || self.doable().next().is_none() {
+        if self.stage != Stage::Shown || self.doable().next().is_none() {
             return None;
         }
-        self.error = None;
-        self.together = self.together && self.why_no_group().is_none();
+        let wrong = self.word.as_ref().filter(|(word, field)| field.text().trim() != word);
+        let refused = match (self.why_no_group().filter(|_| self.together), wrong) {
+            (Some(why), _) => Some(texts::no_group(&why)),
+            (None, wrong) => wrong.map(|(word, _)| texts::not_typed(word)),
+        };
+        self.error = refused.map(|message| ServiceError::new(ErrorKind::Usage, message));
+        if self.error.is_some() {
+            return None;
+        }
         self.stage = Stage::Making { stop: false };
         self.next()
     }
@@ -172,9 +164,7 @@ impl Bulk {
     /// Takes what came of the edits under way, refused ones by name; the next ones, if it goes on.
     pub fn came(&mut self, refused: &[(String, String)]) -> Option<Vec<Intent>> {
         let portion = if self.together { usize::MAX } else { PORTION };
-        let open = |row: &&mut Row| {
-            row.came == Came::NotYet && row.foreseen.why_not.is_none() && !row.foreseen.what.is_empty()
-        };
+        let open = |row: &&mut Row| row.came == Came::NotYet && row.foreseen.is_doable();
         for row in self.rows.iter_mut().filter(open).take(portion) {
             let why =
                 refused.iter().find(|(label, _)| *label == row.foreseen.label).map(|(_, why)| why.clone());
@@ -253,20 +243,23 @@ impl Bulk {
 
     /// What it comes to so far, in one line.
     fn sum(&self) -> String {
-        let (count, refused, doable) = (self.rows.len(), self.refused(), self.doable().count());
+        let (count, closed, doable) = (self.rows.len(), self.refused(), self.doable().count());
+        let same = count - closed - doable;
+        let more = |parts: &[(usize, &str)]| -> String {
+            let parts = parts.iter().filter(|(count, _)| *count > 0);
+            parts
+                .flat_map(|(count, words)| [", ".to_owned(), count.to_string(), format!(" {words}")])
+                .collect()
+        };
         let came = |came: &dyn Fn(&Came) -> bool| self.rows.iter().filter(|row| came(&row.came)).count();
         let saved = came(&|came| *came == Came::Saved);
         match self.stage {
             Stage::Judging => texts::LOOKING.to_owned(),
             Stage::Shown if doable == 0 => format!("{count} rows: none of them would change."),
             Stage::Shown => {
-                let same = count - refused - doable;
-                let more = |count: usize, words: &str| match count {
-                    0 => String::new(),
-                    _ => format!(", {count} {words}"),
-                };
-                let (refused, same) = (more(refused, "cannot be done"), more(same, "already so"));
-                format!("{count} rows: {doable} will be changed{refused}{same}.")
+                let rest = more(&[(closed, "cannot be done"), (same, "already so")]);
+                let will = if self.word.is_some() { "deleted" } else { "changed" };
+                format!("{count} rows: {doable} will be {will}{rest}.")
             }
             Stage::Making { stop } => {
                 let stopping = if stop { " Stopping after those under way." } else { " Esc stops." };
@@ -275,9 +268,13 @@ impl Bulk {
             Stage::Ended => {
                 let refused = came(&|came| matches!(came, Came::Refused(_)));
                 let left = doable - saved - refused;
-                let left = if left == 0 { String::new() } else { format!(", {left} not made") };
-                let refused = if refused == 0 { String::new() } else { format!(", {refused} refused") };
-                format!("Saved {saved} of {doable}{refused}{left}. What is not saved stays marked.")
+                let rest = more(&[
+                    (refused, "refused"),
+                    (left, "not made"),
+                    (closed, "cannot be done"),
+                    (same, "already so"),
+                ]);
+                format!("Saved {saved} of {count}{rest}.")
             }
         }
     }
@@ -289,20 +286,40 @@ impl Bulk {
         let error = error.unwrap_or_default();
         let tail = u16::try_from(fields.len() + error.len()).unwrap_or(u16::MAX).saturating_add(1);
         // As high as its rows need; while it is looked at, no higher than its line.
-        let rows = u16::try_from(self.rows.len()).unwrap_or(u16::MAX);
+        let inner = width.saturating_sub(4);
+        let lines = |row: &Row| 1 + row.follows(inner).len();
+        // More than any window has is as good as all.
+        let rows = self.rows.iter().take(usize::from(area.height)).map(lines).sum::<usize>();
+        let rows = u16::try_from(rows.max(self.rows.len())).unwrap_or(u16::MAX);
         let height = rows.saturating_add(tail).saturating_add(6);
         let inside = pen.frame(centred(area, width, height), &self.title);
         let problem = self.refused() > 0 && self.stage != Stage::Ended;
         let style = if problem { pen.theme.warning() } else { pen.theme.strong() };
         pen.put(line(inside, 0), &self.sum(), style);
-        if self.stage == Stage::Shown {
-            pen.put(line(inside, 1), texts::NOTHING_YET, pen.theme.plain());
-        }
+        let then = match self.stage {
+            Stage::Shown => texts::NOTHING_YET,
+            Stage::Ended => texts::STAYS_MARKED,
+            Stage::Judging | Stage::Making { .. } => "",
+        };
+        pen.put(line(inside, 1), then, pen.theme.plain());
         let tail = tail.min(inside.height.saturating_sub(1));
         let room = inside.height.saturating_sub(tail + 3);
-        let first = self.top.min(self.rows.len().saturating_sub(usize::from(room)));
-        for (row, y) in self.rows.iter().skip(first).zip(3..3 + room) {
-            draw_row(pen, line(inside, y), row);
+        // The last page is full.
+        let mut left = usize::from(room);
+        let fits = |row: &&Row| {
+            let is_so = lines(row) <= left;
+            left = left.saturating_sub(lines(row));
+            is_so
+        };
+        let page = self.rows.iter().rev().take_while(fits).count();
+        let first = self.top.min(self.rows.len().saturating_sub(page.max(1)));
+        let (end, mut below, mut shown) = (3 + room, 3, 0);
+        for row in self.rows.iter().skip(first) {
+            if below >= end {
+                break;
+            }
+            below += row.draw(pen, Rect { y: inside.y + below, height: end - below, ..inside });
+            shown += 1;
         }
         let mut y = inside.height.saturating_sub(tail);
         for text in &error {
@@ -313,7 +330,7 @@ impl Bulk {
             self.draw_field(pen, line(inside, y), field);
             y += 1;
         }
-        self.draw_footer(pen, line(inside, inside.height.saturating_sub(1)), first, room);
+        self.draw_footer(pen, line(inside, inside.height.saturating_sub(1)), first + shown);
     }
 
     fn draw_field(&self, pen: &mut Pen, area: Rect, field: Field) {
@@ -329,7 +346,7 @@ impl Bulk {
         let value = after(area, TITLE_WIDTH);
         match (text, &self.word) {
             (Some(text), Some((word, _))) if field == Field::Word => {
-                let used = pen.put(value, &format!("{word} :  "), pen.theme.strong());
+                let used = pen.put(value, &format!("{word}:  "), pen.theme.strong());
                 text.draw(pen, after(value, used), focused);
             }
             (Some(text), _) => text.draw(pen, value, focused),
@@ -339,13 +356,20 @@ impl Bulk {
                     (true, None) => texts::TOGETHER.to_owned(),
                     (true, Some(why)) => format!("{}: not possible, {why}", texts::TOGETHER),
                 };
-                let style = if focused { pen.theme.selected() } else { pen.theme.plain() };
-                pen.put(value, &format!("{way} {}", pen.theme.opens()), style);
+                let (style, way) = if focused {
+                    (pen.theme.selected(), format!("< {way} >"))
+                } else {
+                    (pen.theme.plain(), way)
+                };
+                let used = pen.put(value, &way, style);
+                if focused {
+                    pen.put(after(value, used + 2), texts::TURN_HOW, pen.theme.faint());
+                }
             }
         }
     }
 
-    fn draw_footer(&self, pen: &mut Pen, area: Rect, first: usize, room: u16) {
+    fn draw_footer(&self, pen: &mut Pen, area: Rect, seen: usize) {
         let (rows, leave): (&[Act], &[Act]) = (&[Act::Up, Act::Down], &[Act::Leave]);
         let next: &[Act] = &[Act::FieldNext];
         let acts: &[(&[Act], &str)] = match self.stage {
@@ -358,26 +382,8 @@ impl Bulk {
             Stage::Ended => &[(rows, "rows"), (&[Act::Accept], "close")],
         };
         let hint = pen.hint(Context::Bulk, acts);
-        let seen = (first + usize::from(room)).min(self.rows.len());
-        let all = usize::from(room) >= self.rows.len();
+        let all = self.top == 0 && seen == self.rows.len();
         let end = if all { String::new() } else { format!("{seen} of {}", self.rows.len()) };
         pen.put_ends(area, &hint, &end, pen.theme.faint());
     }
-}
-
-fn draw_row(pen: &mut Pen, area: Rect, row: &Row) {
-    let (sign, text, style) = match (&row.came, &row.foreseen.why_not) {
-        (Came::Refused(why), _) | (Came::NotYet, Some(why)) => {
-            ("!", format!("no: {why}"), pen.theme.warning())
-        }
-        (Came::Saved, _) => ("", format!("saved: {}", row.foreseen.what), pen.theme.plain()),
-        (Came::NotYet, None) if row.foreseen.what.is_empty() => {
-            ("", "is so already".to_owned(), pen.theme.faint())
-        }
-        (Came::NotYet, None) => ("", row.foreseen.what.clone(), pen.theme.plain()),
-    };
-    pen.put(area, sign, pen.theme.error());
-    let label = Rect { width: area.width.saturating_sub(2).min(LABEL_WIDTH), ..after(area, 2) };
-    pen.put(label, &row.foreseen.label, pen.theme.plain());
-    pen.put(after(area, LABEL_WIDTH + 3), &text, style);
 }

@@ -101,7 +101,7 @@ impl Confirm {
             let used =
                 pen.put(Rect { width: inside.width.saturating_sub(8), ..last }, &prompt, pen.theme.strong());
             let act: &[(&[Act], &str)] =
-                if self.is_yes() { &[(&[Act::Accept], "")] } else { &[(&[Act::Leave], "keep")] };
+                if self.is_yes() { &[(&[Act::Accept], "")] } else { &[(&[Act::Leave], "no")] };
             let hint = pen.hint(Context::Confirm, act);
             let hint = hint.trim_end();
             let room = after(last, used);

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 mod cell;
 mod field;
+mod leave;
 
 pub use field::{Entry, FormField};
 

@@ -106,7 +106,7 @@ impl Help {
         let scroll: &[Act] = &[Act::Up, Act::Down, Act::PageUp, Act::PageDown];
         let hint = pen.hint(Context::Help, &[(scroll, "scroll"), (&[Act::Leave], "close")]);
         let seen = (first + usize::from(room)).min(lines.len());
-        let end = format!("{seen} of {}", lines.len());
+        let end = format!("{seen} of {} lines", lines.len());
         pen.put_ends(last, &hint, &end, pen.theme.faint());
     }
 }

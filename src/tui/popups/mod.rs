@@ -85,7 +85,7 @@ impl Popup {
         match self {
             Self::Ask(ask) => ask.typed(),
             Self::Form(form) => form.typed(),
-            Self::Picker(picker) => picker.at = 0,
+            Self::Picker(picker) => picker.go_first(),
             Self::Menu(menu) => menu.at = 0,
             Self::Help(help) => help.top = 0,
             Self::Bulk(_)

@@ -8,7 +8,7 @@ use crate::service::{Card, Choice, Machine, ServiceError, Verb};
 use crate::tui::keys::{Act, Context};
 use crate::tui::texts;
 use crate::tui::widgets::text_field::TextField;
-use crate::tui::widgets::{Pen, after, centred, line, scroll};
+use crate::tui::widgets::{Pen, after, centred, columns, line, scroll};
 
 /// What the choice is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +83,10 @@ pub struct Picker {
 }
 
 const WIDTH: u16 = 60;
+/// Where a note has no room in that.
+const WIDTH_MAX: u16 = 92;
+/// Of a choice, before its note.
+const LABEL_WIDTH: u16 = 24;
 /// Rows a picker shows at most; beyond it scrolls.
 const ROWS_MAX: usize = 14;
 
@@ -123,6 +127,11 @@ impl Picker {
         self.choices.iter().filter(matches).collect()
     }
 
+    /// To the first one that can be chosen.
+    pub fn go_first(&mut self) {
+        self.at = self.shown().iter().position(|choice| choice.why_not.is_none()).unwrap_or(0);
+    }
+
     pub fn selected(&self) -> Option<&Choice> {
         self.shown().get(self.at).copied()
     }
@@ -134,7 +143,7 @@ impl Picker {
     }
 
     pub fn draw(&self, pen: &mut Pen, area: Rect) {
-        let width = WIDTH.min(area.width);
+        let width = self.width().min(area.width);
         let shown = self.shown();
         let notes = self.notes(width.saturating_sub(4));
         // As high as all choices, so that it does not jump while the filter is typed.
@@ -166,7 +175,20 @@ impl Picker {
         let hint = [(&[Act::Accept][..], "choose"), (&[Act::Leave], "close")];
         let hint = pen.hint(Context::Picker, &hint);
         let footer = if self.saving.is_some() { texts::SAVING } else { &hint };
-        pen.put(line(inside, inside.height.saturating_sub(1)), footer, pen.theme.faint());
+        let last = (first + usize::from(room)).min(shown.len());
+        let end = if first > 0 || last < shown.len() {
+            format!("{}-{last} of {}", first + 1, shown.len())
+        } else {
+            String::new()
+        };
+        pen.put_ends(line(inside, inside.height.saturating_sub(1)), footer, &end, pen.theme.faint());
+    }
+
+    /// As wide as all choices need, whatever the filter leaves of them.
+    fn width(&self) -> u16 {
+        let needed =
+            |choice: &Choice| 2 + columns(&choice.label).max(LABEL_WIDTH - 2) + 1 + columns(&choice.note) + 4;
+        self.choices.iter().map(needed).max().unwrap_or(0).clamp(WIDTH, WIDTH_MAX)
     }
 
     fn notes(&self, width: u16) -> Vec<String> {
@@ -183,8 +205,8 @@ fn draw_choice(pen: &mut Pen, area: Rect, choice: &Choice, selected: bool) {
     // What cannot be chosen stands in brackets, so that it is seen without colour too.
     let label = if choice.why_not.is_some() { format!("({})", choice.label) } else { choice.label.clone() };
     let gutter = if selected { "> " } else { "  " };
-    let used = pen.put_all(area, &[(gutter, pen.theme.plain()), (&label, style)]).max(24);
-    pen.put(after(area, used + 1), &choice.note, style);
+    let used = pen.put_all(area, &[(gutter, pen.theme.plain()), (&label, style)]);
+    pen.put(after(area, (used + 2).max(LABEL_WIDTH + 1)), &choice.note, style);
     if selected {
         pen.lay(area, pen.theme.selected());
     }

@@ -12,7 +12,7 @@ use crate::tui::activity::stands_for;
 use crate::tui::screens::activity;
 use crate::tui::texts;
 use crate::tui::theme::{Theme, row_mark};
-use crate::tui::widgets::{Pen, after, columns, line, scroll, table, wrap};
+use crate::tui::widgets::{Pen, after, columns, line, table, wrap};
 
 /// How many steps back are kept.
 const TRAIL_MAX: usize = 50;
@@ -229,7 +229,7 @@ pub fn state_lines(state: &EditState, now: Stamp, zone: &TimeZone) -> Vec<String
                 let drops = drops.join(", ");
                 return vec![format!("Assigned by {who}{when}; it would be lost with this: {drops}")];
             }
-            let mut lines = vec![format!("Changed by {who}{when} as well:")];
+            let mut lines = vec![format!("Also changed by {who}{when}:")];
             lines.extend(fields.iter().map(|(field, clash)| {
                 let (base, mine, theirs) = (value(&clash.base), value(&clash.mine), value(&clash.theirs));
                 format!("{field}: base {base}, yours {mine}, theirs {theirs}")
@@ -257,6 +257,16 @@ pub const fn text_width(area: Rect) -> u16 {
     area.width.saturating_sub(4)
 }
 
+/// Lines that such an area shows of a row, below its name.
+pub const fn lines_in_sight(area: Rect) -> usize {
+    area.height.saturating_sub(2) as usize
+}
+
+/// The first line to show: from the top, as long as the cursor has a line below it.
+fn first_in_sight(at: usize, count: usize, room: usize) -> usize {
+    (at + 2).saturating_sub(room).min(count.saturating_sub(room))
+}
+
 /// The line to go to from `at`, passing over empty ones.
 pub fn step(lines: &[Line], at: usize, by: isize) -> usize {
     let last = lines.len().saturating_sub(1);
@@ -281,11 +291,18 @@ pub fn draw(pen: &mut Pen, area: Rect, detail: &Detail, status: &Status, now: St
     let mark = row_mark(shown.row.mark, shown.row.needs_you);
     let heading = format!("{} {mark}", shown.row.label);
     let used = pen.put(line(area, 0), &heading, pen.theme.strong());
-    pen.put_right(after(line(area, 0), used + 1), shown.row.key.kind.noun(), pen.theme.faint());
     let body = Rect { y: area.y + area.height.min(2), height: area.height.saturating_sub(2), ..area };
     let lines = lines(pen.theme, detail, status, now, zone, width);
     let at = detail.at.min(lines.len().saturating_sub(1));
-    let first = if detail.focused { scroll(at, lines.len(), usize::from(body.height)) } else { 0 };
+    let room = lines_in_sight(area);
+    let first = if detail.focused { first_in_sight(at, lines.len(), room) } else { 0 };
+    let kind = shown.row.key.kind.noun();
+    let beside = if detail.focused && lines.len() > room && room > 0 {
+        format!("{kind}, lines {}-{} of {}", first + 1, first + room, lines.len())
+    } else {
+        kind.to_owned()
+    };
+    pen.put_right(after(line(area, 0), used + 1), &beside, pen.theme.faint());
     for ((place, text), y) in lines.iter().enumerate().skip(first).zip(0..body.height) {
         draw_line(pen, line(body, y), text, detail.focused && place == at);
     }
@@ -307,7 +324,10 @@ fn draw_line(pen: &mut Pen, area: Rect, text: &Line, selected: bool) {
     };
     pen.put(value, &text.text, style);
     if selected {
-        pen.put(area, if text.title.is_empty() { ">" } else { &text.title }, pen.theme.plain());
+        // Where a line begins at once, its look alone tells.
+        if text.text.starts_with(' ') {
+            pen.put(area, ">", pen.theme.plain());
+        }
         pen.lay(area, pen.theme.selected());
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::domain::{Kind, Stamp};
-use crate::service::{Figure, Group, Overview as Shown, RunView, Status, status};
+use crate::service::{Figure, Overview as Shown, RunView, Status, status};
 use crate::tui::texts;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::chart;
@@ -77,11 +77,17 @@ pub fn lines(
         };
         out.push(Line::empty());
         out.push(Line::heading(title));
+        let noted = group.figures.iter().any(|one| !one.note.is_empty());
         for one in &group.figures {
             let open = overview.unfolded.contains(&one.filter);
-            out.push(figure(one, group, theme, width, open, 0));
+            out.push(figure(one, group.total, theme, Room { width, noted, inset: 0 }, open));
             if open {
-                out.extend(one.inside.iter().map(|inside| figure(inside, group, theme, width, false, 2)));
+                // Drones of all drones of the region; of its users there is no share of drones.
+                let total = |inside: &Figure| {
+                    group.total.map(|_| if inside.kind == one.kind { one.count } else { 0 })
+                };
+                let room = Room { width, noted, inset: 2 };
+                out.extend(one.inside.iter().map(|inside| figure(inside, total(inside), theme, room, false)));
             }
         }
     }
@@ -111,7 +117,29 @@ fn edits(status: &Status, runs: &[RunView], theme: Theme, now: Stamp, width: u16
     out
 }
 
-fn figure(one: &Figure, group: &Group, theme: Theme, width: u16, open: bool, inset: u16) -> Line<On> {
+/// The line that a figure has.
+#[derive(Clone, Copy)]
+struct Room {
+    width: u16,
+    /// There are notes beside the bars of its kind.
+    noted: bool,
+    /// Columns that it is set in.
+    inset: u16,
+}
+
+/// A share in percent: none is told as nothing or as all that is not.
+fn share(count: usize, total: usize) -> String {
+    let percent = (count * 100 + total / 2) / total.max(1);
+    match percent {
+        0 if count > 0 => "<1 %".to_owned(),
+        100.. if count < total => ">99 %".to_owned(),
+        percent => format!("{percent} %"),
+    }
+}
+
+/// A figure with its share of `total` as a bar; of 0 there is no share, and without one it is no part of anything.
+fn figure(one: &Figure, total: Option<usize>, theme: Theme, room: Room, open: bool) -> Line<On> {
+    let Room { width, noted, inset } = room;
     let fold = match (one.inside.is_empty(), open) {
         (true, _) => "",
         (false, true) => theme.unfolded(),
@@ -121,7 +149,7 @@ fn figure(one: &Figure, group: &Group, theme: Theme, width: u16, open: bool, ins
     let label = if glyph.is_empty() { one.word.clone() } else { format!("{glyph} {}", one.word) };
     let count = Part::new(thousands(one.count));
     let on = On::Rows(one.kind, one.filter.clone());
-    let Some(total) = group.total else {
+    let Some(total) = total else {
         let tone = if one.alert { Tone::Warning } else { Tone::Plain };
         let mark = if one.alert { "! " } else { "" };
         return Line::on(
@@ -131,11 +159,10 @@ fn figure(one: &Figure, group: &Group, theme: Theme, width: u16, open: bool, ins
     };
     let indent = " ".repeat(usize::from(inset));
     let mut parts = vec![Part::new(format!("{indent}{label}")).wide(WORD + 2), count.right(COUNT)];
-    if width >= 60 {
-        let percent = (one.count * 100).checked_div(total).unwrap_or(0);
-        parts.push(Part::new(format!("{percent} %")).right(SHARE).tone(Tone::Faint));
+    if width >= 60 && total > 0 {
+        parts.push(Part::new(share(one.count, total)).right(SHARE).tone(Tone::Faint));
         // Of the width, what stands beside it is left, and the notes.
-        let notes = if one.note.is_empty() { 0 } else { 34 };
+        let notes = if noted { 34 } else { 0 };
         let room = width.saturating_sub(WORD + COUNT + SHARE + 12 + notes).min(BAR_MAX);
         let bar = chart::bar(theme, one.count, total, room);
         if one.note.is_empty() {
@@ -152,4 +179,16 @@ fn figure(one: &Figure, group: &Group, theme: Theme, width: u16, open: bool, ins
 
 fn thousands(count: usize) -> String {
     status::thousands(u64::try_from(count).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_rounded_and_never_told_as_nothing_or_all() {
+        let told = [(0, 7), (1, 1204), (54, 1204), (553, 1204), (1203, 1204), (7, 7), (0, 0)];
+        let told = told.map(|(count, total)| share(count, total));
+        assert_eq!(told, ["0 %", "<1 %", "4 %", "46 %", ">99 %", "100 %", "0 %"]);
+    }
 }

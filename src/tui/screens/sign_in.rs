@@ -258,7 +258,7 @@ pub fn draw(pen: &mut Pen, area: Rect, screen: &SignIn) {
 }
 
 fn draw_sign_in(pen: &mut Pen, area: Rect, screen: &SignIn) {
-    let notes = notes(screen);
+    let notes = notes(screen, WIDTH.min(area.width));
     let accounts = screen.setup.training.as_ref().map_or(0, |training| training.accounts.len() + 3);
     let height = u16::try_from(7 + notes.len() + accounts).unwrap_or(u16::MAX);
     let area = centred(area, WIDTH, height);
@@ -269,7 +269,7 @@ fn draw_sign_in(pen: &mut Pen, area: Rect, screen: &SignIn) {
     pen.put(after(line(area, 2), TITLE_WIDTH), &project, pen.theme.plain());
     let waits = screen.waiting.is_some();
     for (at, title, field, stop) in
-        [(3, "Email", &screen.email, Stop::Email), (4, "Password", &screen.password, Stop::Password)]
+        [(3, "E-mail", &screen.email, Stop::Email), (4, "Password", &screen.password, Stop::Password)]
     {
         let focused = screen.stop == stop && !waits;
         draw_title(pen, line(area, at), title, focused);
@@ -310,9 +310,9 @@ fn draw_account(pen: &mut Pen, area: Rect, email: &str, who: &str, selected: boo
 }
 
 /// What there is to say below the fields; true: it is an error.
-fn notes(screen: &SignIn) -> Vec<(String, bool)> {
+fn notes(screen: &SignIn, width: u16) -> Vec<(String, bool)> {
     let mut notes: Vec<(String, bool)> = Vec::new();
-    let mut say = |text: &str, loud| notes.extend(wrap(text, WIDTH).into_iter().map(|line| (line, loud)));
+    let mut say = |text: &str, loud| notes.extend(wrap(text, width).into_iter().map(|line| (line, loud)));
     for step in &screen.steps {
         say(step, false);
     }

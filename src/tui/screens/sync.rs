@@ -58,6 +58,7 @@ pub fn standing(status: &Status, now: Stamp, zone: &TimeZone) -> String {
         Link::Offline { since, why } => format!("OFFLINE since {} ({why})", clock(*since)),
         Link::ServerFault { next_try_s } => format!("SERVER NOT ANSWERING, next try in {next_try_s} s"),
         Link::Online => "ONLINE".to_owned(),
+        Link::SignInAgain => texts::SIGN_IN_AGAIN.to_owned(),
         _ => return status::line(status, now, zone),
     };
     let as_of = status.as_of.map(|at| format!("data as of {}", clock(at)));

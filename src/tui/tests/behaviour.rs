@@ -207,11 +207,11 @@ fn deleting_a_drone_stands_on_no() {
 #[test]
 fn what_the_role_may_not_is_said_when_pressed() {
     let fake = Fake { role: Role::Operator, ..Fake::default() };
-    let mut bench = Bench::signed_in_with(80, 24, Theme::default(), fake);
+    let mut bench = Bench::signed_in_with(200, 24, Theme::default(), fake);
     bench.keys("n");
     assert_eq!(toast(&bench), "To do this needs the role MAIN_HQ.");
     assert!(bench.app.popups.is_empty());
-    assert!(bench.keys("Up").text().contains("(n new)"), "the footer keeps it, in brackets");
+    assert!(bench.keys("Up").text().contains("(n new)"), "a footer with room for it has it in brackets");
 }
 
 #[test]

@@ -75,6 +75,7 @@ fn a_verb_on_marked_rows_shows_what_would_come_of_each_before_anything_is_change
     assert!(matches!(bench.fake.actions.as_slice(), [Action::Rehearse { intents }] if intents.len() == 4));
     // A group is not possible while one is refused; leaving changes nothing.
     assert!(bench.keys("Right").text().contains("not possible, 1 cannot be done"));
+    assert!(bench.keys("Enter").text().contains("Nothing was done: all or nothing is not possible"));
     bench.keys("Esc");
     assert_eq!((bench.app.popups.len(), bench.fake.actions.len()), (0, 1));
     assert_eq!(marked(&bench).len(), 4);
@@ -88,7 +89,8 @@ fn a_verb_on_marked_rows_shows_what_would_come_of_each_before_anything_is_change
     assert_eq!(reason.as_deref(), Some("storm"));
     let text = bench.text();
     assert!(
-        text.contains("Saved 1 of 2, 1 refused.") && text.contains("no: Somebody was quicker."),
+        text.contains("Saved 1 of 4, 1 refused, 1 cannot be done, 1 already so.")
+            && text.contains("no: Somebody was quicker."),
         "{text}"
     );
     bench.keys("Enter");
@@ -102,6 +104,7 @@ fn deleting_several_wants_their_number_typed() {
     space(&mut bench);
     bench.keys("Del Enter \"delete_1\" Enter");
     assert_eq!(bench.fake.actions.len(), 1, "the rehearsal alone: {:?}", bench.fake.actions);
+    assert!(bench.text().contains("Nothing was done: that is not delete 2."), "{}", bench.text());
     bench.keys("Backspace \"2\" Enter");
     let Some(Action::Bulk { intents, .. }) = bench.fake.actions.last() else {
         unreachable!("{:?}", bench.fake.actions)

@@ -20,7 +20,7 @@ use crate::domain::Role;
 use crate::tui::app::App;
 use crate::tui::testing::{Bench, Fake};
 use crate::tui::theme::Theme;
-use crate::tui::widgets::{Pen, state_line};
+use crate::tui::widgets::{Pen, columns, state_line};
 
 pub(super) const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (60, 15)];
 const ROLES: [Role; 3] = [Role::MainHq, Role::RegionalHq, Role::Operator];
@@ -345,9 +345,12 @@ pub(super) fn sound(bench: &Bench, what: &str) -> Buffer {
     if shape.too_small {
         return picture;
     }
-    let state = state_line::text(&app.status, app.now, &app.zone);
+    let help = if shape.compact { columns(" F1 help ") } else { 0 };
+    let room = state_line::room(&app.status, area.width - help);
+    let state = app.theme.clean(&state_line::text(&app.status, app.now, &app.zone, room));
     let last = row(&picture, area.height - 1, 0..area.width).text;
-    let begin: String = app.theme.clean(&state).chars().take(usize::from(area.width) / 2).collect();
+    let whole = if columns(&state) <= room { state.chars().count() } else { usize::from(room) / 2 };
+    let begin: String = state.chars().take(whole).collect();
     assert!(last.trim_start().starts_with(&begin), "{what}: {last:?} is not {state:?}");
 
     let above = Rect { height: shape.state.y.saturating_sub(shape.footer.height), ..area };

@@ -48,7 +48,8 @@ pub const ERASE_TITLE: &str = "Sign out and erase?";
 pub const ERASE: &str = "What this machine has of the account goes: its keys first, then rows, edits and session. The \
                          server keeps what it has.";
 pub const MACHINES_TITLE: &str = "People's machines";
-pub const MACHINES: &str = "As each last said of itself. Enter has one erased that was lost.";
+pub const MACHINES: &str = "As each last said of itself.";
+pub const MACHINES_HQ: &str = "As each last said of itself. Enter has one erased that was lost.";
 pub const MACHINE_ERASED: &str = "It is erased as soon as it reaches the server.";
 /// What is to be done before; the key exports.
 pub fn erase_export(export: &str) -> String {
@@ -73,6 +74,6 @@ pub fn imported(author: &str, saved: usize, known: usize, refused: usize) -> Str
     let some = |count: usize, words: &str| {
         if count == 0 { String::new() } else { format!(", {count} {words}") }
     };
-    let (known, refused) = (some(known, "were here or so already"), some(refused, "refused"));
+    let (known, refused) = (some(known, "already here"), some(refused, "refused"));
     format!("Edits of {author}: {saved} imported{known}{refused}.")
 }
