@@ -1,6 +1,7 @@
 //! `flyos conflicts`: edits that need a person, and what the person makes of them.
 
 use std::io::Write;
+use std::time::Duration;
 
 use clap::{ArgGroup, Subcommand};
 use serde_json::json;
@@ -67,17 +68,7 @@ impl Conflicts {
             Self::List => return list(&cards(&door)?, out),
             Self::Show { edit } => return show(&card(&door, *edit)?, out),
             Self::Export { edit } => return export(&door, edit, out),
-            Self::Retry { edit } => {
-                if door.outbox()?.iter().all(|line| line.edit != *edit) {
-                    return Err(ServiceError::new(
-                        ErrorKind::Refused,
-                        format!("There is no edit {edit} that waits."),
-                    ));
-                }
-                door.act(Action::Retry { edit: *edit })?;
-                let sent = door.wait_sent(patience)?;
-                return out.told(&format!("Edit {edit} is to be sent now."), json!({ "sent": sent }));
-            }
+            Self::Retry { edit } => return retry(&door, *edit, patience, out),
             Self::Discard { edit, .. } => (*edit, Decision::Discard),
             Self::Resolve { edit, mine, theirs, set, .. } => {
                 let decision = match (mine, theirs, set.is_empty()) {
@@ -95,11 +86,31 @@ impl Conflicts {
         };
         let sent = door.wait_sent(patience)?;
         if let Some(card) = cards(&door)?.into_iter().find(|card| card.edit == edit) {
-            let message = format!("The server did not take it: {}.", super::outbox::state(&card.line.state));
-            return Err(ServiceError::new(ErrorKind::Refused, message).hint("It needs a decision again."));
+            return Err(not_taken(&card).hint("It needs a decision again."));
         }
         out.told(&summary, json!({ "sent": sent }))
     }
+}
+
+/// Sends an edit now that was to be sent again later, and says what came of it.
+fn retry(
+    door: &Door,
+    edit: u64,
+    patience: Option<Duration>,
+    out: &mut Out<impl Write>,
+) -> Result<(), ServiceError> {
+    door.act(Action::Retry { edit })?;
+    let sent = door.wait_sent(patience)?;
+    if let Some(card) = cards(door)?.into_iter().find(|card| card.edit == edit) {
+        return Err(not_taken(&card).hint("It needs a decision now."));
+    }
+    let words = if sent { "is sent" } else { "is sent when there is a line" };
+    out.told(&format!("Edit {edit} {words}."), json!({ "sent": sent }))
+}
+
+fn not_taken(card: &Card) -> ServiceError {
+    let message = format!("The server did not take it: {}.", super::outbox::state(&card.line.state));
+    ServiceError::new(ErrorKind::Refused, message)
 }
 
 /// The edits that need a decision.
@@ -113,8 +124,8 @@ pub(super) fn cards(door: &Door) -> Result<Vec<Card>, ServiceError> {
 fn card(door: &Door, edit: u64) -> Result<Card, ServiceError> {
     let found = cards(door)?.into_iter().find(|card| card.edit == edit);
     found.ok_or_else(|| {
-        ServiceError::new(ErrorKind::Refused, format!("There is no edit {edit} that needs a decision."))
-            .hint("flyos conflicts list tells which do.")
+        let message = format!("There is no edit {edit} that needs a decision. Nothing was changed.");
+        ServiceError::new(ErrorKind::Refused, message).hint("flyos conflicts list tells which do.")
     })
 }
 
@@ -164,17 +175,23 @@ fn show(card: &Card, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
     if card.behind > 0 {
         lines.push(vec!["behind".to_owned(), format!("{} later edits wait for it", card.behind)]);
     }
-    let ways: Vec<&str> = card.decisions.iter().map(way).collect();
+    let mut ways: Vec<&str> = card.decisions.iter().map(way).collect();
+    if !card.wanted.is_empty() {
+        // Letting go of it comes last.
+        ways.insert(ways.len().saturating_sub(1), SET);
+    }
     lines.push(vec!["decide".to_owned(), ways.join(", ")]);
     out.text(&table(&lines, None))
 }
+
+const SET: &str = "resolve --set COLUMN=VALUE";
 
 /// The words that decide so.
 const fn way(decision: &Decision) -> &'static str {
     match decision {
         Decision::Mine => "resolve --mine",
         Decision::Theirs => "resolve --theirs",
-        Decision::Set { .. } => "resolve --set COLUMN=VALUE",
+        Decision::Set { .. } => SET,
         Decision::CreateAgain => "resolve --create-again",
         Decision::Discard => "discard --yes",
     }

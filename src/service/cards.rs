@@ -1,10 +1,10 @@
 //! Cards: edits that need a person, and what a person makes of them. Nothing of theirs goes without being told to.
 
 use super::cells::value_text;
-use super::{Card, CardField, Decision, Done, ErrorKind, ServiceError, Wanted, explain, words};
+use super::{Card, CardField, Decision, Done, ErrorKind, OutboxLine, ServiceError, Wanted, explain, words};
 use crate::domain::merge::Clash;
 use crate::domain::{Actor, Change, Fields, Key, Op, intent, policy, rules};
-use crate::store::replica::decide::{CannotSettle, Settle};
+use crate::store::replica::decide::{CannotSettle, Settle, Way};
 use crate::store::replica::{Fate, Pending, Replica};
 use crate::store::{Entry, Store};
 
@@ -30,7 +30,7 @@ fn card(replica: &Replica, pending: &Pending) -> Card {
     Card {
         edit: pending.seq,
         fields: clashes,
-        wanted: wanted(replica, pending, &line.key),
+        wanted: wanted(replica, pending),
         reason: pending.edit.reason.clone(),
         behind: behind.filter(about).count(),
         decisions: decisions(replica, pending),
@@ -39,20 +39,15 @@ fn card(replica: &Replica, pending: &Pending) -> Card {
 }
 
 /// The columns of the change that is in question, where other values for them can be sent.
-fn wanted(replica: &Replica, pending: &Pending, key: &Key) -> Vec<Wanted> {
-    let (Fate::Conflict { change, .. } | Fate::Rejected { change, .. }) = &pending.fate else {
-        return Vec::new();
-    };
-    let change = pending.edit.changes.get(*change).filter(|change| change.key == *key);
-    let Some(set) = change.and_then(Change::set) else { return Vec::new() };
-    if replica.settle(pending.seq, &Settle::Set(set.clone())).is_err() {
+fn wanted(replica: &Replica, pending: &Pending) -> Vec<Wanted> {
+    if replica.may_settle(pending, Way::Set).is_err() {
         return Vec::new();
     }
-    let text = |name: &str, value| value_text(replica.view(), name, value);
-    let each = set.iter().map(|(name, value)| Wanted {
+    let set = pending.at_fault().and_then(Change::set).into_iter().flatten();
+    let each = set.map(|(name, value)| Wanted {
         name: name.clone(),
         value: value.clone(),
-        text: text(name, value),
+        text: value_text(replica.view(), name, value),
     });
     each.collect()
 }
@@ -73,16 +68,16 @@ fn field(replica: &Replica, key: &Key, name: &str, clash: &Clash) -> CardField {
     }
 }
 
-/// What can be decided about an edit, the gentlest first.
+/// What can be decided about an edit, the gentlest first. Other values are offered with what it wanted.
 fn decisions(replica: &Replica, pending: &Pending) -> Vec<Decision> {
-    let candidates = match &pending.fate {
-        Fate::Conflict { .. } => vec![Decision::Mine, Decision::Theirs, Decision::Discard],
-        Fate::Rejected { .. } => vec![Decision::Mine, Decision::Discard],
-        Fate::Gone { .. } => vec![Decision::CreateAgain, Decision::Discard],
-        _ => Vec::new(),
+    let offered = |way: Way| match way {
+        Way::Mine => Some(Decision::Mine),
+        Way::Theirs => Some(Decision::Theirs),
+        Way::Set => None,
+        Way::CreateAgain => Some(Decision::CreateAgain),
+        Way::Discard => Some(Decision::Discard),
     };
-    let open = |decision: &Decision| replica.settle(pending.seq, &settle_of(decision, Fields::new())).is_ok();
-    candidates.into_iter().filter(open).collect()
+    replica.ways(pending).into_iter().filter_map(offered).collect()
 }
 
 fn settle_of(decision: &Decision, accepted: Fields) -> Settle {
@@ -95,19 +90,19 @@ fn settle_of(decision: &Decision, accepted: Fields) -> Settle {
     }
 }
 
-/// Settles one edit, on the desk's thread.
+/// Settles one edit, on the desk's thread. A decision that is not open to it is refused before anything else.
 pub(super) fn settle(store: &mut Store, edit: u64, decision: &Decision) -> Result<Done, ServiceError> {
     let (entries, summary) = {
         let replica = store.books.read();
-        let pending = replica.pending(edit).filter(|pending| pending.fate.needs_you());
-        let pending = pending.ok_or_else(|| cannot(CannotSettle::NotThere))?;
+        let pending = to_decide(&replica, edit)?;
         let line = words::outbox_line(&replica, pending);
-        let accepted = match decision {
-            Decision::Set { fields } => intent::accept(line.key.kind, fields)
-                .map_err(|mut wrong| ServiceError::from(wrong.swap_remove(0)))?,
-            _ => Fields::new(),
+        let how = settle_of(decision, Fields::new());
+        replica.may_settle(pending, how.way()).map_err(|why| cannot(&replica, pending, why))?;
+        let how = match decision {
+            Decision::Set { fields } => Settle::Set(other_values(&line, fields)?),
+            _ => how,
         };
-        let entries = replica.settle(edit, &settle_of(decision, accepted)).map_err(cannot)?;
+        let entries = replica.settle(edit, &how).map_err(|why| cannot(&replica, pending, why))?;
         if let Some(Entry::Rewritten { changes, .. }) = entries.first() {
             judge(&replica, changes)?;
         }
@@ -141,22 +136,91 @@ pub(super) fn permit(replica: &Replica, actor: &Actor, changes: &[Change]) -> Re
     Ok(())
 }
 
-fn cannot(why: CannotSettle) -> ServiceError {
-    let told = ServiceError::new(
-        ErrorKind::Refused,
-        format!("This cannot be decided so: {why}. Nothing was changed."),
+/// The values that are to be sent instead.
+fn other_values(line: &OutboxLine, fields: &Fields) -> Result<Fields, ServiceError> {
+    if fields.is_empty() {
+        let message =
+            format!("It is not said which values edit {} is to set. Nothing was changed.", line.edit);
+        return Err(ServiceError::new(ErrorKind::Usage, message));
+    }
+    intent::accept(line.key.kind, fields).map_err(|mut wrong| ServiceError::from(wrong.swap_remove(0)))
+}
+
+/// The edit of that number, which needs a decision.
+fn to_decide(replica: &Replica, edit: u64) -> Result<&Pending, ServiceError> {
+    let pending = known(replica, edit)?;
+    if pending.fate.needs_you() {
+        return Ok(pending);
+    }
+    let message = format!("{} needs no decision (any more). Nothing was changed.", named(replica, pending));
+    Err(ServiceError::new(ErrorKind::Refused, message))
+}
+
+/// The edit of that number, while it is in the outbox.
+fn known(replica: &Replica, edit: u64) -> Result<&Pending, ServiceError> {
+    replica.pending(edit).ok_or_else(|| {
+        let message = format!("There is no edit {edit} that waits or needs a decision. Nothing was changed.");
+        ServiceError::new(ErrorKind::Refused, message)
+            .hint("It is sent, was let go of, or never was: flyos outbox list tells those that are here.")
+    })
+}
+
+/// What an edit is called in a sentence.
+fn named(replica: &Replica, pending: &Pending) -> String {
+    let line = words::outbox_line(replica, pending);
+    format!("Edit {} ({}: {})", line.edit, line.label, line.what)
+}
+
+/// Why that edit cannot be settled so, and how it can.
+fn cannot(replica: &Replica, pending: &Pending, why: CannotSettle) -> ServiceError {
+    let message = format!(
+        "{} cannot be decided so: {why}. Nothing was changed; the edit is kept.",
+        named(replica, pending)
     );
+    let told = ServiceError::new(ErrorKind::Refused, message).hint(open_to(replica, pending));
     match why {
-        CannotSettle::NotThere => told,
-        CannotSettle::Gone => told.hint("Make it once more, export the edit, or discard it."),
         CannotSettle::Unknown => {
             told.hint("Export the edit or discard it, and make the row by hand if it is needed.")
         }
+        _ => told,
     }
 }
 
+/// Which decisions there are, in a sentence.
+fn open_to(replica: &Replica, pending: &Pending) -> String {
+    let word = |way: Way| match way {
+        Way::Mine => "send it again (mine)",
+        Way::Theirs => "give way (theirs)",
+        Way::Set => "send other values (set)",
+        Way::CreateAgain => "make the row once more (create again)",
+        Way::Discard => "discard it",
+    };
+    let ways: Vec<_> = replica.ways(pending).into_iter().map(word).collect();
+    format!("Open to it: {}.", ways.join(", "))
+}
+
+/// May the edit be sent now? One that needs a decision, or waits behind such a one, goes nowhere by itself.
+pub(super) fn may_be_sent(replica: &Replica, edit: u64) -> Result<(), ServiceError> {
+    let pending = known(replica, edit)?;
+    let refuse = |why: &str| {
+        let message = format!("{} {why}. It was not sent, and is kept.", named(replica, pending));
+        ServiceError::new(ErrorKind::Refused, message)
+    };
+    if pending.fate.needs_you() {
+        return Err(refuse("needs a decision")
+            .hint(open_to(replica, pending))
+            .hint(format!("flyos conflicts show {edit} tells more; on the screen ! decides.")));
+    }
+    if pending.blocked {
+        return Err(refuse("waits behind an edit that needs a decision")
+            .hint("flyos conflicts list tells which; on the screen ! decides."));
+    }
+    Ok(())
+}
+
 /// Edits as JSON lines, for keeping or for doing them by hand: what was wanted, what it was based on, what came of it.
-pub(super) fn export(replica: &Replica, edits: &[u64]) -> String {
+pub(super) fn export(replica: &Replica, edits: &[u64]) -> Result<String, ServiceError> {
+    edits.iter().try_for_each(|edit| known(replica, *edit).map(drop))?;
     let chosen = |pending: &&Pending| edits.is_empty() || edits.contains(&pending.seq);
     let line = |pending: &Pending| {
         let outcome = words::outbox_line(replica, pending);
@@ -166,5 +230,5 @@ pub(super) fn export(replica: &Replica, edits: &[u64]) -> String {
         });
         format!("{json}\n")
     };
-    replica.outbox().filter(chosen).map(line).collect()
+    Ok(replica.outbox().filter(chosen).map(line).collect())
 }

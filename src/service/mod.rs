@@ -253,7 +253,7 @@ impl Service {
             Action::SyncNow => done(self.inner.ask(Ask::SyncNow).map(|()| Done::SyncAsked)),
             Action::Verify => done(self.inner.ask(Ask::Verify).map(|()| Done::SyncAsked)),
             Action::Reload => done(self.inner.ask(Ask::Reload).map(|()| Done::SyncAsked)),
-            Action::Retry { edit } => done(self.inner.ask(Ask::Retry(edit)).map(|()| Done::SyncAsked)),
+            Action::Retry { edit } => done(self.retry(edit)),
             Action::MoreActivity => done(Inner::more_activity(&self.inner)),
             Action::SignOut => {
                 Inner::sign_out(&self.inner);
@@ -312,7 +312,7 @@ impl Service {
             Query::Cards => Answer::Cards(self.cards(ctx)),
             Query::Aside => Answer::Aside(self.inner.asides()?),
             Query::Ways => Answer::Ways(self.inner.ways()?),
-            Query::Export { edits } => Answer::Export(self.export(ctx, edits)),
+            Query::Export { edits } => Answer::Export(self.export(ctx, edits)?),
         })
     }
 
@@ -362,8 +362,15 @@ impl Service {
     }
 
     /// Edits of the outbox as JSON lines; all of them where none is named.
-    pub fn export(&self, _ctx: &OpCtx, edits: &[u64]) -> String {
-        self.inner.look(|replica| cards::export(replica, edits)).unwrap_or_default()
+    pub fn export(&self, _ctx: &OpCtx, edits: &[u64]) -> Result<String, ServiceError> {
+        self.inner.look(|replica| cards::export(replica, edits)).unwrap_or_else(|| Ok(String::new()))
+    }
+
+    /// An edit that was to be sent again later goes now.
+    fn retry(&self, edit: u64) -> Result<Done, ServiceError> {
+        let may = self.inner.look(|replica| cards::may_be_sent(replica, edit));
+        may.unwrap_or_else(|| Err(explain::signed_out()))?;
+        self.inner.ask(Ask::Retry(edit)).map(|()| Done::SyncAsked)
     }
 
     /// Ends the session and waits until the store is shut.

@@ -26,13 +26,13 @@ pub struct Card {
     pub line: OutboxLine,
     /// Of a conflict, the columns on which others disagree.
     pub fields: Vec<CardField>,
-    /// What it sets, where that can be changed before it is sent again (`Decision::Set`).
+    /// What it sets, where that can be changed before it is sent again: then `Decision::Set` is open, too.
     pub wanted: Vec<Wanted>,
     /// Why it was done, in the person's own words.
     pub reason: Option<String>,
     /// Later edits that wait for the decision.
     pub behind: usize,
-    /// What is open; `Set` always is where the row is there.
+    /// What is open beside that, the gentlest first. Another decision is refused.
     pub decisions: Vec<Decision>,
 }
 

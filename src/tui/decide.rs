@@ -76,7 +76,7 @@ impl App {
         }
         let mut choices: Vec<Choice> =
             card.decisions.iter().map(|decision| words(decision, &card.fields)).collect();
-        if card.fields.len() > 1 {
+        if card.fields.len() > 1 && !card.wanted.is_empty() {
             let at = choices.len().saturating_sub(1);
             choices.insert(at, choice("columns", "Choose column by column", ""));
         }

@@ -44,9 +44,11 @@ fn a_conflict_is_shown_and_decided() {
     let listed = field.json(OPERATOR, &["conflicts", "list"]);
     let edit = listed["conflicts"][0]["edit"].to_string();
     let shown = field.by(OPERATOR, &["conflicts", "show", &edit]);
-    for words in
-        ["yours MAINTENANCE, theirs OFFLINE", "left engine", "resolve --mine, resolve --theirs, discard"]
-    {
+    for words in [
+        "yours MAINTENANCE, theirs OFFLINE",
+        "left engine",
+        "resolve --mine, resolve --theirs, resolve --set COLUMN=VALUE, discard",
+    ] {
         assert!(shown.out.contains(words), "{words}: {shown:?}");
     }
     let lines = field.by(OPERATOR, &["conflicts", "export"]);
@@ -55,11 +57,24 @@ fn a_conflict_is_shown_and_decided() {
     field.by(OPERATOR, &["conflicts", "resolve", &edit]).says(2, "--mine");
     field.by(OPERATOR, &["conflicts", "resolve", &edit, "--set", "status"]).says(2, "COLUMN=VALUE");
     field.by(OPERATOR, &["conflicts", "show", "999"]).says(4, "no edit 999");
+    // What is not offered is refused, and the edit is as it was.
+    let again = field.by(OPERATOR, &["conflicts", "resolve", &edit, "--create-again", "--json"]).badly(4);
+    let message = again["message"].as_str().unwrap();
+    assert!(message.contains("drone-001: status MAINTENANCE (was ACTIVE)"), "{again}");
+    assert!(again["hints"][0].as_str().unwrap().starts_with("Open to it: send it again"), "{again}");
+    let retried = field.by(OPERATOR, &["conflicts", "retry", &edit, "--json"]).badly(4);
+    assert!(retried["message"].as_str().unwrap().contains("needs a decision"), "{retried}");
+    for missing in [&["conflicts", "retry", "999"][..], &["conflicts", "export", &edit, "999"]] {
+        let missing = field.by(OPERATOR, missing);
+        missing.says(4, "no edit 999");
+        assert_eq!(missing.out, "");
+    }
+    assert_eq!(field.by(OPERATOR, &["conflicts", "show", &edit]).out, shown.out, "as it was");
     let resolved = field.json(OPERATOR, &["conflicts", "resolve", &edit, "--set", "status=standby"]);
     assert_eq!(resolved["sent"], true, "{resolved}");
     assert_eq!(field.server().row("drones", "drone-001")["status"], "STANDBY");
     assert_eq!(field.json(OPERATOR, &["conflicts", "list"])["totalCount"], 0);
-    field.by(OPERATOR, &["conflicts", "discard", &edit, "--yes"]).says(4, "");
+    field.by(OPERATOR, &["conflicts", "discard", &edit, "--yes"]).says(4, &format!("no edit {edit}"));
 }
 
 #[test]

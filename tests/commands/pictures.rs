@@ -145,6 +145,7 @@ const BESIDE: &[Line] = &[
     ("conflicts retry 999", 4, Picture),
     ("conflicts discard 999 --yes", 4, Picture),
     ("conflicts export", 0, Picture),
+    ("conflicts export 999", 4, Picture),
     ("activity --drone new-1 --wait 30", 0, Picture),
     ("activity --user nobody", 4, Picture),
     ("activity --limit 0", 2, Picture),

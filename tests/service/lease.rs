@@ -45,7 +45,7 @@ fn is_locked(person: &Person, days: i64) {
     let ctx = person.service.ctx(Front::Test);
     assert_eq!(person.service.show(&ctx, &Key::drone("drone-001")), None);
     assert_eq!(person.service.outbox(&ctx), []);
-    assert_eq!(person.service.export(&ctx, &[]), "");
+    assert_eq!(person.service.export(&ctx, &[]).unwrap(), "");
     let refused = person.set(Key::drone("drone-001"), "status", "STANDBY").unwrap_err();
     assert!(refused.message.contains("no contact with the server"), "{refused:?}");
 }

@@ -234,7 +234,7 @@ fn shows_nothing(person: &Person, syncing: bool, waiting: usize) {
     assert_eq!(status.waiting, waiting, "what waits is told");
     assert_eq!(person.labels(Kind::Drone, ""), [""; 0]);
     assert_eq!(service.show(&ctx, &drone()), None);
-    assert_eq!((service.outbox(&ctx), service.export(&ctx, &[])), (Vec::new(), String::new()));
+    assert_eq!((service.outbox(&ctx), service.export(&ctx, &[]).unwrap()), (Vec::new(), String::new()));
     for refused in [
         person.set(drone(), "status", "OFFLINE").unwrap_err(),
         service.run(&ctx, Action::SyncNow).unwrap_err(),
@@ -707,7 +707,7 @@ fn somebody_elses_edits_become_the_importers_within_their_rights_and_name_the_au
     let ctx = east.service.ctx(Front::Test);
     let line = east.service.outbox(&ctx).remove(0);
     assert_eq!(line.key, drone());
-    assert!(east.service.export(&ctx, &[]).contains("by operator1"), "the reason names the author");
+    assert!(east.service.export(&ctx, &[]).unwrap().contains("by operator1"), "the reason names the author");
     server.line(true);
     east.up_to_date();
     assert!(server.row(drone()).contains("MAINTENANCE"));

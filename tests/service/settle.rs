@@ -106,7 +106,7 @@ fn a_conflict_is_settled_with_mine_theirs_or_other_values() {
     assert_eq!(truth, ["MAINTENANCE", "OFFLINE", "MAINTENANCE"]);
     assert_eq!(two.truth(&drone("drone-001"), "model").as_deref(), Some("FlyOS_MQ9"));
     let again = settle("drone-001", Decision::Mine).unwrap_err();
-    assert!(again.message.contains("needs no decision"), "{again}");
+    assert!(again.message.starts_with("There is no edit "), "{again}");
 }
 
 #[test]
@@ -156,6 +156,127 @@ fn a_refusal_is_mended_and_sent_again_and_a_row_that_went_is_made_once_more() {
     assert_eq!(two.truth(&drone("drone-010"), "model").as_deref(), Some("FlyOS_MQ5"), "as it was");
 }
 
+/// A decision of each sort, with values that could be sent.
+fn every_decision(values: &Fields) -> [Decision; 5] {
+    let set = Decision::Set { fields: values.clone() };
+    [Decision::Mine, Decision::Theirs, set, Decision::CreateAgain, Decision::Discard]
+}
+
+/// Which of them a card offers: its decisions, and other values where it tells what was wanted.
+fn offers(card: &Card, decision: &Decision) -> bool {
+    match decision {
+        Decision::Set { .. } => !card.wanted.is_empty(),
+        other => card.decisions.contains(other),
+    }
+}
+
+#[test]
+fn what_a_card_does_not_offer_is_refused_and_the_edit_is_as_it_was() {
+    let two = Two::start();
+    let value = |name: &str, text: &str| Fields::from([(name.to_owned(), Some(text.to_owned()))]);
+    let user = |name: &str| {
+        let (server, name) = (&two.server, name.to_owned());
+        let id = server.with(move |sandbox| {
+            sandbox.with_world(|world| world.users().find(|user| *user.username == *name).unwrap().id)
+        });
+        Key::user(id)
+    };
+    // A conflict; a deletion in conflict; a change that is refused; a creation that is refused; a row that is gone.
+    two.other.set(drone("drone-001"), "status", "STANDBY").unwrap();
+    two.one.set(drone("drone-001"), "status", "OFFLINE").unwrap();
+    two.other.edit(Intent::Delete { key: drone("drone-004") }).unwrap();
+    two.one.set(drone("drone-004"), "status", "OFFLINE").unwrap();
+    two.other.set(user("d_okafor"), "email", "taken@flyos.mil").unwrap();
+    two.one.set(user("a_lindqvist"), "email", "taken@flyos.mil").unwrap();
+    let model = value("model", "FlyOS_MQ7");
+    let fields: Fields = model.into_iter().chain(value("status", "STANDBY")).collect();
+    let create = || Intent::Create { key: drone("drone-900"), fields: fields.clone() };
+    two.other.edit(create()).unwrap();
+    two.one.edit(create()).unwrap();
+    two.one.set(drone("drone-900"), "status", "OFFLINE").unwrap();
+    two.other.set(drone("drone-010"), "status", "OFFLINE").unwrap();
+    two.one.edit(Intent::Delete { key: drone("drone-010") }).unwrap();
+    two.meet(5);
+    two.other.wait("the row is gone", |_| two.other.field(&drone("drone-010"), "id").is_none());
+    let values = [
+        value("status", "MAINTENANCE"),
+        value("status", "MAINTENANCE"),
+        value("email", "free@flyos.mil"),
+        value("status", "MAINTENANCE"),
+        value("status", "MAINTENANCE"),
+    ];
+    let before = cards(&two.other);
+    let offered = before
+        .iter()
+        .zip(&values)
+        .map(|(card, values)| every_decision(values).each_ref().map(|decision| offers(card, decision)));
+    let [yes, no] = [true, false];
+    assert_eq!(
+        offered.collect::<Vec<_>>(),
+        [
+            // mine, theirs, set, create again, discard
+            [yes, yes, yes, no, yes],
+            [yes, yes, no, no, yes],
+            [yes, no, yes, no, yes],
+            [yes, no, yes, no, yes],
+            [no, no, no, yes, yes],
+        ]
+    );
+    for (card, values) in before.iter().zip(&values) {
+        for decision in every_decision(values).into_iter().filter(|decision| !offers(card, decision)) {
+            let refused = run(&two.other, Action::Settle { edit: card.edit, decision: decision.clone() });
+            let refused = refused.expect_err(&format!("{decision:?} of {card:?}"));
+            let named = format!("Edit {} ({}: {})", card.edit, card.line.label, card.line.what);
+            assert!(refused.message.starts_with(&named), "{refused:?}");
+            assert!(refused.message.ends_with("Nothing was changed; the edit is kept."), "{refused:?}");
+            assert!(refused.hints[0].starts_with("Open to it: "), "{refused:?}");
+            assert!(refused.hints[0].ends_with("discard it."), "{refused:?}");
+        }
+        let nothing = Decision::Set { fields: Fields::new() };
+        assert!(run(&two.other, Action::Settle { edit: card.edit, decision: nothing }).is_err());
+    }
+    assert_eq!(cards(&two.other), before, "nothing was changed");
+    // And what is offered is done.
+    let again = [Decision::Mine, Decision::Mine, every_decision(&values[2])[2].clone(), Decision::Discard];
+    for (card, decision) in before.iter().zip(again.into_iter().chain([Decision::CreateAgain])) {
+        told(run(&two.other, Action::Settle { edit: card.edit, decision }));
+    }
+    two.other.up_to_date();
+    assert_eq!(cards(&two.other), []);
+    assert_eq!(two.truth(&drone("drone-001"), "status").as_deref(), Some("STANDBY"));
+    assert_eq!(two.truth(&drone("drone-004"), "id"), None);
+    assert_eq!(two.truth(&user("d_okafor"), "email").as_deref(), Some("free@flyos.mil"));
+    assert_eq!(two.truth(&drone("drone-010"), "status").as_deref(), Some("OFFLINE"));
+}
+
+#[test]
+fn an_edit_that_needs_a_decision_is_not_sent_by_itself_and_one_that_is_not_there_is_named() {
+    let two = Two::start();
+    two.other.set(drone("drone-001"), "status", "STANDBY").unwrap();
+    two.one.set(drone("drone-001"), "status", "OFFLINE").unwrap();
+    two.meet(1);
+    two.other.set(drone("drone-001"), "model", "FlyOS_MQ9").unwrap();
+    let edit = cards(&two.other)[0].edit;
+    let retry = |edit| run(&two.other, Action::Retry { edit });
+    let refused = retry(edit).unwrap_err();
+    assert!(
+        refused.message.contains("(drone-001: status STANDBY (was ACTIVE)) needs a decision"),
+        "{refused:?}"
+    );
+    assert!(refused.hints[0].starts_with("Open to it: send it again (mine), "), "{refused:?}");
+    let behind = two.other.service.outbox(&two.other.service.ctx(Front::Test))[0].edit;
+    assert!(retry(behind).unwrap_err().message.contains("waits behind an edit"));
+    let missing = "There is no edit 999 ";
+    assert!(retry(999).unwrap_err().message.starts_with(missing));
+    let ctx = two.other.service.ctx(Front::Test);
+    assert!(two.other.service.export(&ctx, &[edit, 999]).unwrap_err().message.starts_with(missing));
+    assert_eq!(two.other.service.export(&ctx, &[edit]).unwrap().lines().count(), 1);
+    let discard = Action::Settle { edit: 999, decision: Decision::Discard };
+    assert!(run(&two.other, discard).unwrap_err().message.starts_with(missing));
+    let waits = run(&two.other, Action::Settle { edit: behind, decision: Decision::Discard }).unwrap_err();
+    assert!(waits.message.contains("needs no decision"), "{waits:?}");
+}
+
 #[test]
 fn a_move_that_would_take_what_others_made_is_asked_about() {
     let two = Two::start();
@@ -197,7 +318,7 @@ fn decisions_and_what_waits_behind_them_survive_a_restart() {
     hold(&two);
     two.set(drone("drone-001"), "model", "FlyOS_MQ9").unwrap();
     let edit = cards(&two)[0].edit;
-    let lines = two.service.export(&two.service.ctx(Front::Test), &[edit]);
+    let lines = two.service.export(&two.service.ctx(Front::Test), &[edit]).unwrap();
     let exported: serde_json::Value = serde_json::from_str(lines.trim()).unwrap();
     assert_eq!(exported["state"]["fields"]["status"]["theirs"], "OFFLINE");
     told(run(&two, Action::Settle { edit, decision: Decision::Mine }));

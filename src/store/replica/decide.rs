@@ -4,6 +4,10 @@
 //! that it is not the same conflict again. Later edits of the same row saw the old wish; what they are based on
 //! follows the new one, or they would all come back as conflicts. Everything decided on is sent under new ids: the
 //! old ones were answered for good.
+//!
+//! Which decisions an edit is open to is said once, by `may_settle`: what is offered goes by it, and nothing else is
+//! done. Another decision would make another edit of it, from which there may be no way back: a deletion that was to be
+//! "made once more", a change that becomes a new row beside the one that is there.
 
 use super::{Fate, Pending, Replica};
 use crate::domain::{Change, Fields, Key, Op, Record};
@@ -24,6 +28,33 @@ pub enum Settle {
     Discard,
 }
 
+impl Settle {
+    pub fn way(&self) -> Way {
+        match self {
+            Self::Mine => Way::Mine,
+            Self::Theirs => Way::Theirs,
+            Self::Set(_) => Way::Set,
+            Self::CreateAgain => Way::CreateAgain,
+            Self::Discard => Way::Discard,
+        }
+    }
+}
+
+/// The ways to settle an edit, without their values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    Mine,
+    Theirs,
+    Set,
+    CreateAgain,
+    Discard,
+}
+
+impl Way {
+    /// The gentlest first.
+    const ALL: [Self; 5] = [Self::Mine, Self::Theirs, Self::Set, Self::CreateAgain, Self::Discard];
+}
+
 /// Why an edit cannot be settled so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CannotSettle {
@@ -33,6 +64,12 @@ pub enum CannotSettle {
     Gone,
     #[error("what the row held is not known here any more")]
     Unknown,
+    #[error("no row that it changes was deleted")]
+    NotDeleted,
+    #[error("nobody changed the same meanwhile")]
+    NoOther,
+    #[error("it sets no values")]
+    NoValues,
 }
 
 impl Replica {
@@ -47,10 +84,32 @@ impl Replica {
         row
     }
 
+    /// The ways that are open to an edit, the gentlest first.
+    pub fn ways(&self, pending: &Pending) -> Vec<Way> {
+        Way::ALL.into_iter().filter(|way| self.may_settle(pending, *way).is_ok()).collect()
+    }
+
+    /// May the edit be settled so? What the server said of it counts, and whether its row is there now.
+    pub fn may_settle(&self, pending: &Pending, way: Way) -> Result<(), CannotSettle> {
+        let change = pending.at_fault().ok_or(CannotSettle::NotThere)?;
+        let updates = matches!(change.op, Op::Update { .. });
+        let there = self.row_before(pending.seq, &change.key).is_some();
+        match way {
+            Way::CreateAgain if !updates || there => Err(CannotSettle::NotDeleted),
+            Way::CreateAgain => self.last_seen(&change.key).map(drop).ok_or(CannotSettle::Unknown),
+            Way::Theirs if !matches!(pending.fate, Fate::Conflict { .. }) => Err(CannotSettle::NoOther),
+            Way::Theirs if gives_up(pending, change) => Ok(()),
+            Way::Set if change.set().is_none_or(Fields::is_empty) => Err(CannotSettle::NoValues),
+            Way::Mine | Way::Theirs | Way::Set if updates && !there => Err(CannotSettle::Gone),
+            Way::Mine | Way::Theirs | Way::Set | Way::Discard => Ok(()),
+        }
+    }
+
     /// The entries of a decision; the first is the edit's own, and they are to be noted together.
     pub fn settle(&self, seq: u64, how: &Settle) -> Result<Vec<Entry>, CannotSettle> {
         let pending = self.outbox.get(&seq).filter(|pending| pending.fate.needs_you());
         let pending = pending.ok_or(CannotSettle::NotThere)?;
+        self.may_settle(pending, how.way())?;
         let changes = match how {
             Settle::Discard => Vec::new(),
             _ => self.changes(pending, how)?,
@@ -85,11 +144,10 @@ impl Replica {
 
     /// The edit's changes after the decision: the one at fault made anew, the others of its group as they were.
     fn changes(&self, pending: &Pending, how: &Settle) -> Result<Vec<Change>, CannotSettle> {
-        let at_fault = match &pending.fate {
-            Fate::Conflict { change, .. } | Fate::Rejected { change, .. } | Fate::Gone { change } => *change,
-            _ => return Err(CannotSettle::NotThere),
-        };
-        if *how == Settle::Theirs && gives_up(pending, at_fault) {
+        let at_fault = at_fault(pending).ok_or(CannotSettle::NotThere)?;
+        if *how == Settle::Theirs
+            && pending.edit.changes.get(at_fault).is_none_or(|change| gives_up(pending, change))
+        {
             return Ok(Vec::new());
         }
         let mut changes = Vec::new();
@@ -187,11 +245,27 @@ impl Replica {
     }
 }
 
+impl Pending {
+    /// The change that the server did not take.
+    pub fn at_fault(&self) -> Option<&Change> {
+        at_fault(self).and_then(|place| self.edit.changes.get(place).or(self.edit.changes.first()))
+    }
+}
+
+/// Which of its changes the server did not take.
+fn at_fault(pending: &Pending) -> Option<usize> {
+    match &pending.fate {
+        Fate::Conflict { change, .. } | Fate::Rejected { change, .. } | Fate::Gone { change } => {
+            Some(*change)
+        }
+        Fate::Waiting | Fate::Sent | Fate::Acked { .. } => None,
+    }
+}
+
 /// Is nothing left of the edit where others are given way to?
-fn gives_up(pending: &Pending, at_fault: usize) -> bool {
-    let update =
-        pending.edit.changes.get(at_fault).is_some_and(|change| matches!(change.op, Op::Update { .. }));
-    !update || !matches!(&pending.fate, Fate::Conflict { drops, .. } if drops.is_empty())
+fn gives_up(pending: &Pending, change: &Change) -> bool {
+    !matches!(change.op, Op::Update { .. })
+        || !matches!(&pending.fate, Fate::Conflict { drops, .. } if drops.is_empty())
 }
 
 fn owned((name, value): (&String, &crate::domain::Value)) -> (String, crate::domain::Value) {

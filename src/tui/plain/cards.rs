@@ -87,7 +87,7 @@ impl Dialogue {
         }
         let mut choices: Vec<Choice> =
             card.decisions.iter().map(|decision| decide::words(decision, &card.fields)).collect();
-        if card.fields.len() > 1 {
+        if card.fields.len() > 1 && !card.wanted.is_empty() {
             choices.push(choice("columns", "Choose column by column", ""));
         }
         if !card.wanted.is_empty() {
