@@ -1,4 +1,4 @@
-//! `flyos outbox`: edits that wait, and a sealed file of them.
+//! `flyos outbox`: edits that wait, a sealed file of them, and entries of the journal that are lost.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::door::{Door, Place};
+use super::door::{Door, Place, unexpected};
 use super::out::Out;
 use super::prompt::{self, Source};
 use super::rows::table;
-use crate::service::{Action, Confidence, Done, EditState, ErrorKind, OutboxLine, ServiceError, status};
+use crate::service::{
+    Action, Answer, Confidence, Done, EditState, ErrorKind, Gap, OutboxLine, Query, ServiceError, status,
+};
 
 #[derive(Clone, Debug, Subcommand)]
 pub enum Outbox {
@@ -43,9 +45,13 @@ pub enum Outbox {
         #[arg(long, conflicts_with = "send")]
         discard: bool,
     },
-    /// Say that you have seen which entries of the journal are lost: they are not told again
-    #[command(after_help = "Example: flyos outbox lost")]
-    Lost,
+    /// Tell which entries of the journal are lost, until you say that you have seen it
+    #[command(after_help = "Example: flyos outbox lost --seen")]
+    Lost {
+        /// You have seen it: they are told once more now, and not again
+        #[arg(long)]
+        seen: bool,
+    },
 }
 
 impl Outbox {
@@ -78,10 +84,7 @@ impl Outbox {
                 let sent = door.wait_sent(patience)?;
                 imported(&done, sent, out)
             }
-            Self::Lost => match door.act(Action::AcknowledgeLost)? {
-                Done::Settled { summary } => out.told(&summary, json!({})),
-                _ => Ok(()),
-            },
+            Self::Lost { seen } => lost(&door, *seen, out),
             Self::Held { send, .. } => match door.act(Action::SettleHeld { send: *send })? {
                 Done::Settled { summary } => {
                     let sent = door.wait_sent(patience)?;
@@ -91,6 +94,28 @@ impl Outbox {
             },
         }
     }
+}
+
+/// Tells what is lost, and only then that it was seen.
+fn lost(door: &Door, seen: bool, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
+    let gaps = match door.query(Query::Lost)? {
+        Answer::Lost(gaps) => gaps,
+        other => return Err(unexpected(&other)),
+    };
+    let entries: u64 = gaps.iter().map(Gap::count).sum();
+    let zone = jiff::tz::TimeZone::system();
+    for gap in &gaps {
+        out.say(&status::lost(gap, super::now(), &zone))?;
+    }
+    let words = match seen {
+        _ if gaps.is_empty() => "Nothing is lost.".to_owned(),
+        true => match door.act(Action::AcknowledgeLost)? {
+            Done::Settled { summary } => summary,
+            _ => String::new(),
+        },
+        false => "Look through what you did then. With --seen it is not told again.".to_owned(),
+    };
+    out.told(&words, json!({ "lost": gaps, "totalCount": entries, "seen": seen }))
 }
 
 fn from_here(file: &std::path::Path) -> Result<PathBuf, ServiceError> {

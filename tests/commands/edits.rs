@@ -98,6 +98,30 @@ fn a_sealed_file_carries_edits_to_another_machine() {
 }
 
 #[test]
+fn what_is_lost_is_listed_before_anybody_says_that_they_have_seen_it() {
+    let field = waiting();
+    for status in ["STANDBY", "OFFLINE"] {
+        field.by(OPERATOR, &["drones", "set", "drone-002", "--status", status]).says(0, "");
+    }
+    let accounts = field.home.path().join("data/accounts");
+    let folder = std::fs::read_dir(accounts).unwrap().next().unwrap().unwrap().path();
+    let segment = folder.join("journal/00000001.log");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    // Looking changes nothing: it is told again.
+    let listed = field.json(OPERATOR, &["outbox", "lost"]);
+    assert_eq!((&listed["totalCount"], &listed["seen"]), (&1.into(), &false.into()), "{listed}");
+    let entry = format!("Entry {}", listed["lost"][0]["first"]);
+    let told = field.by(OPERATOR, &["outbox", "lost"]);
+    assert!(told.out.starts_with(&entry) && told.out.contains("With --seen"), "{told:?}");
+    let seen = field.by(OPERATOR, &["outbox", "lost", "--seen"]);
+    assert!(seen.out.starts_with(&entry) && seen.out.contains("you have seen 1 lost entry"), "{seen:?}");
+    assert_eq!(field.by(OPERATOR, &["outbox", "lost"]).out, "Nothing is lost.\n");
+}
+
+#[test]
 fn keys_that_are_damaged_open_by_what_is_left_of_them_or_what_is_lost_is_told() {
     let mut field = waiting();
     let accounts = field.home.path().join("data/accounts");

@@ -137,6 +137,7 @@ const BESIDE: &[Line] = &[
     ("outbox export edits.sealed --passphrase-file passphrase", 10, Picture),
     ("outbox import edits.sealed --passphrase-file passphrase", 10, Picture),
     ("outbox lost", 0, Picture),
+    ("outbox lost --seen", 0, Picture),
     ("outbox held", 2, Picture),
     ("conflicts list", 0, Picture),
     ("conflicts show 999", 4, Picture),
