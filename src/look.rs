@@ -25,7 +25,7 @@ pub struct Screen {
     /// dark, light, high-contrast, deuteranopia, tritanopia, or one of your own
     #[arg(long, global = true, value_name = "NAME")]
     theme: Option<String>,
-    /// Change nothing: every edit is refused
+    /// Change nothing: every edit is refused, and every command that changes something
     #[arg(long, global = true)]
     pub read_only: bool,
     /// Lines to read and to type instead of a drawn screen, for screen readers and simple terminals

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use flyos::cli::{self, Access, Work};
-use flyos::service::ErrorKind;
+use flyos::service::{Config, ErrorKind, read_only_refusal};
 use flyos::tui::keys::Form;
 
 /// Offline-first terminal console for the people who run drones.
@@ -107,8 +107,49 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => return program::not_understood(&error),
     };
+    let json = args.access.json;
+    match permit(&args).and_then(|()| run(args)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => program::explain(&error, json),
+    }
+}
+
+impl Command {
+    /// Does it change something? See `cli::read_only`. The demo and the training server have rows of their own, and the
+    /// demo's session heeds the flag by itself.
+    const fn changes(&self) -> bool {
+        match self {
+            Self::Wipe { .. } => true,
+            Self::Work(work) => work.changes(),
+            Self::Supabase(command) => command.changes(),
+            Self::Accounts(command) => command.changes(),
+            Self::Demo { .. }
+            | Self::Sandbox(_)
+            | Self::Status
+            | Self::Doctor { .. }
+            | Self::Keys { .. }
+            | Self::Completions { .. }
+            | Self::Man { .. }
+            | Self::Metrics(_)
+            | Self::SupportBundle(_) => false,
+        }
+    }
+}
+
+/// Where nothing may be changed, by the flag or by the configuration file, a command that would is refused before it
+/// begins. A file that cannot be read is told by whoever needs it.
+fn permit(args: &Args) -> anyhow::Result<()> {
+    let read_only = || {
+        let config = program::folders().and_then(|folders| Config::read(&folders));
+        args.screen.read_only || config.is_ok_and(|config| config.read_only)
+    };
+    let changes = args.command.as_ref().is_some_and(Command::changes);
+    if changes && read_only() { Err(read_only_refusal().into()) } else { Ok(()) }
+}
+
+fn run(args: Args) -> anyhow::Result<()> {
     let (screen, json, access) = (&args.screen, args.access.json, args.access);
-    let result = match args.command {
+    match args.command {
         None => program::console(screen, access),
         Some(Command::Demo { rows }) => program::demo(screen, rows),
         Some(Command::Status) => program::status(json),
@@ -131,9 +172,5 @@ fn main() -> ExitCode {
             _ => Form::Text,
         }),
         Some(Command::Sandbox(sandbox)) => program::sandbox(&sandbox),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => program::explain(&error, json),
     }
 }

@@ -20,6 +20,8 @@ mod kit;
 mod people;
 #[path = "commands/pictures.rs"]
 mod pictures;
+#[path = "commands/read_only.rs"]
+mod read_only;
 #[path = "commands/suite.rs"]
 mod suite;
 #[path = "commands/things.rs"]

@@ -38,7 +38,7 @@ pub struct Import {
     format: Option<Form>,
     /// Tell what would come of it, and change nothing
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
     /// Rows that are here stay as they are
     #[arg(long)]
     insert_only: bool,

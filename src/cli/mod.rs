@@ -1,8 +1,9 @@
 //! Commands without a screen, for people in a hurry and for scripts; one file a command. Each goes through one door
 //! (`door`): the console that is open, or an account that the command opens itself. `access` has what every command
-//! takes, `out` how every answer looks, `prompt` asks for a password, `files` has what those share that read and write
-//! files. `doctor`, `support-bundle` and `wipe` ask nobody: they work on what lies on this machine. `supabase` and
-//! `accounts` are for whoever runs a project, and ask the project; headquarters' looks of `accounts` go through the door.
+//! takes, `read_only` which of them change something, `out` how every answer looks, `prompt` asks for a password, `files`
+//! has what those share that read and write files. `doctor`, `support-bundle` and `wipe` ask nobody: they work on what
+//! lies on this machine. `supabase` and `accounts` are for whoever runs a project, and ask the project; headquarters'
+//! looks of `accounts` go through the door.
 
 mod access;
 pub mod accounts;
@@ -24,6 +25,7 @@ mod out;
 mod outbox;
 mod people;
 mod prompt;
+mod read_only;
 mod regions;
 mod restore;
 mod rows;

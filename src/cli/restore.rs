@@ -25,7 +25,7 @@ pub struct Restore {
     file: PathBuf,
     /// Open and check it, and change nothing
     #[arg(long)]
-    check: bool,
+    pub(super) check: bool,
     #[command(flatten)]
     passphrase: Passphrase,
 }

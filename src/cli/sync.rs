@@ -23,11 +23,11 @@ const STEP: Duration = Duration::from_millis(100);
 #[command(after_help = "Example: flyos sync --wait 60")]
 pub struct Sync {
     #[command(subcommand)]
-    what: Option<What>,
+    pub(super) what: Option<What>,
 }
 
 #[derive(Clone, Debug, Subcommand)]
-enum What {
+pub enum What {
     /// Compare all rows with the server's; where they differ, all are loaded anew, and the exit code is 13
     #[command(after_help = "Example: flyos sync verify")]
     Verify,
@@ -46,7 +46,7 @@ enum What {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum How {
+pub enum How {
     Normal,
     Sparing,
     Held,

@@ -81,9 +81,12 @@ impl Service {
         if !writes || !self.is_read_only() {
             return Ok(());
         }
-        let refusal =
-            ServiceError::new(ErrorKind::Refused, "This is a read-only session: nothing was changed.");
-        Err(refusal
-            .hint("Start without --read-only, and without read_only in config.toml, to change something."))
+        Err(refusal())
     }
+}
+
+/// What writes is told this, wherever it is refused.
+pub fn refusal() -> ServiceError {
+    ServiceError::new(ErrorKind::Refused, "This is a read-only session: nothing was changed.")
+        .hint("Start without --read-only, and without read_only in config.toml, to change something.")
 }
