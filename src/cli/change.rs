@@ -47,11 +47,14 @@ impl Changes<'_> {
     /// Makes them.
     pub fn carry_out(self, door: &Door, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
         self.confirm(door)?;
-        let before = needing(door)?;
+        let (before, behind) = (needing(door)?, door.status()?.blocked);
         let keys: Vec<Key> = self.intents.iter().map(Intent::key).collect();
         let (kind, patience, deletes) = (self.kind, self.patience, self.deletes());
         let came = self.act(door)?;
         let sent = door.wait_sent(patience)?;
+        // It went nowhere, since it builds on one that needs a decision.
+        let behind = door.status()?.blocked > behind;
+        let sent = sent && !behind;
         let not_taken = newly_needing(door, &before)?;
         if !not_taken.is_empty() {
             return Err(refused_by_server(&not_taken));
@@ -61,13 +64,20 @@ impl Changes<'_> {
         }
         if !sent && patience.is_some_and(|patience| !patience.is_zero()) {
             let message = format!("{} It is saved here and was not sent in that time.", stop(&came.message));
-            return Err(ServiceError::new(ErrorKind::Offline, message)
-                .hint("It is kept, and sent when there is a line: flyos sync, or an open console."));
+            let hint = if behind {
+                "It waits behind an edit that needs a decision: flyos conflicts list."
+            } else {
+                "It is kept, and sent when there is a line: flyos sync, or an open console."
+            };
+            return Err(ServiceError::new(ErrorKind::Offline, message).hint(hint));
         }
         if !out.is_json() {
             let end = match (came.edits, sent) {
                 (0, _) => "",
                 (_, true) => " Sent.",
+                _ if behind => {
+                    " Saved here; it waits behind an edit that needs a decision: flyos conflicts list."
+                }
                 (_, false) => " Saved here; it is sent when there is a line.",
             };
             return out.text(&format!("{}{end}\n", plain(&stop(&came.message))));

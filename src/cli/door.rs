@@ -17,8 +17,8 @@ use super::alone::{Alone, By};
 use crate::service::beside::{self, Console, Consoles};
 use crate::service::kept::{self, KeptAccount};
 use crate::service::{
-    Action, Administer, Answer, Done, EditState, ErrorKind, Folders, Link, OutboxLine, Query, ServiceError,
-    Settings, Status, status,
+    Action, Administer, Answer, Done, ErrorKind, Folders, Link, OutboxLine, Query, ServiceError, Settings,
+    Status, Traffic, status,
 };
 
 /// How long other commands are waited for that have the account open.
@@ -132,8 +132,8 @@ impl Door {
         }
     }
 
-    /// Waits until nothing is left to send, or until it is plain that it does not go out now: then `false`. An open
-    /// console sends by itself and is waited for only where that was asked for.
+    /// Waits until nothing is left that can be sent, or until it is plain that it does not go out now: then `false`. An
+    /// open console sends by itself, and is waited for like a line of one's own.
     pub fn wait_sent(&self, patience: Option<Duration>) -> Result<bool, ServiceError> {
         self.wait_sent_told(patience, |_| ())
     }
@@ -148,18 +148,18 @@ impl Door {
             tell(unsent(status));
             unsent(status) == 0
         };
-        match (self, patience) {
-            (Self::Beside(_), None) => Ok(unsent(&self.status()?) == 0),
-            _ => Ok(self.wait(patience, sent)? && self.come_back()?),
+        let status = self.status()?;
+        if patience.is_none() && status.traffic == Traffic::Held {
+            // It goes out when the person at the console says so.
+            return Ok(unsent(&status) == 0);
         }
+        Ok(self.wait(patience, sent)? && self.come_back()?)
     }
 
     /// What was sent comes back with the next pull, as the server has it now: that is waited for, but not for long.
     fn come_back(&self) -> Result<bool, ServiceError> {
         let end = Instant::now() + BACK;
-        while Instant::now() < end
-            && self.outbox()?.iter().any(|line| matches!(line.state, EditState::Confirmed))
-        {
+        while Instant::now() < end && self.status()?.confirmed > 0 {
             self.pause()?;
         }
         Ok(true)
@@ -205,9 +205,9 @@ impl Door {
     }
 }
 
-/// Edits that are not with the server yet.
+/// Edits that are not with the server yet, and can go: those behind one that needs a decision go nowhere by themselves.
 pub(super) const fn unsent(status: &Status) -> usize {
-    status.waiting + status.sending
+    status.waiting.saturating_sub(status.blocked)
 }
 
 /// Who has the account open, or what to open.

@@ -132,8 +132,11 @@ impl Inner {
         let empty = !read_only && self.look(initial::is_offered).unwrap_or(false);
         let now = self.settings.clock.now();
         self.look_at_lease();
-        let counts = self.peek(|replica| (replica.counts(), replica.meta().as_of, self.lease_over(replica)));
-        let ((waiting, sending, needs_you), as_of, locked) = counts.unwrap_or_default();
+        let counts = self.peek(|replica| {
+            let later = (replica.blocked(), replica.confirmed());
+            (replica.counts(), later, replica.meta().as_of, self.lease_over(replica))
+        });
+        let ((waiting, sending, needs_you), (blocked, confirmed), as_of, locked) = counts.unwrap_or_default();
         let account = self.account();
         read(&self.state, |state| Status {
             link: match (&account, locked, state.link(now)) {
@@ -147,6 +150,8 @@ impl Inner {
             waiting,
             sending,
             needs_you,
+            blocked,
+            confirmed,
             empty,
             traffic: state.traffic,
             bytes: state.history.bytes().total(),

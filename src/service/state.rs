@@ -16,6 +16,12 @@ pub struct Status {
     pub waiting: usize,
     pub sending: usize,
     pub needs_you: usize,
+    /// Of those that wait: behind an edit that needs a decision.
+    #[serde(default)]
+    pub blocked: usize,
+    /// In, and not seen back yet.
+    #[serde(default)]
+    pub confirmed: usize,
     /// The project holds no regions and drones, and I may fill it.
     pub empty: bool,
     pub traffic: Traffic,
@@ -46,6 +52,8 @@ impl Status {
             waiting,
             sending: 0,
             needs_you: 0,
+            blocked: 0,
+            confirmed: 0,
             empty: false,
             traffic: Traffic::Normal,
             bytes: 0,

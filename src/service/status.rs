@@ -241,6 +241,8 @@ mod tests {
             waiting,
             sending,
             needs_you,
+            blocked: 0,
+            confirmed: 0,
             not_saved: None,
             news: None,
             disk: DiskState::default(),

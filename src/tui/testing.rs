@@ -173,6 +173,8 @@ pub fn status() -> Status {
         waiting: 3,
         sending: 0,
         needs_you: 1,
+        blocked: 0,
+        confirmed: 0,
         not_saved: None,
         disk: crate::service::DiskState::default(),
         news: None,

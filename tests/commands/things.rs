@@ -126,14 +126,44 @@ fn several_at_once_stand_for_themselves_or_go_together() {
 }
 
 #[test]
+fn beside_an_open_console_a_change_waits_for_the_servers_word_as_it_does_alone() {
+    let mut field = Field::new();
+    let mut console = field.console(EAST);
+    for status in ["OFFLINE", "STANDBY", "MAINTENANCE", "ACTIVE", "STANDBY", "OFFLINE"] {
+        let set = field.bare(&["drones", "set", "drone-001", "--status", status, "--json"]).well();
+        assert_eq!(set["sent"], json!(true), "{status}: {set}");
+        assert_eq!(set["drone"]["unsent"], Value::Null, "it came back as the server has it: {set}");
+        assert_eq!(field.server().row("drones", "drone-001")["status"], status);
+    }
+    let set = field.bare(&["drones", "set", "drone-001", "--status", "ACTIVE"]);
+    assert!(set.out.ends_with(" Sent.\n"), "{set:?}");
+    // A line that is held sends when its owner says so, and one that is away when it is back.
+    let saved = |field: &Field, status: &str| {
+        let began = std::time::Instant::now();
+        let set = field.bare(&["drones", "set", "drone-001", "--status", status]);
+        assert_eq!(set.code, 0, "{set:?}");
+        assert!(set.out.ends_with("Saved here; it is sent when there is a line.\n"), "{set:?}");
+        began.elapsed()
+    };
+    field.bare(&["sync", "traffic", "held"]).says(0, "");
+    assert!(saved(&field, "STANDBY").as_secs() < 8, "it is not waited for");
+    field.bare(&["drones", "set", "drone-001", "--status", "OFFLINE", "--wait", "1"]).says(7, "in that time");
+    field.bare(&["sync", "traffic", "normal"]).says(0, "");
+    field.bare(&["sync", "--wait", "30"]).says(0, "");
+    field.stop_server();
+    saved(&field, "STANDBY");
+    console.send("\x11");
+    assert_eq!(console.ended(), 0);
+}
+
+#[test]
 fn beside_an_open_console_it_is_the_same() {
     let field = Field::new();
     let alone = field.json(EAST, &["drones", "list", "--all"]);
     let mut console = field.console(EAST);
     let beside = field.bare(&["drones", "list", "--all", "--json"]).well();
     assert_eq!(alone["drones"], beside["drones"]);
-    let set =
-        field.bare(&["drones", "set", "drone-001", "--status", "OFFLINE", "--wait", "20", "--json"]).well();
+    let set = field.bare(&["drones", "set", "drone-001", "--status", "OFFLINE", "--json"]).well();
     assert_eq!(set["sent"], json!(true), "{set}");
     console.wait("the edit", |screen| {
         screen.lines().any(|line| line.contains("drone-001") && line.contains("OFFLINE"))

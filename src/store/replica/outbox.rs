@@ -212,6 +212,16 @@ impl Replica {
         (waiting, sending, count(|pending| pending.fate.needs_you()))
     }
 
+    /// Of the edits that wait: how many wait behind one that needs a decision.
+    pub fn blocked(&self) -> usize {
+        self.outbox.values().filter(|pending| pending.fate.is_unsent() && pending.blocked).count()
+    }
+
+    /// Edits that are in, and that no pull has brought back yet.
+    pub fn confirmed(&self) -> usize {
+        self.outbox.values().filter(|pending| matches!(pending.fate, Fate::Acked { .. })).count()
+    }
+
     /// The next edits to send, oldest first, none that is held up. Those that wait (`waits`) hold up what builds on
     /// them, and nothing else.
     pub fn to_send(&self, groups: usize, waits: &impl Fn(u64) -> bool) -> Vec<&Pending> {
