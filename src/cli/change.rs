@@ -30,6 +30,8 @@ pub struct Why {
 pub struct Changes<'a> {
     pub kind: Kind,
     pub intents: Vec<Intent>,
+    /// Of several, those that are not there, with the reason: they are told, and the others are done.
+    pub unknown: Vec<(String, String)>,
     pub why: &'a Why,
     /// All or none.
     pub together: bool,
@@ -100,7 +102,8 @@ impl Changes<'_> {
         if self.why.yes {
             return Ok(());
         }
-        let mut follows = Vec::new();
+        let mut follows: Vec<String> = self.unknown.iter().map(|(_, why)| why.clone()).collect();
+        let known = follows.len();
         for intent in &self.intents {
             match door.query(Query::Consequences { intent: intent.clone() })? {
                 Answer::Consequences(lines) => {
@@ -109,12 +112,13 @@ impl Changes<'_> {
                 other => return Err(unexpected(&other)),
             }
         }
-        confirmed(follows.is_empty() && !self.deletes(), follows)
+        confirmed(follows.len() == known && !self.deletes(), follows)
     }
 
     fn act(mut self, door: &Door) -> Result<Came, ServiceError> {
-        let reason = self.why.reason.clone();
-        let one = if self.intents.len() == 1 { self.intents.pop() } else { None };
+        let (reason, unknown) = (self.why.reason.clone(), std::mem::take(&mut self.unknown));
+        let several = self.intents.len() + unknown.len() > 1;
+        let one = if several { None } else { self.intents.pop() };
         let action = match one {
             Some(intent) => Action::Edit { intent, reason, seen: Fields::new() },
             None => Action::Bulk { intents: self.intents, reason, together: self.together, deed: None },
@@ -122,6 +126,7 @@ impl Changes<'_> {
         match door.act(action)? {
             Done::Saved { edits, summary } => Ok(Came { message: summary, edits, refused: Vec::new() }),
             Done::Bulk { saved, refused } => {
+                let refused: Vec<_> = unknown.into_iter().chain(refused).collect();
                 let message = format!("{saved} of {} saved.", saved + refused.len());
                 Ok(Came { message, edits: saved, refused })
             }

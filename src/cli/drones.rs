@@ -134,8 +134,8 @@ impl Drones {
         let patience = place.access.patience();
         let door = Door::open(place)?;
         let kind = Kind::Drone;
-        let keys = |ids: &[String]| super::things::keys(&door, kind, ids);
-        let (intents, why, together) = match self {
+        let names = |ids: &[String], together| super::things::names(&door, kind, ids, together);
+        let (intents, unknown, why, together) = match self {
             Self::List { status, region, operator, listing } => {
                 let flags = [("status", status), ("region_id", region), ("operator_id", operator)];
                 return listing.run(&door, kind, values(&door, kind, &flags)?, out);
@@ -146,28 +146,33 @@ impl Drones {
                 fields
                     .entry("status".to_owned())
                     .or_insert_with(|| Some(DroneStatus::Standby.as_str().to_owned()));
-                (vec![Intent::Create { key: Key::drone(id), fields }], why, false)
+                (vec![Intent::Create { key: Key::drone(id), fields }], Vec::new(), why, false)
             }
             Self::Set { id, fields, together, why } => {
                 let set = super::things::something(values(&door, kind, &fields.flags())?)?;
                 let update = |key| Intent::Update { key, set: set.clone() };
-                (keys(id)?.into_iter().map(update).collect(), why, *together)
+                let names = names(id, *together)?;
+                (names.keys.into_iter().map(update).collect(), names.unknown, why, *together)
             }
             Self::Delete { id, together, why } => {
-                (keys(id)?.into_iter().map(|key| Intent::Delete { key }).collect(), why, *together)
+                let names = names(id, *together)?;
+                let delete = |key| Intent::Delete { key };
+                (names.keys.into_iter().map(delete).collect(), names.unknown, why, *together)
             }
             Self::Assign { id, to, together, why } => {
                 let user = user(&door, to)?;
                 let assign = |key: Key| Intent::Assign { drone: key.pk, user };
-                (keys(id)?.into_iter().map(assign).collect(), why, *together)
+                let names = names(id, *together)?;
+                (names.keys.into_iter().map(assign).collect(), names.unknown, why, *together)
             }
             Self::Unassign { id, from, together, why } => {
                 let user = user(&door, from)?;
                 let unassign = |key: Key| Intent::Unassign { drone: key.pk, user };
-                (keys(id)?.into_iter().map(unassign).collect(), why, *together)
+                let names = names(id, *together)?;
+                (names.keys.into_iter().map(unassign).collect(), names.unknown, why, *together)
             }
         };
-        Changes { kind, intents, why, together, patience }.carry_out(&door, out)
+        Changes { kind, intents, unknown, why, together, patience }.carry_out(&door, out)
     }
 }
 

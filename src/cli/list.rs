@@ -122,15 +122,21 @@ fn all(door: &Door, query: &RowsQuery) -> Result<RowsPage, ServiceError> {
 
 /// The row that goes by that name.
 pub fn named(door: &Door, kind: Kind, name: &str) -> Result<RowData, ServiceError> {
+    found(door, kind, name)?
+        .ok_or_else(|| ServiceError::new(ErrorKind::Refused, nobody(kind, name)).hint("Nothing was changed."))
+}
+
+/// The same; `None` where there is no such row.
+pub fn found(door: &Door, kind: Kind, name: &str) -> Result<Option<RowData>, ServiceError> {
     match door.query(Query::Row { kind, name: name.to_owned() })? {
-        Answer::Row(Some(data)) => Ok(*data),
-        Answer::Row(None) => Err(ServiceError::new(
-            ErrorKind::Refused,
-            format!("There is no {kind} {} here that you may see.", plain(name)),
-        )
-        .hint("Nothing was changed.")),
+        Answer::Row(data) => Ok(data.map(|data| *data)),
         other => Err(unexpected(&other)),
     }
+}
+
+/// No row goes by that name.
+pub fn nobody(kind: Kind, name: &str) -> String {
+    format!("There is no {kind} {} here that you may see.", plain(name))
 }
 
 /// Shows one.

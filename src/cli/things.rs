@@ -4,11 +4,35 @@ use crate::domain::{Fields, Key, Kind};
 use crate::service::{ErrorKind, ServiceError};
 
 use super::door::Door;
-use super::list::named;
+use super::list::{found, named, nobody};
 
-/// The keys of those names; before anything is changed, all of them are looked for.
-pub(super) fn keys(door: &Door, kind: Kind, names: &[String]) -> Result<Vec<Key>, ServiceError> {
-    names.iter().map(|name| named(door, kind, name).map(|data| data.row.key)).collect()
+/// What several names stand for.
+#[derive(Default)]
+pub(super) struct Names {
+    pub keys: Vec<Key>,
+    /// Names that nobody goes by, each with the words for it.
+    pub unknown: Vec<(String, String)>,
+}
+
+/// Looks for all of them before anything is changed. Several stand for themselves: then one that is not there is told,
+/// and the others are done. A single one, and those that go together, have to be there.
+pub(super) fn names(
+    door: &Door,
+    kind: Kind,
+    names: &[String],
+    together: bool,
+) -> Result<Names, ServiceError> {
+    let mut all = Names::default();
+    for name in names {
+        if together || names.len() == 1 {
+            all.keys.push(named(door, kind, name)?.row.key);
+        } else if let Some(data) = found(door, kind, name)? {
+            all.keys.push(data.row.key);
+        } else {
+            all.unknown.push((name.clone(), nobody(kind, name)));
+        }
+    }
+    Ok(all)
 }
 
 /// At least one field was given.

@@ -119,7 +119,8 @@ impl Users {
         let patience = place.access.patience();
         let door = Door::open(place)?;
         let kind = Kind::User;
-        let (intents, why, together) = match self {
+        let names = |names: &[String], together| super::things::names(&door, kind, names, together);
+        let (intents, unknown, why, together) = match self {
             Self::List { role, status, region, listing } => {
                 let flags = [("role", role), ("status", status), ("region_id", region)];
                 return listing.run(&door, kind, values(&door, kind, &flags)?, out);
@@ -130,19 +131,20 @@ impl Users {
                 let mut fields = values(&door, kind, &fields.flags())?;
                 fields.entry("status".to_owned()).or_insert_with(|| Some(Status::Active.as_str().to_owned()));
                 // Ids are made here, in the order of time.
-                (vec![Intent::Create { key: Key::user(Uuid::now_v7()), fields }], why, false)
+                (vec![Intent::Create { key: Key::user(Uuid::now_v7()), fields }], Vec::new(), why, false)
             }
             Self::Set { user, fields, together, why } => {
                 let set = super::things::something(values(&door, kind, &fields.flags())?)?;
                 let update = |key| Intent::Update { key, set: set.clone() };
-                let keys = super::things::keys(&door, kind, user)?;
-                (keys.into_iter().map(update).collect(), why, *together)
+                let names = names(user, *together)?;
+                (names.keys.into_iter().map(update).collect(), names.unknown, why, *together)
             }
             Self::Delete { user, together, why } => {
-                let keys = super::things::keys(&door, kind, user)?;
-                (keys.into_iter().map(|key| Intent::Delete { key }).collect(), why, *together)
+                let names = names(user, *together)?;
+                let delete = |key| Intent::Delete { key };
+                (names.keys.into_iter().map(delete).collect(), names.unknown, why, *together)
             }
         };
-        Changes { kind, intents, why, together, patience }.carry_out(&door, out)
+        Changes { kind, intents, unknown, why, together, patience }.carry_out(&door, out)
     }
 }

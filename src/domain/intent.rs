@@ -70,6 +70,12 @@ fn missing(key: &Key) -> Refusal {
     Refusal::new(Reason::Reference, None, format!("The {key} is not there (any more)."))
 }
 
+/// An assignment has no name of its own: it is told by those of the two.
+fn not_assigned(world: &World, drone: &str, user: Uuid) -> Refusal {
+    let who = world.user(user).map_or("that user", |user| &*user.username);
+    Refusal::new(Reason::Reference, None, format!("{drone} is not assigned to {who}."))
+}
+
 fn first(mut wrong: Vec<Refusal>) -> Refusal {
     wrong.swap_remove(0)
 }
@@ -87,8 +93,8 @@ pub fn plan(world: &World, intent: &Intent) -> Result<Vec<Change>, Refusal> {
         Intent::Assign { drone, user } => set_operator(world, drone, Some(*user)),
         Intent::SetOperator { drone, user } => set_operator(world, drone, *user),
         Intent::Unassign { drone, user } => {
-            let key = Key::assignment(*user, drone);
-            Ok(vec![Change::delete(&world.get(&key).ok_or_else(|| missing(&key))?)])
+            let row = world.get(&Key::assignment(*user, drone));
+            Ok(vec![Change::delete(&row.ok_or_else(|| not_assigned(world, drone, *user))?)])
         }
     }
 }

@@ -118,11 +118,20 @@ fn several_at_once_stand_for_themselves_or_go_together() {
     field.json(MAIN, &["drones", "unassign", "drone-004", "--from", "operator1", "--yes"]);
     let shown = field.json(MAIN, &["drones", "show", "drone-004"]);
     assert_eq!(shown["drone"]["operator"], Value::Null);
-    // One that is not there, and nothing is done.
-    field
-        .by(MAIN, &["drones", "set", "drone-005", "drone-none", "--status", "OFFLINE"])
-        .says(4, "drone-none");
+    let again =
+        field.by(MAIN, &["drones", "unassign", "drone-004", "--from", "operator1", "--json"]).badly(4);
+    assert_eq!(again["message"], "drone-004 is not assigned to operator1.");
+    // One that is not there: of those that go together none is done, of several the others are.
+    let set = ["drones", "set", "drone-none", "drone-005", "--status", "OFFLINE"];
+    let none = "There is no drone drone-none here that you may see.";
+    field.by(MAIN, &[&set[..], &["--together"]].concat()).says(4, none);
     assert_ne!(field.server().row("drones", "drone-005")["status"], "OFFLINE");
+    let each = field.by(MAIN, &[&set[..], &["--json"]].concat()).badly(4);
+    assert_eq!(each["message"], "1 of 2 saved.");
+    assert_eq!(each["hints"], json!([format!("drone-none: {none}")]));
+    assert_eq!(field.server().row("drones", "drone-005")["status"], "OFFLINE");
+    let nobody = field.by(MAIN, &["users", "delete", "nobody", "no_one", "--yes", "--json"]).badly(4);
+    assert_eq!((&nobody["message"], nobody["hints"].as_array().unwrap().len()), (&"0 of 2 saved.".into(), 2));
 }
 
 #[test]
