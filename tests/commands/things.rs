@@ -135,6 +135,16 @@ fn several_at_once_stand_for_themselves_or_go_together() {
 }
 
 #[test]
+fn what_others_changed_since_is_told_on_the_screen_and_not_by_commands() {
+    let field = Field::new();
+    field.json(EAST, &["sync"]);
+    let there = tempfile::tempdir().unwrap();
+    field.by_at(there.path(), MAIN, &["drones", "set", "drone-001", "--status", "OFFLINE"]).says(0, "");
+    let synced = field.by(EAST, &["sync", "--wait", "30"]);
+    assert_eq!((synced.code, synced.err.as_str()), (0, ""), "{synced:?}");
+}
+
+#[test]
 fn beside_an_open_console_a_change_waits_for_the_servers_word_as_it_does_alone() {
     let mut field = Field::new();
     let mut console = field.console(EAST);

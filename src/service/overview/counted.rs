@@ -1,5 +1,6 @@
 //! The last figures, and when they are counted again.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Overview, count, count_in_slices, in_slices};
@@ -63,8 +64,12 @@ impl Inner {
         last.overview.as_ref().map(|(_, overview)| overview.clone())
     }
 
-    /// Says once, after the first pull that brought everything, what others changed since the account was open here last.
+    /// Says once, after the first pull that brought everything, what others changed since the account was open here last:
+    /// to who looks at a screen. A command has none, and its next one would be told again.
     pub(in crate::service) fn tell_news(this: &Arc<Self>) {
+        if this.by_command.load(Ordering::Relaxed) {
+            return;
+        }
         let due = this.peek(|replica| {
             let visit = replica.visit()?;
             let caught_up = replica.meta().as_of.is_some_and(|at| at > visit.as_of);
