@@ -73,7 +73,8 @@ begin
         and coalesce(k.conname, '') <> 'activity_scopes_check'
         and (w.oid is not null or t.oid is not null or p.oid is not null or k.oid is not null or e.oid is not null
             or (f.oid is not null and f.proname not in ('sync_pull', 'sync_push', 'sync_digest', 'activity_page',
-                'sync_devices', 'admin_caller', 'admin_sign_out', 'admin_linked', 'device_key', 'erase_device')));
+                'sync_devices', 'admin_caller', 'admin_sign_out', 'admin_linked', 'device_key', 'erase_device',
+                'note_account_deed')));
     if others is not null then
         raise exception 'Something of yours is built upon FlyOS Console: %. Nothing was changed. Drop it first.', others;
     end if;
@@ -190,6 +191,8 @@ begin
         public.sync_digest(jsonb), public.activity_page(bigint, int, text, text), public.sync_devices(),
         public.admin_caller(), public.admin_sign_out(uuid), public.admin_linked(uuid[]),
         public.device_key(uuid, text), public.erase_device(uuid, uuid);
+    -- Of a project that was set up by an older console it is not there.
+    drop function if exists public.note_account_deed(uuid, uuid, uuid, text, text);
     if not exists (select from public.activity) then
         drop table public.activity;
     else
@@ -208,7 +211,7 @@ begin
         delete from supabase_migrations.schema_migrations
         where version in ('20261101000050', '20261101000100', '20261101000200', '20261101000300', '20261101000400',
             '20261101000500', '20261101000600', '20261101000700', '20261101000800', '20261101000900',
-            '20261101001000', '20261101001050');
+            '20261101001000', '20261101001050', '20261101001100');
     end if;
 end
 $rollback$;

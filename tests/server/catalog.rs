@@ -71,7 +71,7 @@ const NOTHING: [(&str, &str); 13] = [
         "select p.oid::regprocedure::text from pg_proc p
         where has_function_privilege('authenticated', p.oid, 'execute') and (p.pronamespace::regnamespace::text, p.proname)
             in (('sync', 'touch'), ('sync', 'tell'), ('sync', 'repair'), ('flyos', 'mend'), ('flyos', 'settle'),
-                ('flyos', 'bar_account'), ('flyos', 'keep_main_hq'))",
+                ('flyos', 'bar_account'), ('flyos', 'keep_main_hq'), ('public', 'note_account_deed'))",
     ),
     (
         "a table that somebody signed in may truncate, or reference",
@@ -172,6 +172,10 @@ async fn the_bookkeeping_is_not_there_for_the_api() {
         ("admin_sign_out", json!({"account": main.uid})),
         ("device_key", json!({"device": main.uid, "offered": ""})),
         ("erase_device", json!({"user_id": main.uid, "device": main.uid})),
+        (
+            "note_account_deed",
+            json!({"op": main.uid, "actor": main.uid, "profile": main.uid, "deed": "ban", "reason": null}),
+        ),
     ] {
         let (status, body) = front.rpc("", function, &body).await;
         assert_eq!((status, &body["code"]), (401, &json!("42501")), "{function}: {body}");

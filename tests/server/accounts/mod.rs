@@ -4,13 +4,14 @@
 //! * `in_step`: addresses, deactivation, deletion: what one side does, the other follows
 //! * `callers`: the functions that `admin-users` asks
 //! * `nudges`: who hears what over realtime
-//! * `activity`: who did what, when and why, and who may read it
+//! * `activity`: who did what, when and why, and who may read it; `deeds`: what was done to accounts
 //! * `devices`: what devices say of themselves; `device_keys`: the keys that are kept for them
 
 #![expect(clippy::panic, reason = "a helper fails its test")]
 
 mod activity;
 mod callers;
+mod deeds;
 mod device_keys;
 mod devices;
 mod in_step;

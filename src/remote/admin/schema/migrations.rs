@@ -44,6 +44,7 @@ migrations! {
     "20261101000900" "accounts",
     "20261101001000" "device_keys",
     "20261101001050" "devices",
+    "20261101001100" "account_deeds",
 }
 
 /// The way back; what it leaves is told in its first lines.
