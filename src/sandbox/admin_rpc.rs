@@ -1,6 +1,6 @@
-//! The three SQL functions behind managing accounts: who the caller is, ending somebody's sessions, and which
-//! accounts have a profile. As the database does it: the profile first (none, INACTIVE), then whether the session
-//! is still there; and all but the first for MAIN_HQ alone.
+//! The four SQL functions behind managing accounts: who the caller is, ending somebody's sessions, which accounts
+//! have a profile, and noting a deed in the activity. As the database does it: the profile first (none, INACTIVE), then
+//! whether the session is still there; two of them for MAIN_HQ alone, and the last for the secret key alone.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,13 @@ use super::http::rest_error;
 use super::keys::Claims;
 use super::rpc;
 use super::shared::{Shared, Stuck};
+use crate::domain::field::is_harmful;
 use crate::domain::{Role, Status};
-use crate::remote::wire::SCHEMA;
 use crate::remote::wire::admin::{
-    AdminCaller, CallerReply, LinkedReply, LinkedRequest, SignOutReply, SignOutRequest,
+    AdminAction, AdminCaller, CallerReply, LinkedReply, LinkedRequest, NoteReply, NoteRequest, SignOutReply,
+    SignOutRequest,
 };
+use crate::remote::wire::{REASON_CHARS_MAX, SCHEMA};
 
 /// Accounts of one question.
 const ACCOUNTS_MAX: usize = 1000;
@@ -84,4 +86,30 @@ pub fn linked(shared: &Shared, claims: Option<&Claims>, request: &LinkedRequest)
     let profile = |id: &uuid::Uuid| Some((*id, engine.profile_of(*id)?.id));
     let linked: BTreeMap<_, _> = request.accounts.iter().filter_map(profile).collect();
     Ok(Json(LinkedReply::Linked { linked }).into_response())
+}
+
+/// `note_account_deed(op uuid, actor uuid, profile uuid, deed text, reason text)`
+pub fn note(shared: &Shared, claims: Option<&Claims>, request: &NoteRequest) -> Answer {
+    let refuse = |status, code, message: &str| Err(Box::new(rest_error(status, code, message)));
+    if claims.is_some() {
+        return refuse(403, "42501", "permission denied for function note_account_deed");
+    }
+    let reason = request.reason.as_deref().unwrap_or_default();
+    if AdminAction::parse(&request.deed).is_none_or(|action| action == AdminAction::ListUnlinked) {
+        return refuse(400, "PT400", "deed is none of the deeds on accounts.");
+    } else if reason.chars().count() > REASON_CHARS_MAX {
+        let message = format!("reason is no text of at most {REASON_CHARS_MAX} characters.");
+        return refuse(400, "PT400", &message);
+    } else if reason.chars().any(is_harmful) {
+        return refuse(400, "PT400", "reason holds a control or invisible character.");
+    }
+    let done = shared.transact(|engine, now| {
+        let mut commit = Commit::default();
+        let noted = engine.note_deed(&mut commit, request, now);
+        Ok::<_, ()>((noted, commit))
+    });
+    match done {
+        Ok(noted) => Ok(Json(NoteReply { noted: noted.unwrap_or_default() }).into_response()),
+        Err(Stuck) => refuse(503, "53100", "The server cannot write to its data folder."),
+    }
 }

@@ -1,8 +1,8 @@
 //! The Edge Function `admin-users`, for machines without a runtime for it: the same requests, the same replies to
 //! the letter, and the same order of questions (the request, who asks, what it is about).
 //!
-//! What differs is only how it is done: here in one transaction, there in several requests. Like there, the key
-//! that may do everything never leaves the server.
+//! What differs is only how it is done: here in one transaction, the line in the activity among it, there in several
+//! requests. Like there, the key that may do everything never leaves the server.
 
 use std::sync::Arc;
 
@@ -22,8 +22,8 @@ use super::shared::Shared;
 use crate::domain::{Role, Stamp, User};
 use crate::remote::wire::Must;
 use crate::remote::wire::admin::{
-    AdminAccount, AdminAction, AdminRefusal, AdminReply, AdminRequest, AuthAccount, BAN_DURATION,
-    PAGE_ACCOUNTS, PROFILE_CLAIM, Password, REQUEST_BYTES_MAX, UnlinkedAccount, WhyUnlinked,
+    AdminAccount, AdminAction, AdminAsked, AdminRefusal, AdminReply, AdminRequest, AuthAccount, BAN_DURATION,
+    NoteRequest, PAGE_ACCOUNTS, PROFILE_CLAIM, Password, REQUEST_BYTES_MAX, UnlinkedAccount, WhyUnlinked,
 };
 
 type Done = Result<(AdminReply, Commit, AuthCommit), AdminRefusal>;
@@ -54,7 +54,7 @@ async fn answer(shared: &Shared, request: Request) -> Result<AdminReply, AdminRe
     }
     let headers = request.headers().clone();
     let body = axum::body::to_bytes(request.into_body(), REQUEST_BYTES_MAX).await;
-    let request = AdminRequest::read(&body.map_err(|_| AdminRefusal::too_large())?)?;
+    let asked = AdminAsked::read(&body.map_err(|_| AdminRefusal::too_large())?)?;
     let claims = asks(shared, &headers)?;
     let lacks = shared.lacks_second_factor(&claims);
     let done = shared.transact_accounts(|engine, auth, now| {
@@ -65,7 +65,16 @@ async fn answer(shared: &Shared, request: Request) -> Result<AdminReply, AdminRe
         if caller.actor.role != Role::MainHq {
             return Err(AdminRefusal::forbidden(caller.actor.role));
         }
-        Desk { engine, auth, caller: &caller, now }.carry_out(&request)
+        let profile = noted_under(auth, &asked.request);
+        let desk = Desk { engine: &mut *engine, auth, caller: &caller, now };
+        let (reply, mut commit, deeds) = desk.carry_out(&asked.request)?;
+        if let Some(profile) = profile {
+            let (deed, reason) = (asked.request.action().to_string(), asked.reason);
+            let actor = Some(caller.actor.user);
+            let note = NoteRequest { op: Uuid::new_v4(), actor, profile, deed, reason };
+            engine.note_deed(&mut commit, &note, now);
+        }
+        Ok((reply, commit, deeds))
     });
     done.map_err(|_| AdminRefusal::unavailable("The server cannot write to its data folder. Ask its owner."))?
 }
@@ -83,6 +92,13 @@ fn asks(shared: &Shared, headers: &HeaderMap) -> Result<Claims, AdminRefusal> {
             _ => AdminRefusal::bad_token(),
         }),
     }
+}
+
+/// The profile that the line in the activity is about, looked for while the account is there; none for what is no deed.
+fn noted_under(auth: &Auth, request: &AdminRequest) -> Option<Uuid> {
+    let AdminRequest::DeleteUnlinked { account } = request else { return request.profile() };
+    let made_for = auth.account(*account).and_then(|account| told(account).made_for());
+    Some(made_for.unwrap_or(*account))
 }
 
 /// The account as the sign-in server would tell of it, so that it is shown by the same rules.

@@ -35,6 +35,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("admin_sign_out", &["account"]),
     ("device_key", &["device", "offered"]),
     ("erase_device", &["device", "user_id"]),
+    ("note_account_deed", &["actor", "deed", "op", "profile", "reason"]),
     ("sync_devices", &[]),
     ("sync_digest", &["tables"]),
     ("sync_pull", &["cursor", "limit_bytes", "limit_rows", "schema"]),
@@ -85,6 +86,7 @@ async fn answer(shared: &Shared, function: &str, cut: &Cut, request: Request) ->
         "admin_sign_out" => admin_rpc::sign_out(shared, claims.as_ref(), &typed(arguments)?),
         "device_key" => device_keys::device_key(shared, claims.as_ref(), typed(arguments)?),
         "erase_device" => device_keys::erase_device(shared, claims.as_ref(), &typed(arguments)?),
+        "note_account_deed" => admin_rpc::note(shared, claims.as_ref(), &typed(arguments)?),
         "sync_devices" => Ok(device_keys::devices(shared, claims.as_ref())),
         "sync_pull" => pull(shared, claims.as_ref(), &arguments),
         "sync_push" => {

@@ -121,7 +121,7 @@ impl Inner {
         };
         let invited = matches!(wish.deed, AccountDeed::Invite);
         let token = keeper.token().await.map_err(|error| explain::not_asked(&error))?;
-        let reply = keeper.client().admin_users(&token, &request(wish)).await;
+        let reply = keeper.client().admin_users(&token, &request(wish).into()).await;
         let reply = reply.map_err(|error| in_form(&error))?.value;
         let AdminReply::Done { .. } = reply else {
             return Err(explain::another_answer());

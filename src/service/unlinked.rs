@@ -53,7 +53,8 @@ async fn unlinked(keeper: &Keeper) -> Result<Vec<AuthAccount>, ServiceError> {
     let (mut all, mut page) = (Vec::new(), Some(1));
     while let Some(number) = page {
         let token = keeper.token().await.map_err(|error| explain::not_asked(&error))?;
-        let reply = keeper.client().admin_users(&token, &AdminRequest::ListUnlinked { page: number }).await;
+        let reply =
+            keeper.client().admin_users(&token, &AdminRequest::ListUnlinked { page: number }.into()).await;
         let AdminReply::Unlinked { accounts, next, .. } =
             reply.map_err(|error| explain::remote(&error))?.value
         else {

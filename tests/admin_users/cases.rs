@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use flyos::remote::admin::{AdminKey, DirectAdmin};
-use flyos::remote::wire::admin::{AdminReply, AdminRequest};
+use flyos::remote::wire::admin::{ACCOUNT_LINE, AdminAsked, AdminReply};
 use flyos::remote::{Client, Project, RemoteError};
 use flyos::sandbox::Sandbox;
 use secrecy::SecretString;
@@ -48,8 +48,16 @@ impl Case {
     }
 
     /// The request as the console makes it; the refusal where it makes none like this.
-    fn typed(&self) -> Result<AdminRequest, Json> {
-        AdminRequest::read(&self.body()).map_err(|refusal| json!([refusal.status, refusal]))
+    fn typed(&self) -> Result<AdminAsked, Json> {
+        AdminAsked::read(&self.body()).map_err(|refusal| json!([refusal.status, refusal]))
+    }
+
+    /// The line that it leaves in the activity: which deed on which profile, and why.
+    fn line(&self) -> Option<Json> {
+        let (action, profile) = (&self.request["action"], self.request["profile"].as_str());
+        let done = self.status == 200 && action != "list_unlinked";
+        let why = self.request["reason"].as_str().filter(|why| !why.is_empty());
+        done.then(|| json!([action, profile.map(str::to_lowercase), why]))
     }
 
     fn check(&self, way: &str, got: &Json) {
@@ -99,6 +107,35 @@ async fn raw(way: &str, sandbox: &Sandbox, url: &str) {
         let text = answer.text().await.expect("a body");
         case.check(way, &json!([status, serde_json::from_str::<Json>(&text).expect("JSON")]));
     }
+    left_its_lines(way, sandbox, &headquarters(), &cases()).await;
+}
+
+/// Each deed that was done left one line of its doer's, in its order, and nothing else did.
+async fn left_its_lines(way: &str, sandbox: &Sandbox, doer: &Json, cases: &[Case]) {
+    // The last case signs headquarters out everywhere.
+    let main = sign_in(sandbox, MAIN).await;
+    let page = main.rpc("activity_page", &json!({"limit_rows": 1000, "tbl": "profiles"})).await;
+    let text = page.text().await.expect("a page");
+    for secret in ["correct horse", "another horse", "password123"] {
+        assert!(!text.contains(secret), "{way}: {secret} is in the activity");
+    }
+    let page: Json = serde_json::from_str(&text).expect("JSON");
+    let items = page["items"].as_array().expect("items").iter().rev();
+    let found: Vec<&Json> = items.filter(|item| item["kind"] == ACCOUNT_LINE).collect();
+    let told: Vec<Json> = found.iter().map(|item| json!([item["new"], item["pk"], item["reason"]])).collect();
+    let wanted: Vec<Json> = cases.iter().filter_map(Case::line).collect();
+    assert_eq!(json!(told), json!(wanted), "{way}");
+    assert!(told.len() > 12, "{way}: {}", told.len());
+    for item in found {
+        assert_eq!(json!([item["actor_id"], item["actor_name"]]), *doer, "{way}: {item}");
+        assert_eq!(json!([item["field"], item["old"]]), json!([null, null]), "{way}: {item}");
+        assert!(!item["op_id"].is_null(), "{way}: {item}");
+    }
+}
+
+/// Who asks in all cases that are done.
+fn headquarters() -> Json {
+    json!(["0194a3d2-0000-7000-8000-000000000001", "main_admin"])
 }
 
 fn outcome(result: Result<AdminReply, RemoteError>) -> Json {
@@ -125,6 +162,7 @@ async fn by_client(way: &str, sandbox: &Sandbox, url: &str) {
         };
         case.check(way, &got);
     }
+    left_its_lines(way, sandbox, &headquarters(), &cases()).await;
 }
 
 #[tokio::test]
@@ -171,7 +209,8 @@ async fn the_direct_path_keeps_every_case() {
     let direct = DirectAdmin::new(&sandbox.url(), key, "1.2.3").expect("a project");
     assert!(!format!("{direct:?}").contains("sb_secret"), "{direct:?}");
     let mut done = 0;
-    for case in cases().into_iter().filter(|case| case.direct) {
+    let cases: Vec<Case> = cases().into_iter().filter(|case| case.direct).collect();
+    for case in &cases {
         let got = match case.typed() {
             Err(refusal) => refusal,
             Ok(request) => {
@@ -182,5 +221,6 @@ async fn the_direct_path_keeps_every_case() {
         case.check("direct", &got);
     }
     assert!(done > 20, "most were asked for: {done}");
+    left_its_lines("direct", &sandbox, &json!([null, "service_role"]), &cases).await;
     sandbox.shutdown().await;
 }

@@ -2,7 +2,7 @@
 
 use axum::http::Method;
 use flyos::remote::admin::{AdminKey, DirectAdmin};
-use flyos::remote::wire::admin::AdminRequest;
+use flyos::remote::wire::admin::{AdminAsked, AdminRequest};
 use flyos::remote::{Cause, ErrorKind};
 use serde_json::{Value as Json, json};
 
@@ -21,7 +21,7 @@ fn direct(url: &str, key: &str) -> DirectAdmin {
 async fn the_key_travels_as_its_kind_must() {
     let sandbox = start().await;
     let proxy = Proxy::before(&sandbox.url()).await;
-    let list = AdminRequest::ListUnlinked { page: 1 };
+    let list = AdminRequest::ListUnlinked { page: 1 }.into();
     let secret = sandbox.service_role_key();
     for (key, wanted) in
         [(&*secret, json!([secret, Json::Null])), (LEGACY, json!([LEGACY, format!("Bearer {LEGACY}")]))]
@@ -47,7 +47,7 @@ async fn a_failure_half_way_says_what_was_done() {
     let sandbox = start().await;
     let proxy = Proxy::before(&sandbox.url()).await;
     let direct = direct(&proxy.url, &sandbox.service_role_key());
-    let fails = async |request: AdminRequest, method: Method, path: &'static str, words: &str| {
+    let fails = async |request: AdminAsked, method: Method, path: &'static str, words: &str| {
         proxy.spoil([Spoiled::html(method, path, false)]);
         let error = direct.run(&request).await.expect_err("spoiled");
         assert!(error.message.starts_with(words) && !error.message.contains("Nothing"), "{error}");
@@ -57,13 +57,13 @@ async fn a_failure_half_way_says_what_was_done() {
     };
     let profile = user_named(&sandbox, "east_hq");
     let sign_out = "/rest/v1/rpc/admin_sign_out";
-    fails(AdminRequest::Ban { profile }, Method::POST, sign_out, "The ban of east_hq is set").await;
+    fails(AdminRequest::Ban { profile }.into(), Method::POST, sign_out, "The ban of east_hq is set").await;
     let profile = user_named(&sandbox, "a_lindqvist");
     let mail = "The account of a_lindqvist is there, but no mail may have been sent.";
-    fails(AdminRequest::Invite { profile }, Method::POST, "/auth/v1/invite", mail).await;
+    fails(AdminRequest::Invite { profile }.into(), Method::POST, "/auth/v1/invite", mail).await;
     // Before anything was done, nothing was.
     proxy.spoil([Spoiled::json(Method::GET, "/rest/v1/profiles", 429, "{}")]);
-    let error = direct.run(&AdminRequest::Unban { profile }).await.expect_err("spoiled");
+    let error = direct.run(&AdminRequest::Unban { profile }.into()).await.expect_err("spoiled");
     assert!(error.cause == Cause::RateLimited && error.message.contains("Nothing was changed."), "{error}");
     sandbox.shutdown().await;
 }
@@ -79,7 +79,7 @@ async fn an_account_the_database_did_not_link_is_removed_again() {
     }]);
     let row = Box::leak(row.to_string().into_boxed_str());
     proxy.spoil([Spoiled::json(Method::GET, "/rest/v1/profiles", 200, row)]);
-    let create = AdminRequest::Create { profile, password: "correct horse".into() };
+    let create = AdminRequest::Create { profile, password: "correct horse".into() }.into();
     let error = direct(&proxy.url, &sandbox.service_role_key()).run(&create).await.expect_err("not linked");
     assert_eq!(error.code.as_deref(), Some("not_made"));
     let body = json!({"email": "d.okafor@flyos.mil", "password": "correct horse"});

@@ -4,7 +4,7 @@
 use flyos::domain::{Change, Key, Record};
 use flyos::remote::admin::{AdminKey, DirectAdmin};
 use flyos::remote::wire::TokenReply;
-use flyos::remote::wire::admin::{AdminReply, AdminRequest, WhyUnlinked};
+use flyos::remote::wire::admin::{AdminAsked, AdminReply, AdminRequest, WhyUnlinked};
 use flyos::sandbox::{Options, Sandbox};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value as Json, json};
@@ -189,7 +189,7 @@ async fn accounts_without_a_profile_are_listed_with_the_reason_and_can_be_delete
     );
     assert!(accounts.iter().all(|one| one.account.banned_until.is_some()), "{reply}");
     // The secret key tells the same.
-    let by_key = direct(&sandbox).run(&AdminRequest::ListUnlinked { page: 1 }).await.expect("a list");
+    let by_key = direct(&sandbox).run(&AdminRequest::ListUnlinked { page: 1 }.into()).await.expect("a list");
     assert_eq!(serde_json::to_value(by_key).expect("JSON"), reply);
     let account = accounts[0].account.id;
     assert_eq!(ask(&main, json!({"action": "delete", "account": account})).await["ok"], true);
@@ -221,20 +221,20 @@ async fn an_inactive_profile_gets_no_account_and_the_last_headquarters_keeps_its
         json!({"action": "invite", "profile": id}),
     ] {
         assert_eq!(ask(&main, request.clone()).await["code"], "inactive_profile");
-        let request = AdminRequest::read(request.to_string().as_bytes()).expect("a request");
+        let request = AdminAsked::read(request.to_string().as_bytes()).expect("a request");
         let error = direct(&sandbox).run(&request).await.expect_err("refused");
         assert_eq!(error.code.as_deref(), Some("inactive_profile"));
     }
     // With the secret key nobody is oneself, but somebody must remain who can sign in.
     let (first, deputy) = (user_named(&sandbox, "main_admin"), user_named(&sandbox, "deputy_admin"));
     let by_key = direct(&sandbox);
-    by_key.run(&AdminRequest::Ban { profile: deputy }).await.expect("another remains");
-    let refused = by_key.run(&AdminRequest::Ban { profile: first }).await.expect_err("the last");
+    by_key.run(&AdminRequest::Ban { profile: deputy }.into()).await.expect("another remains");
+    let refused = by_key.run(&AdminRequest::Ban { profile: first }.into()).await.expect_err("the last");
     assert_eq!(refused.code.as_deref(), Some("last_main_hq"));
-    let refused = by_key.run(&AdminRequest::Delete { profile: first }).await.expect_err("the last");
+    let refused = by_key.run(&AdminRequest::Delete { profile: first }.into()).await.expect_err("the last");
     assert_eq!(refused.code.as_deref(), Some("last_main_hq"));
-    by_key.run(&AdminRequest::Unban { profile: deputy }).await.expect("lifted");
-    by_key.run(&AdminRequest::Ban { profile: first }).await.expect("the deputy remains");
+    by_key.run(&AdminRequest::Unban { profile: deputy }.into()).await.expect("lifted");
+    by_key.run(&AdminRequest::Ban { profile: first }.into()).await.expect("the deputy remains");
     // By the rows alone, the last active one hears that it is the last.
     let deputy_in = sign_in(&sandbox, "deputy@flyos.mil").await;
     admin_update(&sandbox, &Key::user(first), &[("status", "INACTIVE")]);

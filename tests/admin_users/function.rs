@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use axum::http::Method;
 use flyos::domain::Key;
 use flyos::remote::admin::{AdminKey, DirectAdmin};
-use flyos::remote::wire::admin::AdminRequest;
+use flyos::remote::wire::admin::{AdminAsked, AdminRequest};
 use flyos::remote::{Cause, Client, ErrorKind, Project};
 use flyos::sandbox::{Answer, Sandbox};
 use secrecy::SecretString;
@@ -213,7 +213,7 @@ async fn each_key_goes_where_it_belongs() {
     let person = format!("Bearer {}", main.token);
     let mut service = 0;
     for seen in proxy.seen() {
-        if seen.path.starts_with("/auth/v1/admin") {
+        if seen.path.starts_with("/auth/v1/admin") || seen.path.ends_with("/note_account_deed") {
             service += 1;
             assert_eq!((seen.header("apikey"), seen.header("authorization")), (Some(&*secret), None));
         } else {
@@ -221,7 +221,7 @@ async fn each_key_goes_where_it_belongs() {
             assert_eq!(seen.header("authorization"), Some(&*person));
         }
     }
-    assert_eq!(service, 1, "one creation, and nothing else under the secret key");
+    assert_eq!(service, 2, "one creation and its line, and nothing else under the secret key");
     // A key of the old kind is a token as well. The new kind is taken first: the old one may be switched off.
     let (old, none) = ("eyJ.old.key", Json::Null);
     for (variables, wanted) in [
@@ -379,7 +379,7 @@ async fn the_address_of_an_account_without_a_profile_is_taken_too() {
     assert_eq!(code_of(reply.send().await.expect("an answer")).await, (409, "email_taken".to_owned()));
     let key = AdminKey::from_env(|_| Some(at.sandbox.service_role_key())).expect("a key");
     let direct = DirectAdmin::new(&at.sandbox.url(), key, "1").expect("a project");
-    let request = AdminRequest::read(request.to_string().as_bytes()).expect("a request");
+    let request = AdminAsked::read(request.to_string().as_bytes()).expect("a request");
     assert_eq!(direct.run(&request).await.expect_err("taken").code.as_deref(), Some("email_taken"));
     // And of one that waits for its owner: it was not made for the profile of that address.
     let body = json!({"email": "d.okafor@flyos.mil", "app_metadata": {}});
@@ -412,7 +412,7 @@ async fn the_console_sorts_what_the_function_says() {
         Client::new(Project::new(&at.function.url, &key).expect("a project"), "1.2.3").expect("a client");
     let token = SecretString::from(at.main.token.clone());
     let profile = Uuid::try_parse(EAST_HQ).expect("a uuid");
-    let ban = AdminRequest::Ban { profile };
+    let ban = AdminAsked::from(AdminRequest::Ban { profile });
     at.sandbox.faults().set_answer(Some(Answer::TooMany), Some(7));
     let error = remote.admin_users(&token, &ban).await.expect_err("unavailable");
     assert_eq!((error.kind, error.cause), (ErrorKind::TryAgain { unreachable: false }, Cause::Busy));
@@ -421,7 +421,8 @@ async fn the_console_sorts_what_the_function_says() {
     let error = remote.admin_users(&token, &ban).await.expect_err("expired");
     assert_eq!((error.kind, error.cause), (ErrorKind::SignInAgain, Cause::TokenExpired));
     at.sandbox.faults().clear();
-    let delete = AdminRequest::Delete { profile: Uuid::try_parse(MAIN_ADMIN).expect("a uuid") };
+    let profile = Uuid::try_parse(MAIN_ADMIN).expect("a uuid");
+    let delete = AdminAsked::from(AdminRequest::Delete { profile });
     let error = remote.admin_users(&token, &delete).await.expect_err("one's own");
     assert_eq!(
         (error.kind, error.code.as_deref(), error.field.as_deref()),

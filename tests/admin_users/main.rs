@@ -12,4 +12,5 @@ mod deno;
 mod direct;
 mod effects;
 mod function;
+mod noting;
 mod proxy;

@@ -146,7 +146,9 @@ async fn ask(client: &Client, doing: Doing) -> Option<RemoteError> {
         Doing::Pulling => client.sync_pull(&token, &pull).await.err(),
         Doing::Pushing => client.sync_push(&token, &push).await.err(),
         Doing::Digesting => client.sync_digest(&token, &digest).await.err(),
-        Doing::Administering => client.admin_users(&token, &AdminRequest::Ban { profile: uid }).await.err(),
+        Doing::Administering => {
+            client.admin_users(&token, &AdminRequest::Ban { profile: uid }.into()).await.err()
+        }
         Doing::Enrolling => client.enrol(&token, "phone").await.err(),
         Doing::GivingCode => client.answer(&token, "f", "c", &SecretString::from("123456")).await.err(),
         Doing::AskingForMail => client.recover("a@b.c").await.err(),

@@ -5,8 +5,8 @@
 
 use flyos::remote::wire::activity::{ActivityReply, ActivityRequest};
 use flyos::remote::wire::admin::{
-    AdminCaller, AdminRefusal, AdminReply, AdminRequest, CallerReply, LinkedReply, LinkedRequest,
-    SignOutReply, SignOutRequest,
+    AdminAsked, AdminCaller, AdminRefusal, AdminReply, CallerReply, LinkedReply, LinkedRequest, NoteReply,
+    NoteRequest, SignOutReply, SignOutRequest,
 };
 use flyos::remote::wire::device::{
     DeviceKeyReply, DeviceKeyRequest, DevicesReply, EraseDeviceReply, EraseDeviceRequest,
@@ -53,6 +53,8 @@ fn fixtures_are_what_the_types_say() {
     round_trips::<SignOutReply>("admin_sign_out");
     round_trips::<LinkedRequest>("admin_linked_request");
     round_trips::<LinkedReply>("admin_linked");
+    round_trips::<NoteRequest>("note_account_deed_request");
+    round_trips::<NoteReply>("note_account_deed");
     for name in ["must_inactive", "must_no_profile", "must_aal2", "must_signed_out"] {
         round_trips::<CallerReply>(name);
         round_trips::<SignOutReply>(name);
@@ -77,7 +79,7 @@ fn fixtures_are_what_the_types_say() {
     for name in ["device_key_erased", "must_inactive", "must_signed_out"] {
         round_trips::<EraseDeviceReply>(name);
     }
-    let request = AdminRequest::read(fixture("admin_request").to_string().as_bytes()).expect("a request");
+    let request = AdminAsked::read(fixture("admin_request").to_string().as_bytes()).expect("a request");
     assert_eq!(serde_json::to_value(request).expect("JSON"), fixture("admin_request"));
 }
 

@@ -85,7 +85,7 @@ fn set_password(server: &Server, email: &'static str, password: &'static str) {
     let profile = user_of(server, email);
     headquarters(server, async |client, token| {
         let request = AdminRequest::SetPassword { profile, password: Password::from(password) };
-        client.admin_users(&token, &request).await.unwrap();
+        client.admin_users(&token, &request.into()).await.unwrap();
     });
 }
 

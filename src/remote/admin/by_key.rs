@@ -215,7 +215,8 @@ impl DirectAdmin {
         if taken.is_none() {
             self.insert_first(profile, user).await?;
         }
-        if let Err(error) = self.run(&create).await {
+        // Setting up is no deed on somebody's account: it leaves no line.
+        if let Err(error) = self.carry_out(&create).await {
             if taken.is_none() {
                 self.remove_profile(profile).await;
             }

@@ -90,6 +90,10 @@ impl Told {
         self.account.id
     }
 
+    pub(super) fn made_for(&self) -> Option<Uuid> {
+        self.account.made_for()
+    }
+
     const fn is_confirmed(&self) -> bool {
         self.account.email_confirmed_at.is_some()
     }
@@ -161,9 +165,8 @@ impl DirectAdmin {
         Ok(Self { client, token })
     }
 
-    /// Does it.
-    pub async fn run(&self, request: &AdminRequest) -> Result<AdminReply, RemoteError> {
-        request.check().map_err(|refusal| refused(&refusal))?;
+    /// Does what was checked.
+    pub(super) async fn carry_out(&self, request: &AdminRequest) -> Done<AdminReply> {
         let action = request.action();
         match request {
             AdminRequest::Create { profile, password } => self.create(*profile, password).await,

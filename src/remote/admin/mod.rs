@@ -20,6 +20,7 @@ mod by_key;
 pub mod database;
 mod direct;
 mod key;
+mod noting;
 pub mod placing;
 pub mod rule;
 pub mod schema;
@@ -30,7 +31,7 @@ use secrecy::SecretString;
 
 use super::client::{Call, Client, Reply, body_of};
 use super::error::{Doing, RemoteError};
-use super::wire::admin::{AdminReply, AdminRequest};
+use super::wire::admin::{AdminAsked, AdminReply};
 pub use direct::{DirectAdmin, DirectProblem};
 pub use key::{AdminKey, AdminKeyProblem, private_file};
 
@@ -43,7 +44,7 @@ impl Client {
     pub async fn admin_users(
         &self,
         token: &SecretString,
-        request: &AdminRequest,
+        request: &AdminAsked,
     ) -> Result<Reply<AdminReply>, RemoteError> {
         let doing = Doing::Administering;
         request.check().map_err(|refusal| RemoteError::refused(doing, &refusal))?;

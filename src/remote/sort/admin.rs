@@ -24,6 +24,7 @@ pub(in crate::remote) const fn cause(code: AdminCode) -> Cause {
         AdminCode::NotFound | AdminCode::NoAccount => Cause::NotFound,
         AdminCode::Already | AdminCode::EmailTaken => Cause::Unique,
         AdminCode::NotMade => Cause::SchemaMissing,
+        AdminCode::NotNoted => Cause::FunctionFailed,
         AdminCode::Misconfigured => Cause::KeyInvalid,
         AdminCode::Unavailable => Cause::Busy,
     }

@@ -29,7 +29,7 @@ pub enum ActivityReply {
     Page { items: Vec<ActivityItem>, more: bool, server_time: Stamp },
 }
 
-/// One line: of an update one column, else the whole row in JSON.
+/// One line: of an update one column; of what was done to a sign-in account the deed, as `new`; else the whole row in JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActivityItem {
     pub id: i64,
@@ -42,7 +42,7 @@ pub struct ActivityItem {
     pub actor_name: String,
     pub tbl: Kind,
     pub pk: String,
-    /// `insert`, `update` or `delete`.
+    /// `insert`, `update`, `delete` or `account`; newer servers may know more.
     pub kind: String,
     pub field: Option<String>,
     pub old: Option<String>,

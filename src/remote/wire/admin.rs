@@ -1,8 +1,11 @@
 //! The shapes of `POST /functions/v1/admin-users`: what can be asked about sign-in accounts, what is answered,
-//! and the three SQL functions behind it.
+//! and the four SQL functions behind it.
 //!
 //! * `read`: from the bytes of a request to an `AdminRequest`, or the refusal that names the field.
 //! * `refusal`: every refusal with its code, its status and its words.
+//!
+//! What was done leaves a line in the activity, with who did it and why: `NoteRequest` is how the database is told.
+//! Only who holds the project's secret key can tell it, and so the function does, after the deed.
 //!
 //! Three servers speak these shapes to the letter: the Edge Function, the training server, and, for who holds the
 //! project's secret key, the direct path of `remote::admin`. `tests/wire/admin_cases.json` holds them together.
@@ -33,6 +36,8 @@ pub const PAGE_ACCOUNTS: usize = 100;
 pub const PAGES_MAX: u32 = 10_000;
 /// How long a ban by hand lasts: a hundred years, in the only unit the sign-in server takes.
 pub const BAN_DURATION: &str = "876000h";
+/// The kind of the lines in the activity that tell of an account.
+pub const ACCOUNT_LINE: &str = "account";
 /// The claim in `app_metadata` that ties a new account to a profile: only the admin API can write it.
 pub const PROFILE_CLAIM: &str = "flyos_profile_id";
 
@@ -83,8 +88,23 @@ impl Serialize for Password {
     }
 }
 
-/// What is asked. The one it is about is named by `profiles.id`; the account's address is the profile's. Read by
-/// `AdminRequest::read` alone, which refuses by name.
+/// A request as it is sent: what is wanted, and why. Read by `AdminAsked::read` alone, which refuses by name.
+#[derive(Clone, Debug, Serialize)]
+pub struct AdminAsked {
+    #[serde(flatten)]
+    pub request: AdminRequest,
+    /// For the line in the activity, under the rules of an edit's reason; a list has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl From<AdminRequest> for AdminAsked {
+    fn from(request: AdminRequest) -> Self {
+        Self { request, reason: None }
+    }
+}
+
+/// What is asked. The one it is about is named by `profiles.id`; the account's address is the profile's.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum AdminRequest {
@@ -145,6 +165,21 @@ impl AdminRequest {
             Self::Delete { .. } | Self::DeleteUnlinked { .. } => AdminAction::Delete,
             Self::SignOut { .. } => AdminAction::SignOut,
             Self::ListUnlinked { .. } => AdminAction::ListUnlinked,
+        }
+    }
+
+    /// The profile that it names.
+    pub const fn profile(&self) -> Option<Uuid> {
+        match self {
+            Self::Create { profile, .. }
+            | Self::Invite { profile }
+            | Self::SetPassword { profile, .. }
+            | Self::Ban { profile }
+            | Self::Unban { profile }
+            | Self::SetEmail { profile, .. }
+            | Self::Delete { profile }
+            | Self::SignOut { profile } => Some(*profile),
+            Self::DeleteUnlinked { .. } | Self::ListUnlinked { .. } => None,
         }
     }
 }
@@ -249,6 +284,25 @@ pub struct LinkedRequest {
 pub enum LinkedReply {
     Linked { linked: BTreeMap<Uuid, Uuid> },
     Must(MustReply),
+}
+
+/// `POST /rest/v1/rpc/note_account_deed`: what was done to an account, for the activity. For the secret key alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoteRequest {
+    /// Of this one request: a second time it notes nothing.
+    pub op: Uuid,
+    /// Who did it, a `profiles.id`; absent where nobody but the key did.
+    pub actor: Option<Uuid>,
+    /// The profile whose account it is; of an account without one, that it was made for, or else the account's id.
+    pub profile: Uuid,
+    pub deed: String,
+    pub reason: Option<String>,
+}
+
+/// What that answers: false where it was noted before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoteReply {
+    pub noted: bool,
 }
 
 /// An account as the sign-in server tells of it, as far as it matters here.

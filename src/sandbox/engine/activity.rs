@@ -1,5 +1,5 @@
 //! Who did what: a line for each row that came or went and for each column that changed, as the SQL's trigger writes
-//! them. Append-only; beyond a bound the oldest are forgotten, for a training server runs in memory.
+//! them, and for each deed on a sign-in account. Append-only; beyond a bound the oldest are forgotten, for a training server runs in memory.
 
 use std::collections::VecDeque;
 
@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use super::{Caller, Commit, Engine};
 use crate::domain::rules::{self, Step};
-use crate::domain::{Change, Key, Op, Role, Stamp};
+use crate::domain::{Change, Key, Kind, Op, Role, Stamp};
 use crate::remote::wire::activity::{ActivityItem, ActivityRequest, PAGE_LINES_MAX};
+use crate::remote::wire::admin::{ACCOUNT_LINE, NoteRequest};
 
 /// Lines that are kept: a day of training, and some tens of MB at the most.
 const KEPT_MAX: usize = 100_000;
@@ -69,8 +70,44 @@ impl Engine {
         self.activity.lines.iter()
     }
 
+    /// A line that is here already, from a snapshot made since, is left out.
     pub fn restore_activity(&mut self, line: Line) {
+        if line.item.id > self.activity.last {
+            self.activity.push(line);
+        }
+    }
+
+    fn note(&mut self, commit: &mut Commit, item: ActivityItem, scopes: Vec<String>) {
+        let line = Line { item: ActivityItem { id: self.activity.last + 1, ..item }, scopes };
+        commit.activity.push(line.clone());
         self.activity.push(line);
+    }
+
+    /// Notes what was done to a sign-in account; false where that was noted before.
+    pub fn note_deed(&mut self, commit: &mut Commit, note: &NoteRequest, now: Stamp) -> bool {
+        let key = Key::user(note.profile);
+        let before = |line: &Line| line.item.kind == ACCOUNT_LINE && line.item.op_id == Some(note.op);
+        if self.activity().any(|line| before(line) && line.item.pk == key.pk) {
+            return false;
+        }
+        let name = note.actor.and_then(|id| self.world.user(id)).map(|user| user.username.to_string());
+        let item = ActivityItem {
+            id: 0,
+            at: now,
+            op_id: Some(note.op),
+            actor_id: note.actor,
+            actor_name: name.unwrap_or_else(|| "service_role".to_owned()),
+            tbl: Kind::User,
+            kind: ACCOUNT_LINE.to_owned(),
+            field: None,
+            old: None,
+            new: Some(note.deed.clone()),
+            reason: note.reason.clone().filter(|text| !text.is_empty()),
+            pk: key.pk.clone(),
+        };
+        let scopes = self.scopes_then(&key, None, None);
+        self.note(commit, item, scopes);
+        true
     }
 
     /// Notes what steps did. After their rows are settled: who could see a row is who can see it now.
@@ -93,7 +130,7 @@ impl Engine {
                 for (field, old, new) in columns(change) {
                     let scopes = self.scopes_then(&change.key, field.as_deref(), old.as_deref());
                     let item = ActivityItem {
-                        id: self.activity.last + 1,
+                        id: 0,
                         at: now,
                         op_id: cause.op,
                         actor_id: by,
@@ -106,9 +143,7 @@ impl Engine {
                         new,
                         reason: cause.reason.clone(),
                     };
-                    let line = Line { item, scopes };
-                    commit.activity.push(line.clone());
-                    self.activity.push(line);
+                    self.note(commit, item, scopes);
                 }
             }
         }

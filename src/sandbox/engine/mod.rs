@@ -101,7 +101,7 @@ pub struct Commit {
 impl Commit {
     /// Is there anything to keep?
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.claims.is_empty()
+        self.keys.is_empty() && self.claims.is_empty() && self.activity.is_empty()
     }
 }
 

@@ -10,6 +10,7 @@ use crate::fixtures::{fixture, same_shape};
 on_both! {
     each_column_is_a_line_and_each_role_sees_its_own,
     a_row_has_its_history_and_pages_go_back,
+    a_deed_on_an_account_is_a_line_that_only_the_secret_key_writes,
 }
 
 async fn page(person: &Person, request: &Json) -> Json {
@@ -97,4 +98,71 @@ async fn a_row_has_its_history_and_pages_go_back(server: &impl Server) {
     let reply =
         main.rpc("activity_page", &fixture("activity_request")).await.json::<Json>().await.expect("a page");
     assert_eq!(reply["items"], json!([]));
+}
+
+/// What the database says to who notes a deed with that key, as that person.
+async fn note(server: &impl Server, person: Option<&Person>, request: &Json) -> Json {
+    let url = format!("{}/rest/v1/rpc/note_account_deed", server.url());
+    let asked = reqwest::Client::new().post(url).json(request);
+    let asked = match person {
+        Some(person) => asked.header("apikey", &person.key).bearer_auth(&person.token),
+        None => asked.header("apikey", server.service_role_key()),
+    };
+    asked.send().await.expect("an answer").json().await.expect("JSON")
+}
+
+async fn a_deed_on_an_account_is_a_line_that_only_the_secret_key_writes(server: &impl Server) {
+    let (main, east) = (sign_in(server, MAIN).await, sign_in(server, EAST).await);
+    let (west, operator) = (sign_in(server, WEST).await, sign_in(server, OPERATOR1).await);
+    let mut request = fixture("note_account_deed_request");
+    for person in [&main, &east, &operator] {
+        assert_eq!(note(server, Some(person), &request).await["code"], "42501");
+    }
+    for (name, wrong) in [
+        ("deed", json!("promote")),
+        ("deed", json!("list_unlinked")),
+        ("deed", json!("")),
+        ("reason", json!("é".repeat(201))),
+        ("reason", json!("left \u{202e}the unit")),
+        ("reason", json!("left\nthe unit")),
+    ] {
+        let mut request = request.clone();
+        request[name] = wrong;
+        assert_eq!(note(server, None, &request).await["code"], "PT400", "{request}");
+    }
+    assert_eq!(told(&page(&main, &all(100)).await), Vec::<String>::new(), "none of this stands there");
+
+    assert_eq!(note(server, None, &request).await, fixture("note_account_deed"));
+    let again = note(server, None, &request).await;
+    assert_eq!(again, json!({"noted": false}), "sent again on its way");
+    request["op"] = json!("0194f2a0-0000-7000-8000-000000000004");
+    request["deed"] = json!("unban");
+    request["reason"] = json!("");
+    assert_eq!(note(server, None, &request).await["noted"], true);
+    let of_row = json!({"limit_rows": 10, "tbl": "profiles", "pk": request["profile"]});
+    let history = page(&main, &of_row).await;
+    same_shape("activity_page", &history);
+    let user = request["profile"].as_str().expect("a uuid");
+    let wanted = [
+        format!("profiles {user} account - - main_admin"),
+        format!("profiles {user} account - left the unit main_admin"),
+    ];
+    assert_eq!(told(&history), wanted);
+    assert_eq!(json!([history["items"][0]["new"], history["items"][1]["new"]]), json!(["unban", "ban"]));
+    assert_eq!(history["items"][1]["op_id"], fixture("note_account_deed_request")["op"]);
+    // As other lines of that row: for headquarters and for the region's, and not for the person.
+    assert_eq!(told(&page(&east, &all(100)).await), wanted);
+    assert_eq!(told(&page(&east, &of_row).await), wanted);
+    for person in [&west, &operator] {
+        assert_eq!(told(&page(person, &all(100)).await), Vec::<String>::new());
+    }
+    // Of a row that nobody has, headquarters alone reads; of who is not there (any more) the name is not known.
+    request["op"] = json!("0194f2a0-0000-7000-8000-000000000005");
+    request["profile"] = json!("0194f2a0-0000-7000-8000-0000000000ff");
+    request["actor"] = json!("0194f2a0-0000-7000-8000-0000000000fe");
+    let answer = note(server, None, &request).await;
+    assert_eq!(answer["noted"], true, "{answer}");
+    let newest = page(&main, &all(1)).await;
+    assert_eq!(newest["items"][0]["actor_name"], "service_role", "{newest}");
+    assert_eq!(told(&page(&east, &all(100)).await).len(), 2);
 }

@@ -8,7 +8,7 @@
 // Who may: the caller's token is believed nothing. The sign-in server is asked whose it is (so an ended session and a
 // ban count at once), then the database, with that token and under row-level security, whether this is an active
 // MAIN_HQ (public.admin_caller). What profiles there are is asked with the caller's token too. The key that opens
-// everything is used for the admin API alone, and only after all that.
+// everything is used for the admin API and for the line in the activity alone, and only after all that.
 //
 // Nobody bans or deletes his own account, so whoever asks remains: an active MAIN_HQ can still sign in afterwards.
 //
@@ -23,6 +23,11 @@
 //
 // Ban. First the ban, then the sessions: the other way round a refresh could slip in between.
 //
+// The activity. Each deed that was done leaves one line on the profile: who, which deed, why (`reason`, the same rules
+// as an edit's), written by public.note_account_deed, which only the secret key may call. It comes after the deed: a
+// line about something that was not done would be worse than an error about something that was. Where the database
+// does not take it, the answer is the error `not_noted`, which says so.
+//
 // Asking again after a broken line is safe for every action. No password, token or key is logged or answered.
 
 type Json = Record<string, unknown>;
@@ -31,6 +36,11 @@ const BODY_BYTES_MAX = 16 * 1024;
 const PASSWORD_CHARS_MIN = 8;
 // bcrypt looks at no more.
 const PASSWORD_BYTES_MAX = 72;
+// As of an edit.
+const REASON_CHARS_MAX = 200;
+// What a terminal would act on, and what nobody sees.
+const HARMFUL =
+  /[\p{Cc}\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\u{e0000}-\u{e0fff}]/u;
 // The sign-in server gives up by itself after 10 s.
 const UPSTREAM_MS = 10_000;
 // Accounts of one page: their ids must fit an address.
@@ -40,14 +50,14 @@ const PAGES_MAX = 10_000;
 const BAN_DURATION = "876000h";
 
 const FIELDS: Record<string, string[]> = {
-  create: ["password", "profile"],
-  invite: ["profile"],
-  set_password: ["password", "profile"],
-  ban: ["profile"],
-  unban: ["profile"],
-  set_email: ["email", "profile"],
-  delete: ["account", "profile"],
-  sign_out: ["profile"],
+  create: ["password", "profile", "reason"],
+  invite: ["profile", "reason"],
+  set_password: ["password", "profile", "reason"],
+  ban: ["profile", "reason"],
+  unban: ["profile", "reason"],
+  set_email: ["email", "profile", "reason"],
+  delete: ["account", "profile", "reason"],
+  sign_out: ["profile", "reason"],
   list_unlinked: ["page"],
 };
 
@@ -73,11 +83,12 @@ const STATUS: Record<string, number> = {
   too_large: 413,
   weak_password: 422,
   not_made: 500,
+  not_noted: 500,
   misconfigured: 500,
   unavailable: 503,
 };
 
-// An action that is not done, with the words for the person: what happened, to what, what is safe, what to do.
+// An action that is not done, or not wholly, with the words for the person: what happened, to what, what is safe, what to do.
 class Refusal extends Error {
   constructor(
     readonly code: string,
@@ -152,6 +163,7 @@ interface Asked {
   password: string;
   email: string;
   page: number;
+  reason: string | null;
 }
 
 function read(body: Json): Asked {
@@ -174,7 +186,7 @@ function read(body: Json): Asked {
     const name = shown(odd);
     throw invalid(name, `The action ${action} has no field ${name}. Nothing was changed. Leave it out.`);
   }
-  const asked: Asked = { action, profile: "", account: null, password: "", email: "", page: 1 };
+  const asked: Asked = { action, profile: "", account: null, password: "", email: "", page: 1, reason: null };
   const value = (field: string): unknown => {
     if (Object.hasOwn(body, field)) return body[field];
     throw invalid(field, `The action ${action} needs the field ${field}. Nothing was changed. Give it too.`);
@@ -208,6 +220,7 @@ function read(body: Json): Asked {
   }
   if (FIELDS[action].includes("password")) asked.password = goodPassword(text("password"));
   if (FIELDS[action].includes("email")) asked.email = goodEmail(text("email"));
+  if (Object.hasOwn(body, "reason") && body.reason !== null) asked.reason = goodReason(text("reason"));
   return asked;
 }
 
@@ -248,6 +261,22 @@ function goodEmail(email: string): string {
     "email",
     "The e-mail is no address like name@unit.mil. Nothing was changed. Check it for a slip.",
   );
+}
+
+function goodReason(reason: string): string {
+  if ([...reason].length > REASON_CHARS_MAX) {
+    throw invalid(
+      "reason",
+      `The reason is too long. Nothing was changed. Give at most ${REASON_CHARS_MAX} characters.`,
+    );
+  }
+  if (HARMFUL.test(reason)) {
+    throw invalid(
+      "reason",
+      "The reason holds a control or invisible character. Nothing was changed. Leave it out.",
+    );
+  }
+  return reason;
 }
 
 // ---- The project ----
@@ -591,8 +620,21 @@ function notOwn(by: Caller, about: Profile): void {
 
 // ---- The actions ----
 
-function done(action: string, account: Account, profile: string | null): Json {
-  return { ok: true, action, account: show(account, profile) };
+interface Done {
+  reply: Json;
+  // The profile that the activity tells of; null for what is no deed.
+  about: string | null;
+}
+
+function done(action: string, account: Account, profile: string | null): Done {
+  const about = profile ?? madeFor(account) ?? account.id;
+  return { reply: { ok: true, action, account: show(account, profile) }, about };
+}
+
+// The profile that an account was made for, as far as it tells.
+function madeFor(its: Account): string | null {
+  const claim = its.app_metadata?.flyos_profile_id;
+  return isUuid(claim) ? claim.toLowerCase() : null;
 }
 
 // Changes an account; `safe` says what is so where it fails.
@@ -654,7 +696,7 @@ async function remove(to: Project, its: Account, safe: string): Promise<void> {
   if (answer.status >= 400 && answer.status !== 404) throw odd(safe);
 }
 
-async function invite(to: Project, id: string): Promise<Json> {
+async function invite(to: Project, id: string): Promise<Done> {
   const about = await profile(to, id);
   let its = about.account === null ? null : await account(to, about.account);
   // One that waits for its owner is only mailed to again.
@@ -686,7 +728,7 @@ async function signOut(to: Project, its: Account, safe: string): Promise<void> {
   if (status !== 200 || typeof (body as Json | null)?.ended !== "number") throw odd(safe);
 }
 
-async function setEmail(to: Project, asked: Asked): Promise<Json> {
+async function setEmail(to: Project, asked: Asked): Promise<Done> {
   const [about, its] = await target(to, asked.profile);
   const { email } = asked;
   const doubles = await profiles(to, `email=eq.${encodeURIComponent(email)}`, NOTHING);
@@ -703,7 +745,7 @@ async function setEmail(to: Project, asked: Asked): Promise<Json> {
   return done("set_email", await update(to, its, { email, email_confirm: true }, safe), about.id);
 }
 
-async function setPassword(to: Project, asked: Asked): Promise<Json> {
+async function setPassword(to: Project, asked: Asked): Promise<Done> {
   const [about, its] = await target(to, asked.profile);
   const safe =
     `The password of ${about.username} may have been changed all the same. Set it again: that does no ` +
@@ -717,7 +759,7 @@ async function setPassword(to: Project, asked: Asked): Promise<Json> {
   );
 }
 
-async function ban(to: Project, by: Caller, asked: Asked): Promise<Json> {
+async function ban(to: Project, by: Caller, asked: Asked): Promise<Done> {
   const [about, its] = await target(to, asked.profile);
   notOwn(by, about);
   const again = `Ban ${about.username} again: that does no harm.`;
@@ -726,14 +768,14 @@ async function ban(to: Project, by: Caller, asked: Asked): Promise<Json> {
   return done("ban", now, about.id);
 }
 
-async function unban(to: Project, asked: Asked): Promise<Json> {
+async function unban(to: Project, asked: Asked): Promise<Done> {
   const [about, its] = await target(to, asked.profile);
   if (!about.active) throw inactive(about.username);
   const safe = `The ban may have been lifted. Unban ${about.username} again: that does no harm.`;
   return done("unban", await update(to, its, { ban_duration: "none" }, safe), about.id);
 }
 
-async function deletes(to: Project, by: Caller, asked: Asked): Promise<Json> {
+async function deletes(to: Project, by: Caller, asked: Asked): Promise<Done> {
   const safe =
     "The account may have been deleted all the same. Look at the profile, then try again: that does no " +
     "harm.";
@@ -779,7 +821,7 @@ async function linked(to: Project, accounts: string[]): Promise<Record<string, u
   return map as Record<string, unknown>;
 }
 
-async function listUnlinked(to: Project, page: number): Promise<Json> {
+async function listUnlinked(to: Project, page: number): Promise<Done> {
   // Both are always said: without them newer servers page by a cursor.
   const path = `${USERS}?page=${page}&per_page=${PAGE_ACCOUNTS}`;
   const { body } = await ask(to, { as: "service", method: "GET", path, safe: NOTHING });
@@ -788,10 +830,6 @@ async function listUnlinked(to: Project, page: number): Promise<Json> {
   const all = users.map((user) => asAccount(user, NOTHING));
   const links = await linked(to, all.map((its) => its.id));
   const alone = all.filter((its) => !Object.hasOwn(links, its.id));
-  const madeFor = (its: Account) => {
-    const claim = its.app_metadata?.flyos_profile_id;
-    return isUuid(claim) ? claim.toLowerCase() : null;
-  };
   const claims = [...new Set(alone.map(madeFor).filter((id) => id !== null))];
   const there = claims.length === 0 ? [] : await profiles(to, `id=in.(${claims.join(",")})`, NOTHING);
   const ids = new Set(there.map((its) => its.id));
@@ -799,15 +837,16 @@ async function listUnlinked(to: Project, page: number): Promise<Json> {
     if (claim === null) return "no_profile";
     return ids.has(claim) ? "not_linked" : "profile_deleted";
   };
-  return {
-    ok: true,
-    action: "list_unlinked",
-    accounts: alone.map((its) => ({ ...show(its, null), made_for: madeFor(its), why: why(madeFor(its)) })),
-    next: all.length === PAGE_ACCOUNTS ? page + 1 : null,
-  };
+  const accounts = alone.map((its) => ({
+    ...show(its, null),
+    made_for: madeFor(its),
+    why: why(madeFor(its)),
+  }));
+  const next = all.length === PAGE_ACCOUNTS ? page + 1 : null;
+  return { reply: { ok: true, action: "list_unlinked", accounts, next }, about: null };
 }
 
-async function carryOut(to: Project, by: Caller, asked: Asked): Promise<Json> {
+async function carryOut(to: Project, by: Caller, asked: Asked): Promise<Done> {
   switch (asked.action) {
     case "create": {
       const about = await profile(to, asked.profile);
@@ -833,6 +872,24 @@ async function carryOut(to: Project, by: Caller, asked: Asked): Promise<Json> {
     default:
       return await listUnlinked(to, asked.page);
   }
+}
+
+// Tells the activity what was done; twice, if need be: the same `op` leaves one line.
+async function noteDeed(to: Project, by: Caller, asked: Asked, profile: string): Promise<void> {
+  const { action: deed, reason } = asked;
+  const notNoted = (why: string) =>
+    new Refusal(
+      "not_noted",
+      `The action ${deed} was done, but the activity does not tell of it: the database ${why} Asking again is safe.`,
+    );
+  const body = { op: crypto.randomUUID(), actor: by.user, profile, deed, reason };
+  for (let turn = 0; turn < 2; turn++) {
+    const path = "/rest/v1/rpc/note_account_deed";
+    const answer = await ask(to, { as: "service", method: "POST", path, body, safe: "" }).catch(() => null);
+    if (answer?.status === 200) return;
+    if (answer?.status === 404) throw notNoted("has no note_account_deed. Run flyos supabase migrate.");
+  }
+  throw notNoted("did not take the line.");
 }
 
 // ---- The door ----
@@ -861,7 +918,8 @@ Deno.serve(async (request: Request): Promise<Response> => {
     asked = read(parse(await readBody(request)));
     const to = project(token(request));
     by = await caller(to);
-    const reply = await carryOut(to, by, asked);
+    const { reply, about } = await carryOut(to, by, asked);
+    if (about !== null) await noteDeed(to, by, asked, about);
     note(asked, by, "ok");
     return answer(200, reply);
   } catch (error) {

@@ -5,9 +5,11 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::{
-    AdminAction, AdminRefusal, AdminRequest, PAGES_MAX, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, Password,
-    REQUEST_BYTES_MAX,
+    AdminAction, AdminAsked, AdminRefusal, AdminRequest, PAGES_MAX, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN,
+    Password, REQUEST_BYTES_MAX,
 };
+use crate::domain::field::is_harmful;
+use crate::remote::wire::REASON_CHARS_MAX;
 
 /// Characters of an address, at least and at most.
 const EMAIL_CHARS: std::ops::RangeInclusive<usize> = 5..=254;
@@ -31,15 +33,17 @@ fn is_email(text: &str) -> bool {
 /// The fields an action takes beside its name, sorted.
 const fn fields(action: AdminAction) -> &'static [&'static str] {
     match action {
-        AdminAction::Create | AdminAction::SetPassword => &["password", "profile"],
-        AdminAction::SetEmail => &["email", "profile"],
-        AdminAction::Delete => &["account", "profile"],
+        AdminAction::Create | AdminAction::SetPassword => &["password", "profile", "reason"],
+        AdminAction::SetEmail => &["email", "profile", "reason"],
+        AdminAction::Delete => &["account", "profile", "reason"],
         AdminAction::ListUnlinked => &["page"],
-        AdminAction::Invite | AdminAction::Ban | AdminAction::Unban | AdminAction::SignOut => &["profile"],
+        AdminAction::Invite | AdminAction::Ban | AdminAction::Unban | AdminAction::SignOut => {
+            &["profile", "reason"]
+        }
     }
 }
 
-impl AdminRequest {
+impl AdminAsked {
     /// Reads the bytes of a request.
     pub fn read(body: &[u8]) -> Result<Self, AdminRefusal> {
         if body.len() > REQUEST_BYTES_MAX {
@@ -56,9 +60,31 @@ impl AdminRequest {
         }
         let request = typed(action, &body)?;
         request.check()?;
-        Ok(request)
+        let reason = match body.get("reason") {
+            None | Some(Json::Null) => None,
+            Some(Json::String(text)) => Some(text.clone()),
+            Some(_) => return Err(AdminRefusal::no_text("reason")),
+        };
+        let asked = Self { request, reason };
+        asked.check()?;
+        Ok(asked)
     }
 
+    /// The rules of the values, for whoever made the request without reading it.
+    pub fn check(&self) -> Result<(), AdminRefusal> {
+        self.request.check()?;
+        let reason = self.reason.as_deref().unwrap_or_default();
+        if reason.chars().count() > REASON_CHARS_MAX {
+            Err(AdminRefusal::long_reason())
+        } else if reason.chars().any(is_harmful) {
+            Err(AdminRefusal::odd_reason())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl AdminRequest {
     /// The rules of the values, for whoever made the request without reading it.
     pub fn check(&self) -> Result<(), AdminRefusal> {
         match self {
@@ -127,7 +153,35 @@ mod tests {
     const PROFILE: &str = "0194a3d2-0000-7000-8000-000000000004";
 
     fn read(text: &str) -> Result<AdminRequest, (AdminCode, Option<String>)> {
-        AdminRequest::read(text.as_bytes()).map_err(|refusal| (refusal.code, refusal.field))
+        asked(text).map(|asked| asked.request)
+    }
+
+    fn asked(text: &str) -> Result<AdminAsked, (AdminCode, Option<String>)> {
+        AdminAsked::read(text.as_bytes()).map_err(|refusal| (refusal.code, refusal.field))
+    }
+
+    #[test]
+    fn a_reason_has_the_rules_of_an_edits_and_a_list_has_none() {
+        let ban = |reason: serde_json::Value| {
+            let json = serde_json::json!({"action": "ban", "profile": PROFILE, "reason": reason});
+            asked(&json.to_string()).map(|asked| asked.reason)
+        };
+        let refused = Err((AdminCode::Invalid, Some("reason".to_owned())));
+        assert_eq!(ban("lost the laptop".into()), Ok(Some("lost the laptop".to_owned())));
+        assert_eq!(ban(serde_json::Value::Null), Ok(None));
+        assert_eq!(ban("é".repeat(200).into()), Ok(Some("é".repeat(200))));
+        for wrong in ["é".repeat(201), "a\nb".to_owned(), "a\u{202e}b".to_owned(), "a\u{7f}".to_owned()] {
+            assert_eq!(ban(wrong.clone().into()), refused, "{wrong:?}");
+        }
+        assert_eq!(ban(7.into()), refused);
+        assert_eq!(asked(r#"{"action": "list_unlinked", "reason": "x"}"#).map(drop), refused.map(drop));
+        let sent = AdminAsked {
+            reason: Some("left".to_owned()),
+            ..AdminRequest::Unban { profile: Uuid::nil() }.into()
+        };
+        let sent = serde_json::to_value(sent).expect("JSON");
+        let nil = Uuid::nil();
+        assert_eq!(sent, serde_json::json!({"action": "unban", "profile": nil, "reason": "left"}));
     }
 
     #[test]

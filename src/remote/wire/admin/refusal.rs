@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{AdminAction, PAGES_MAX};
 use crate::domain::{Role, text_enum};
-use crate::remote::wire::Must;
+use crate::remote::wire::{Must, REASON_CHARS_MAX};
 
 /// Characters of a name that a caller made up and that is shown again.
 const SHOWN_CHARS_MAX: usize = 40;
@@ -40,6 +40,7 @@ text_enum! {
         Linked = "linked",
         // The project.
         NotMade = "not_made",
+        NotNoted = "not_noted",
         Misconfigured = "misconfigured",
         Unavailable = "unavailable",
     }
@@ -78,7 +79,7 @@ impl AdminCode {
             | Self::Linked => 409,
             Self::TooLarge => 413,
             Self::WeakPassword => 422,
-            Self::NotMade | Self::Misconfigured => 500,
+            Self::NotMade | Self::NotNoted | Self::Misconfigured => 500,
             Self::Unavailable => 503,
         }
     }
@@ -189,6 +190,18 @@ impl AdminRefusal {
     pub fn odd_password() -> Self {
         let message = "The password holds a control character. Nothing was changed. Choose one without.";
         new(AdminCode::Invalid, Some("password"), message)
+    }
+
+    pub fn long_reason() -> Self {
+        let message = format!(
+            "The reason is too long. Nothing was changed. Give at most {REASON_CHARS_MAX} characters."
+        );
+        new(AdminCode::Invalid, Some("reason"), message)
+    }
+
+    pub fn odd_reason() -> Self {
+        let message = "The reason holds a control or invisible character. Nothing was changed. Leave it out.";
+        new(AdminCode::Invalid, Some("reason"), message)
     }
 
     /// The project asks for more than we do.
@@ -333,6 +346,24 @@ impl AdminRefusal {
              migrations, then try again."
         );
         new(AdminCode::NotMade, None, message)
+    }
+
+    /// It was done, and the database did not take the line that tells of it.
+    pub fn not_noted(action: AdminAction) -> Self {
+        let message = format!(
+            "The action {action} was done, but the activity does not tell of it: the database did not take the \
+             line. Asking again is safe."
+        );
+        new(AdminCode::NotNoted, None, message)
+    }
+
+    /// The same of a database that cannot take it.
+    pub fn cannot_be_noted(action: AdminAction) -> Self {
+        let message = format!(
+            "The action {action} was done, but the activity does not tell of it: the database has no \
+             note_account_deed. Run flyos supabase migrate. Asking again is safe."
+        );
+        new(AdminCode::NotNoted, None, message)
     }
 
     /// For the direct path, which has a key and no session.
