@@ -50,7 +50,7 @@ pub enum People {
         address: String,
     },
     /// Bar a user's account: no sign-in until the bar is lifted
-    #[command(after_help = "Example: flyos users ban p_lotz --yes")]
+    #[command(after_help = "Example: flyos users ban p_lotz --reason 'left the unit' --yes")]
     Ban {
         #[command(flatten)]
         who: Who,
@@ -65,7 +65,7 @@ pub enum People {
         who: Who,
     },
     /// End a user's sessions on every machine; they can sign in again
-    #[command(after_help = "Example: flyos users sign-out p_lotz --yes")]
+    #[command(after_help = "Example: flyos users sign-out p_lotz --reason 'lost laptop' --yes")]
     SignOut {
         #[command(flatten)]
         who: Who,
@@ -75,11 +75,14 @@ pub enum People {
     },
 }
 
-/// Whose account.
+/// Whose account, and why.
 #[derive(Args, Clone, Debug)]
 pub struct Who {
     /// By username, e-mail or id
     user: String,
+    /// The reason, which is kept in the activity: up to 200 characters
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
 }
 
 /// Where the new password is.
@@ -125,7 +128,7 @@ impl People {
         let deed = self.deed()?;
         let asks = deed.warning().map(|warning| format!("{}: {warning}", row.label));
         confirmed(self.given() || asks.is_none(), asks.into_iter().collect())?;
-        match door.administer(Administer { user, deed })? {
+        match door.administer(Administer { user, deed, reason: who.reason.clone() })? {
             Done::Account { summary } => out.told(&summary, json!({ "user": user })),
             _ => Ok(()),
         }

@@ -3,7 +3,8 @@
 //!
 //! These are online actions: done or not done when they are answered, and never kept for later, since a password for
 //! somebody else is written down nowhere. The project's function `admin-users` does them under the person's own pass,
-//! and judges anew. What becomes of the profile comes with the next pull.
+//! and judges anew. What becomes of the profile comes with the next pull. Each leaves a line in the activity, with the reason
+//! that was given, under the rules of an edit's; the function has it written once the deed is done.
 //!
 //! A command hands its wish to an open console over the console's socket, a password within it: from memory to memory, and
 //! to the same user of the machine alone.
@@ -15,11 +16,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::at_desk::waited;
+use super::edit::accept_reason;
 use super::own::field;
 use super::session::Inner;
 use super::{Done, ErrorKind, Event, OpCtx, Service, ServiceError, explain};
 use crate::domain::{Key, Role};
-use crate::remote::wire::admin::{AdminReply, AdminRequest, Password};
+use crate::remote::wire::admin::{AdminAction, AdminAsked, AdminCode, AdminReply, AdminRequest, Password};
 use crate::remote::{self, Cause, RemoteError};
 use crate::store::replica::Replica;
 use crate::sync::runner::Ask;
@@ -30,6 +32,9 @@ pub struct Administer {
     /// A `profiles.id`.
     pub user: Uuid,
     pub deed: AccountDeed,
+    /// Up to 200 characters, for the activity.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -105,7 +110,8 @@ impl Service {
 }
 
 impl Inner {
-    async fn administered(&self, wish: Administer) -> Result<Done, ServiceError> {
+    async fn administered(&self, mut wish: Administer) -> Result<Done, ServiceError> {
+        wish.reason = accept_reason(wish.reason)?;
         let key = Key::user(wish.user);
         let (name, email) =
             self.look(|replica| permitted(replica, &key)).ok_or_else(explain::signed_out)??;
@@ -121,13 +127,17 @@ impl Inner {
         };
         let invited = matches!(wish.deed, AccountDeed::Invite);
         let token = keeper.token().await.map_err(|error| explain::not_asked(&error))?;
-        let reply = keeper.client().admin_users(&token, &request(wish).into()).await;
+        let reply = keeper.client().admin_users(&token, &request(wish)).await;
+        if reply.as_ref().map_or_else(was_done, |_| true) {
+            // What it did to the profile is fetched at once, and its line where somebody looks.
+            self.activities.outdate();
+            self.emit(Event::Data);
+            self.ask(Ask::SyncNow)?;
+        }
         let reply = reply.map_err(|error| in_form(&error))?.value;
         let AdminReply::Done { .. } = reply else {
             return Err(explain::another_answer());
         };
-        // What it did to the profile is fetched at once.
-        self.ask(Ask::SyncNow)?;
         let code = self.training_code(&email).filter(|_| invited);
         let code = code.map(|code| format!(" In training nothing is mailed: the code is {code}."));
         Ok(Done::Account { summary: format!("{told}{}", code.unwrap_or_default()) })
@@ -154,9 +164,9 @@ pub(super) fn for_headquarters(replica: &Replica) -> Result<(), ServiceError> {
     Err(ServiceError::new(ErrorKind::Denied, "Sign-in accounts of others are for MAIN_HQ alone."))
 }
 
-fn request(wish: Administer) -> AdminRequest {
+fn request(wish: Administer) -> AdminAsked {
     let profile = wish.user;
-    match wish.deed {
+    let request = match wish.deed {
         AccountDeed::Create(password) => AdminRequest::Create { profile, password: Password::new(password) },
         AccountDeed::Invite => AdminRequest::Invite { profile },
         AccountDeed::SetPassword(password) => {
@@ -166,6 +176,27 @@ fn request(wish: Administer) -> AdminRequest {
         AccountDeed::Ban => AdminRequest::Ban { profile },
         AccountDeed::Unban => AdminRequest::Unban { profile },
         AccountDeed::SignOut => AdminRequest::SignOut { profile },
+    };
+    AdminAsked { request, reason: wish.reason }
+}
+
+/// It was done, though an error is what came.
+fn was_done(error: &RemoteError) -> bool {
+    error.code.as_deref() == Some(AdminCode::NotNoted.as_str())
+}
+
+/// A deed as the activity tells of it; of a newer server's, its name.
+pub(super) fn told(deed: &str) -> &str {
+    match AdminAction::parse(deed) {
+        Some(AdminAction::Create) => "made the account",
+        Some(AdminAction::Invite) => "invited",
+        Some(AdminAction::SetPassword) => "gave a new password",
+        Some(AdminAction::SetEmail) => "changed the address of the account",
+        Some(AdminAction::Ban) => "barred the account",
+        Some(AdminAction::Unban) => "lifted the bar of the account",
+        Some(AdminAction::SignOut) => "ended all sessions",
+        Some(AdminAction::Delete) => "deleted the account",
+        Some(AdminAction::ListUnlinked) | None => deed,
     }
 }
 
@@ -190,16 +221,29 @@ mod tests {
     #[test]
     fn no_password_is_in_a_debug_text() {
         let deed = AccountDeed::Create(SecretString::from("hunter2!"));
-        let wish = Administer { user: Uuid::nil(), deed };
+        let wish = Administer { user: Uuid::nil(), deed, reason: None };
         assert!(!format!("{wish:?} {:?}", request(wish.clone())).contains("hunter"));
     }
 
     #[test]
     fn a_wish_arrives_as_it_was_said() {
-        let wish = Administer { user: Uuid::nil(), deed: AccountDeed::SetPassword("hunter2!".into()) };
+        let (deed, reason) = (AccountDeed::SetPassword("hunter2!".into()), Some("lost".to_owned()));
+        let wish = Administer { user: Uuid::nil(), deed, reason };
         let text = serde_json::to_string(&wish).expect("a message");
         let heard: Administer = serde_json::from_str(&text).expect("understood");
         let AccountDeed::SetPassword(password) = heard.deed else { panic!("another deed: {text}") };
         assert_eq!(secrecy::ExposeSecret::expose_secret(&password), "hunter2!");
+        assert_eq!(heard.reason.as_deref(), Some("lost"));
+        let older = r#"{"user":"00000000-0000-0000-0000-000000000000","deed":"ban"}"#;
+        let heard: Administer = serde_json::from_str(older).expect("of an older command");
+        assert_eq!(heard.reason, None);
+    }
+
+    #[test]
+    fn every_deed_has_its_words_and_a_newer_one_its_name() {
+        for action in AdminAction::TEXTS.iter().filter(|action| **action != "list_unlinked") {
+            assert!(told(action).contains(char::is_whitespace) || *action == "invite", "{action}");
+        }
+        assert_eq!((told("ban"), told("ground")), ("barred the account", "ground"));
     }
 }

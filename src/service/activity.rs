@@ -12,10 +12,11 @@ use tokio::time::Instant;
 
 use super::cells::value_text;
 use super::session::Inner;
-use super::{Done, ErrorKind, Event, ServiceError, Traffic, explain, read, words, write};
+use super::{Done, ErrorKind, Event, ServiceError, Traffic, accounts, explain, read, words, write};
 use crate::domain::{Fields, Key, Kind, Stamp};
 use crate::remote::Reply;
 use crate::remote::wire::activity::{ActivityItem, ActivityReply, ActivityRequest};
+use crate::remote::wire::admin::ACCOUNT_LINE;
 use crate::store::replica::{Pending, Replica};
 use crate::sync::history::{Bytes, Run, What};
 
@@ -97,6 +98,13 @@ impl Both {
 impl Activities {
     fn lock(&self) -> MutexGuard<'_, Both> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is here is read anew when somebody looks: something was done that changes no row.
+    pub(super) fn outdate(&self) {
+        let mut both = self.lock();
+        let Both { all, rows, .. } = &mut *both;
+        rows.values_mut().chain([all]).for_each(|known| known.asked = None);
     }
 
     pub(super) fn forget(&self) {
@@ -307,6 +315,7 @@ fn what(replica: &Replica, key: &Key, item: &ActivityItem) -> String {
             let text = |value| value_text(world, field, value);
             format!("{} {} (was {})", title.to_lowercase(), text(&item.new), text(&item.old))
         }
+        (ACCOUNT_LINE, None) => accounts::told(item.new.as_deref().unwrap_or(ACCOUNT_LINE)).to_owned(),
         ("insert", None) => words::change(world, &crate::domain::Change::insert(key.clone(), Fields::new())),
         ("delete", None) if key.kind != Kind::Assignment => "deleted".to_owned(),
         _ => match key.pair() {

@@ -251,7 +251,11 @@ impl Service {
                 let now = ctx.now;
                 self.at_desk(done, move |store, _| held::acknowledge(store, now));
             }
-            Action::SyncNow => done(self.inner.ask(Ask::SyncNow).map(|()| Done::SyncAsked)),
+            Action::SyncNow => {
+                // What was done to accounts changes no row that would tell of it.
+                self.inner.activities.outdate();
+                done(self.inner.ask(Ask::SyncNow).map(|()| Done::SyncAsked));
+            }
             Action::Verify => done(self.inner.ask(Ask::Verify).map(|()| Done::SyncAsked)),
             Action::Reload => done(self.inner.ask(Ask::Reload).map(|()| Done::SyncAsked)),
             Action::Retry { edit } => done(self.retry(edit)),

@@ -72,7 +72,7 @@ impl App {
 
     pub(super) fn account_confirmed(&mut self, user: uuid::Uuid, ban: bool) -> Effects {
         let deed = if ban { AccountDeed::Ban } else { AccountDeed::SignOut };
-        self.administer(Administer { user, deed })
+        self.administer(Administer { user, deed, reason: None })
     }
 
     /// The deed of a form whose lines are all there.
@@ -107,7 +107,7 @@ pub(super) fn wish_of(ask: &Ask, goal: &ask::Goal) -> Option<Administer> {
         ask::Goal::AccountEmail { user } => (*user, AccountDeed::SetEmail(ask.text(EMAIL))),
         _ => return None,
     };
-    Some(Administer { user, deed })
+    Some(Administer { user, deed, reason: None })
 }
 
 /// Why accounts cannot be changed there.
@@ -131,7 +131,7 @@ pub(super) enum Start {
 pub(super) fn starts(user: uuid::Uuid, deed: &str) -> Start {
     let at = |deed: AccountDeed| {
         let about = deed.warning();
-        Start::At(Administer { user, deed }, about)
+        Start::At(Administer { user, deed, reason: None }, about)
     };
     match deed {
         "invite" => at(AccountDeed::Invite),

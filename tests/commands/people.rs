@@ -86,6 +86,70 @@ fn an_account_is_made_changed_barred_and_opened_again() {
     field.by(MAIN, &["users", "sign-out", "p_lotz", "--yes"]).says(0, "");
 }
 
+/// What the history of a user tells that person, oldest first: who, what, why.
+fn history(field: &Field, email: &str, user: &str) -> Vec<[String; 3]> {
+    let told = field.json(email, &["activity", "--user", user, "--limit", "100"]);
+    let text = |line: &serde_json::Value, name: &str| line[name].as_str().unwrap_or("-").to_owned();
+    let lines = told["activity"].as_array().unwrap().iter().rev();
+    lines.map(|line| [text(line, "who"), text(line, "what"), text(line, "reason")]).collect()
+}
+
+#[test]
+fn each_deed_is_one_line_of_the_activity_with_its_reason() {
+    let field = Field::new();
+    field.new_person();
+    let before = history(&field, MAIN, "p_lotz").len();
+    let [first, second] = ["first-password", "second-password"].map(|text| {
+        let folder = field.home.path().join(text);
+        std::fs::create_dir_all(&folder).unwrap();
+        password_file(&folder, &format!("{text}\n"))
+    });
+    for (deed, more) in [
+        ("create-account", &["--new-password-file", &first, "--reason", "new operator"][..]),
+        ("set-password", &["--new-password-file", &second][..]),
+        ("set-email", &["pia.lotz@flyos.mil", "--reason", "married"][..]),
+        ("ban", &["--yes", "--reason", "left the unit"][..]),
+        ("unban", &["--reason", " "][..]),
+        ("sign-out", &["--yes", "--reason", "lost the laptop"][..]),
+    ] {
+        field.json(MAIN, &[&["users", deed, "p_lotz"], more].concat());
+    }
+    // What is not done leaves none.
+    let long = "x".repeat(201);
+    let refused = field.by(MAIN, &["users", "ban", "p_lotz", "--yes", "--reason", &long, "--json"]).badly(2);
+    assert!(refused["message"].as_str().unwrap().contains("at most 200"), "{refused}");
+    field.by(MAIN, &["users", "ban", "main_admin", "--yes", "--reason", "x"]).says(4, "your own account");
+    let told = history(&field, MAIN, "p_lotz");
+    let deed = |what: &str, why: &str| ["main_admin".to_owned(), what.to_owned(), why.to_owned()];
+    let wanted = [
+        deed("made the account", "new operator"),
+        deed("gave a new password", "-"),
+        deed("changed the address of the account", "married"),
+        deed("barred the account", "left the unit"),
+        deed("lifted the bar of the account", "-"),
+        deed("ended all sessions", "lost the laptop"),
+    ];
+    // What became of the row stands there by itself: which account it has, and its address.
+    let of_row = |line: &&[String; 3]| line[1].contains("(was ");
+    let deeds: Vec<_> = told[before..].iter().filter(|line| !of_row(line)).cloned().collect();
+    assert_eq!(deeds, wanted, "{told:#?}");
+    assert!(!format!("{told:?}").contains("-password"), "{told:#?}");
+    // As of every row: its region's headquarters reads it, and nobody else does.
+    let seen = history(&field, EAST, "p_lotz");
+    assert_eq!(seen.iter().filter(|line| wanted.contains(line)).count(), wanted.len(), "{seen:#?}");
+    let own = field.json(OPERATOR, &["activity", "--limit", "100"]);
+    assert_eq!(own["totalCount"], 0, "{own}");
+    // Beside an open console the reason goes the same way.
+    let mut console = field.console(MAIN);
+    field.bare(&["users", "ban", "p_lotz", "--yes", "--reason", "once more"]).says(0, "");
+    let told = field.bare(&["activity", "--user", "p_lotz", "--json"]).well();
+    assert_eq!(told["activity"][0]["reason"], "once more", "{told}");
+    console.send("5");
+    console.expect("barred the account  \"once more\"");
+    console.send("\x11");
+    assert_eq!(console.ended(), 0);
+}
+
 #[test]
 fn an_invitation_is_mailed_and_mailed_again() {
     let field = Field::new();

@@ -1,15 +1,26 @@
-//! Sign-in accounts of others: done by the server at once, and by headquarters alone.
+//! Sign-in accounts of others: done by the server at once, by headquarters alone, and told in the activity.
 
 use flyos::domain::{Fields, Intent, Key, Kind};
-use flyos::service::{AccountDeed, Administer, Done, ErrorKind, Event, Front, ServiceError};
+use flyos::service::{
+    AccountDeed, Administer, Answer, Done, ErrorKind, Event, Front, Query, Service, ServiceError,
+};
 use uuid::Uuid;
 
 use super::Server;
 use super::door::{PASSWORD, PATIENCE, Person, home};
 
 fn administer(person: &Person, user: Uuid, deed: AccountDeed) -> Result<String, ServiceError> {
+    administer_for(person, user, deed, None)
+}
+
+fn administer_for(
+    person: &Person,
+    user: Uuid,
+    deed: AccountDeed,
+    reason: Option<&str>,
+) -> Result<String, ServiceError> {
     let ctx = person.service.ctx(Front::Test);
-    person.service.administer(&ctx, Administer { user, deed });
+    person.service.administer(&ctx, Administer { user, deed, reason: reason.map(str::to_owned) });
     loop {
         match person.events.recv_timeout(PATIENCE).expect("an end of it") {
             Event::Done { op, result } if op == ctx.op => {
@@ -78,4 +89,41 @@ fn nobody_else_reaches_an_account_and_nothing_is_kept_for_later() {
     server.line(false);
     assert!(administer(&hq, user, AccountDeed::SetPassword(PASSWORD.into())).is_err());
     assert_eq!(hq.service.status().waiting, 0, "it does not wait for a line");
+}
+
+#[test]
+fn a_deed_is_read_in_the_rows_history_at_once_though_no_row_changed() {
+    let server = Server::start();
+    let homes = [home(), home()];
+    let hq = Person::in_sync(homes[0].path(), &server, "main@flyos.mil");
+    let deputy = Person::in_sync(homes[1].path(), &server, "deputy@flyos.mil");
+    let user = Uuid::parse_str(&hq.key(Kind::User, "username:operator1")).unwrap();
+    let key = Key::user(user);
+    let history = |service: &Service| match service
+        .ask(&service.ctx(Front::Test), &Query::History { key: key.clone() })
+        .unwrap()
+    {
+        Answer::History(history) => history,
+        other => unreachable!("{other:?}"),
+    };
+    for person in [&hq, &deputy] {
+        let here = |service: &Service| history(service).as_of.is_some() && !history(service).asking;
+        person.wait("the history", here);
+    }
+    let long = "x".repeat(201);
+    let refused = administer_for(&hq, user, AccountDeed::SignOut, Some(&long)).unwrap_err();
+    assert_eq!((refused.kind, refused.field.as_deref()), (ErrorKind::Usage, Some("reason")), "{refused:?}");
+    administer_for(&hq, user, AccountDeed::SignOut, Some(" lost the laptop ")).unwrap();
+    let stands = |service: &Service| {
+        history(service).lines.iter().any(|line| {
+            line.what == "ended all sessions"
+                && line.who == "main_admin"
+                && line.reason.as_deref() == Some("lost the laptop")
+        })
+    };
+    hq.wait("the deed's line", stands);
+    // Elsewhere it is there once somebody asks for what is new.
+    deputy.service.run(&deputy.service.ctx(Front::Test), flyos::service::Action::SyncNow).unwrap();
+    deputy.wait("the deed's line", stands);
+    assert_eq!(history(&hq.service).lines.len(), 1, "what was refused is not there");
 }
