@@ -66,13 +66,14 @@ impl App {
         let title = format!("{answer} {label}?");
         let goal = confirm::Goal::Account(user, ban);
         let confirm = Confirm::new(title, vec![lines.to_owned()], ["No", answer], goal);
-        self.popups.push(Popup::Confirm(confirm));
+        self.popups.push(Popup::Confirm(confirm.with_why()));
         Vec::new()
     }
 
     pub(super) fn account_confirmed(&mut self, user: uuid::Uuid, ban: bool) -> Effects {
-        let deed = if ban { AccountDeed::Ban } else { AccountDeed::SignOut };
-        self.administer(Administer { user, deed, reason: None })
+        let Some(Popup::Confirm(confirm)) = self.popups.last() else { return Vec::new() };
+        let (deed, reason) = (if ban { AccountDeed::Ban } else { AccountDeed::SignOut }, confirm.reason());
+        self.administer(Administer { user, deed, reason })
     }
 
     /// The deed of a form whose lines are all there.
@@ -107,7 +108,7 @@ pub(super) fn wish_of(ask: &Ask, goal: &ask::Goal) -> Option<Administer> {
         ask::Goal::AccountEmail { user } => (*user, AccountDeed::SetEmail(ask.text(EMAIL))),
         _ => return None,
     };
-    Some(Administer { user, deed, reason: None })
+    Some(Administer { user, deed, reason: ask.reason() })
 }
 
 /// Why accounts cannot be changed there.

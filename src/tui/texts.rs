@@ -43,6 +43,9 @@ pub const EMAIL_HINT: &str = "the address you sign in with";
 pub const CODE_HINT: &str = "the six digits that your authenticator app shows now";
 pub const MAILED_CODE_HINT: &str = "the code from the mail";
 pub const NEW_PASSWORD_HINT: &str = "8 characters or more";
+pub const WHY_HINT: &str = "a reason that history shows, if you like";
+pub const WHY_PROMPT: &str = "Why, if you like: ";
+pub const WHY_ASKED: &str = "Why, Enter for no reason:";
 pub const AGAIN_HINT: &str = "the same once more";
 
 pub const ACCOUNT_TITLE: &str = "Your sign-in";
@@ -411,5 +414,5 @@ pub const ACCOUNT_ADDRESS: &str = "Another address";
 pub const ACCOUNT_ADDRESS_HINT: &str = "an address like name@unit.mil";
 
 pub fn account_of(label: &str) -> String {
-    format!("For {label}. It goes to the server alone and is written down nowhere.")
+    format!("For {label}. The reason stands in the activity, a password is written down nowhere.")
 }

@@ -139,8 +139,8 @@ fn what_the_screen_can_do_is_done_by_words() {
          export {file}\nshort\nother\n{phrase}\n{phrase}\nimport {file}\n{phrase}\n\
          retry x\ndecide\ninitial\naside\nmachines\n\n\
          recovery words\nwrong password\nrecovery words\n{PASSWORD}\nabandon\n\nremove words\nyes\n\
-         account\nsecond factor\n\nusers\nsign-in operator1\nsign out everywhere\nyes\n\
-         sign-in operator1\nchange the address\nwrong\nerase\nno\nquit\n"
+         account\nsecond factor\n\nusers\nsign-in operator1\nsign out everywhere\nyes\nlost the laptop\n\
+         sign-in operator1\nchange the address\nwrong\n\nerase\nno\nquit\n"
     );
     let text = heard(&field, &server, &["--plain"], &said);
     for expected in [
@@ -171,6 +171,7 @@ fn what_the_screen_can_do_is_done_by_words() {
         "Your second factor. 1 to choose from.",
         "Sign-in account of operator1. 7 to choose from.",
         "Their sessions on all machines end at once.",
+        "no address like name@unit.mil",
         "Sign out and erase?",
         "8 edits are unsent and would be lost:",
         "Kept. Nothing was changed.",
@@ -178,6 +179,22 @@ fn what_the_screen_can_do_is_done_by_words() {
         assert!(text.contains(expected), "{expected}\n{text}");
     }
     assert!(!text.contains(PASSWORD) && !text.contains(phrase), "a secret is never said");
+}
+
+#[test]
+fn a_deed_on_an_account_takes_a_reason_and_is_told_by_words() {
+    let field = Field::new();
+    let server = Server::start(field.data.path());
+    let said = format!(
+        "main@flyos.mil\n{PASSWORD}\nusers\nsign-in operator1\n6\nyes\nleft the unit\n\
+         sign-in operator1\n3\nnew-password\nnew-password\n\n\
+         history operator1\nactivity\nquit\n"
+    );
+    let text = heard(&field, &server, &["--plain"], &said);
+    for expected in ["barred the account. Why: left the unit", "gave a new password."] {
+        assert_eq!(text.matches(expected).count(), 2, "{expected}\n{text}");
+    }
+    assert!(!text.contains("new-password"), "{text}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ impl Dialogue {
                 } else {
                     SecretString::from(self.talk.ask(&format!("{prompt}, Enter for none:"))?)
                 };
-                if typed.expose_secret().is_empty() {
+                if typed.expose_secret().is_empty() && !ask.is_optional(at) {
                     return self.talk.say(texts::LEFT_AS_IT_IS).map(|()| false);
                 }
                 ask.at = at;
@@ -163,7 +163,8 @@ impl Dialogue {
             people::Start::At(wish, Some(about)) => {
                 self.talk.say(about)?;
                 if self.talk.sure("Do it?")? {
-                    self.administer(wish)
+                    let why = self.talk.ask(texts::WHY_ASKED)?;
+                    self.administer(Administer { reason: Some(why), ..wish })
                 } else {
                     self.talk.say(texts::LEFT_AS_IT_IS)
                 }

@@ -98,7 +98,7 @@ impl Dialogue {
         if !sure {
             return self.talk.say("Nothing was changed.");
         }
-        let why = self.talk.ask("Why, Enter for no reason:")?;
+        let why = self.talk.ask(texts::WHY_ASKED)?;
         self.make(&wishes, Some(why.as_str()).filter(|why| !why.is_empty()))
     }
 

@@ -4,8 +4,8 @@
 use ratatui::layout::Rect;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::error_lines;
 use super::qr::Qr;
+use super::{REASON, error_lines, reason_fault};
 use crate::service::ServiceError;
 use crate::service::own::field;
 use crate::tui::keys::{Act, Context};
@@ -98,6 +98,7 @@ impl Ask {
             [masked(field::NEW, "New password", texts::NEW_PASSWORD_HINT), again]
         };
         let email = || plain(EMAIL, "E-mail", texts::EMAIL_HINT);
+        let why = || plain(REASON, "Why", texts::WHY_HINT);
         let (title, fields) = match goal {
             Goal::Code => (texts::CODE_TITLE, vec![code()]),
             Goal::Confirm { .. } => (texts::ENROL_TITLE, vec![code()]),
@@ -111,10 +112,13 @@ impl Ask {
                 let code = plain(field::CODE, "Code", texts::MAILED_CODE_HINT);
                 (title, [email(), code].into_iter().chain(new()).collect())
             }
-            Goal::Account { create: true, .. } => (texts::ACCOUNT_NEW, new().into()),
-            Goal::Account { .. } => (texts::ACCOUNT_PASSWORD, new().into()),
+            Goal::Account { create, .. } => {
+                let title = if create { texts::ACCOUNT_NEW } else { texts::ACCOUNT_PASSWORD };
+                (title, new().into_iter().chain([why()]).collect())
+            }
             Goal::AccountEmail { .. } => {
-                (texts::ACCOUNT_ADDRESS, vec![plain(EMAIL, "E-mail", texts::ACCOUNT_ADDRESS_HINT)])
+                let email = plain(EMAIL, "E-mail", texts::ACCOUNT_ADDRESS_HINT);
+                (texts::ACCOUNT_ADDRESS, vec![email, why()])
             }
             Goal::OldPassword => (texts::OLD_TITLE, vec![masked(field::CURRENT, "Old password", "")]),
         };
@@ -157,6 +161,16 @@ impl Ask {
         Some((format!("{}{hint}", field.title), field.text.masked))
     }
 
+    /// May that line be left empty?
+    pub fn is_optional(&self, at: usize) -> bool {
+        self.fields.get(at).is_some_and(|field| field.name == REASON)
+    }
+
+    /// The reason, where one is taken and was given.
+    pub fn reason(&self) -> Option<String> {
+        Some(self.text(REASON)).filter(|text| !text.is_empty())
+    }
+
     /// What is wrong with its lines.
     pub fn wrong(&self) -> Vec<String> {
         let told = |field: &AskField| Some(format!("{}: {}", field.title, field.error.as_ref()?));
@@ -183,7 +197,9 @@ impl Ask {
             _ => true,
         };
         for field in &mut self.fields {
-            field.error = if field.text.is_empty() {
+            field.error = if field.name == REASON {
+                reason_fault(field.text.text())
+            } else if field.text.is_empty() {
                 Some(texts::MISSING.to_owned())
             } else if field.name == AGAIN && !alike {
                 Some(texts::NOT_ALIKE.to_owned())

@@ -1,5 +1,5 @@
 //! The one way to what destroys or ends: what will follow, and a choice that stands on "no". What cannot be
-//! undone wants the name typed.
+//! undone wants the name typed; what stands in the activity takes a reason.
 
 use ratatui::layout::Rect;
 use uuid::Uuid;
@@ -49,6 +49,8 @@ pub struct Confirm {
     pub lines: Vec<String>,
     /// The text to be typed, and what is typed so far.
     pub typed: Option<(String, TextField)>,
+    /// Why, where that is kept.
+    why: Option<TextField>,
     /// The two answers: no, yes.
     pub answers: [&'static str; 2],
     pub yes: bool,
@@ -61,13 +63,29 @@ const WIDTH: u16 = 60;
 
 impl Confirm {
     pub fn new(title: String, lines: Vec<String>, answers: [&'static str; 2], goal: Goal) -> Self {
-        Self { title, lines, typed: None, answers, yes: false, goal, saving: None, error: None }
+        Self { title, lines, typed: None, why: None, answers, yes: false, goal, saving: None, error: None }
     }
 
     /// Wants that text typed.
     #[must_use]
     pub fn with_typed(self, text: &str) -> Self {
         Self { typed: Some((text.to_owned(), TextField::default())), ..self }
+    }
+
+    /// Takes a reason, which may be left out.
+    #[must_use]
+    pub fn with_why(self) -> Self {
+        Self { why: Some(TextField::default()), ..self }
+    }
+
+    pub fn reason(&self) -> Option<String> {
+        let text = self.why.as_ref()?.text().trim().to_owned();
+        Some(text).filter(|text| !text.is_empty())
+    }
+
+    /// The text field that characters go to.
+    pub fn field(&mut self) -> Option<&mut TextField> {
+        self.typed.as_mut().map(|(_, field)| field).or(self.why.as_mut())
     }
 
     /// Is the answer yes, and may it be?
@@ -87,11 +105,17 @@ impl Confirm {
             lines.push(String::new());
             lines.extend(error_lines(error, inner));
         }
-        let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(4);
+        let asks = if self.why.is_some() { 2 } else { 1 };
+        let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(3 + asks);
         let inside = pen.frame(centred(area, width, height), &self.title);
-        let above = Rect { height: inside.height.saturating_sub(1), ..inside };
+        let above = Rect { height: inside.height.saturating_sub(asks), ..inside };
         pen.put_lines(above, &lines, pen.theme.plain());
         let last = line(inside, inside.height.saturating_sub(1));
+        if let Some(why) = &self.why {
+            let area = line(inside, inside.height.saturating_sub(2));
+            let used = pen.put(area, texts::WHY_PROMPT, pen.theme.plain());
+            why.draw(pen, after(area, used), self.saving.is_none());
+        }
         if self.saving.is_some() {
             pen.put(last, texts::SAVING, pen.theme.plain());
         } else if let Some((wanted, field)) = &self.typed {

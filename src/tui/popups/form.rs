@@ -9,9 +9,9 @@ mod leave;
 
 pub use field::{Entry, FormField};
 
-use field::{REASON, cell_of, choices_of};
+use field::{cell_of, choices_of};
 
-use super::error_lines;
+use super::{REASON, error_lines};
 use crate::domain::{FieldType, Fields, Intent, Key, Kind, Value, drone};
 use crate::service::{Card, Choice, Detail, ServiceError};
 use crate::tui::keys::{Act, Context};
@@ -68,7 +68,7 @@ impl Form {
         for field in &mut fields {
             field.before = None;
         }
-        fields.push(FormField::text(REASON, "Why", "a reason that history shows, if you like"));
+        fields.push(FormField::text(REASON, "Why", texts::WHY_HINT));
         let title = format!("New {kind}");
         Self {
             kind,
@@ -103,7 +103,7 @@ impl Form {
             .collect();
         // The first field that is mine to change has the focus.
         let at = fields.iter().position(|field| field.locked.is_none()).unwrap_or(0);
-        fields.push(FormField::text(REASON, "Why", "a reason that history shows, if you like"));
+        fields.push(FormField::text(REASON, "Why", texts::WHY_HINT));
         let title = format!("Edit {}", detail.row.label);
         let (kind, new) = (key.kind, false);
         Self {
@@ -128,7 +128,7 @@ impl Form {
         let as_it_is = Some(texts::AS_IT_IS.to_owned());
         let mut fields: Vec<_> =
             columns.map(|field| FormField::column(field, None, as_it_is.clone())).collect();
-        fields.push(FormField::text(REASON, "Why", "a reason that history shows, if you like"));
+        fields.push(FormField::text(REASON, "Why", texts::WHY_HINT));
         let title = format!("Edit {} {kind}s", many.len());
         let key = many.first().cloned().unwrap_or_else(|| Key::drone(""));
         Self { new: false, fields, title, many, at: 0, ..Self::create(kind, key) }

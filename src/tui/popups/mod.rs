@@ -19,7 +19,8 @@ use ratatui::layout::Rect;
 use super::keys::Context;
 use super::widgets::Pen;
 use super::widgets::text_field::TextField;
-use crate::service::ServiceError;
+use crate::domain::field::is_harmful;
+use crate::service::{REASON_LENGTH_MAX, ServiceError};
 
 pub use ask::Ask;
 pub use bulk::Bulk;
@@ -32,6 +33,15 @@ pub use message::Message;
 pub use picker::Picker;
 pub use prompt::Prompt;
 pub use words::Words;
+
+/// The field that is no column: why it is done.
+pub const REASON: &str = "reason";
+
+/// What is wrong with a reason; it may be left out.
+fn reason_fault(text: &str) -> Option<String> {
+    let wrong = text.chars().count() > REASON_LENGTH_MAX || text.chars().any(is_harmful);
+    wrong.then(|| format!("At most {REASON_LENGTH_MAX} characters fit."))
+}
 
 #[derive(Clone, Debug)]
 pub enum Popup {
@@ -71,7 +81,7 @@ impl Popup {
             Self::Ask(ask) => ask.field(),
             Self::Form(form) => form.field(),
             Self::Picker(picker) => Some(&mut picker.filter),
-            Self::Confirm(confirm) => confirm.typed.as_mut().map(|(_, field)| field),
+            Self::Confirm(confirm) => confirm.field(),
             Self::Menu(menu) => Some(&mut menu.filter),
             Self::Help(help) => Some(&mut help.filter),
             Self::Prompt(prompt) => prompt.field(),

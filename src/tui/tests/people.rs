@@ -17,14 +17,14 @@ fn bench() -> Bench {
 #[test]
 fn a_password_for_another_is_typed_twice_and_never_shown() {
     let mut bench = bench();
-    bench.keys("p Enter \"secret99\" Tab \"secret98\" Enter");
+    bench.keys("p Enter \"secret99\" Tab \"secret98\" Enter Enter");
     assert!(bench.text().contains("not the same") && bench.fake.administered.is_empty());
     bench.keys("Backspace \"9\"");
     assert!(!bench.text().contains("secret"));
     bench.fake.refusal = Some(refusal(Some("new"), "The password is too weak."));
-    bench.keys("Enter");
+    bench.keys("Enter Enter");
     assert!(bench.text().contains("too weak"));
-    bench.keys("Up \"longer-than-that\" Tab Ctrl+U \"longer-than-that\" Enter");
+    bench.keys("Up \"longer-than-that\" Tab Ctrl+U \"longer-than-that\" Enter Enter");
     assert_eq!(bench.fake.administered.len(), 2, "{}", bench.text());
     assert!(bench.fake.administered.iter().all(|wish| wish.contains("Create") && !wish.contains("secret")));
     assert_eq!(
@@ -40,11 +40,39 @@ fn deeds_that_end_sessions_are_asked_about() {
     assert!(bench.fake.administered.is_empty(), "the answer stands on no");
     bench.keys("p \"bar\" Enter Right Enter");
     bench.keys("p \"out\" Enter Right Enter");
-    bench.keys("p \"invite\" Enter p \"Lift_the\" Enter p \"address\" Enter \"a@b.mil\" Enter");
+    bench.keys("p \"invite\" Enter p \"Lift_the\" Enter p \"address\" Enter \"a@b.mil\" Enter Enter");
     let deeds = bench.fake.administered.join(" ");
     for deed in ["Ban", "SignOut", "Invite", "Unban", "SetEmail(\"a@b.mil\")"] {
         assert!(deeds.contains(deed), "{deed}: {deeds}");
     }
+}
+
+#[test]
+fn a_reason_goes_with_the_deed_where_something_is_asked_anyway() {
+    let mut bench = bench();
+    bench.keys("p \"bar\" Enter \"left_the_unit\" Right Enter");
+    bench.keys("p \"out\" Enter Right Enter");
+    bench.keys("p \"address\" Enter \"a@b.mil\" Enter \"married\" Enter");
+    bench.keys("p Enter \"secret99\" Tab \"secret99\" Tab \"new_operator\" Enter");
+    let deeds: Vec<_> = bench
+        .fake
+        .administered
+        .iter()
+        .zip([
+            ("Ban", "reason: Some(\"left the unit\")"),
+            ("SignOut", "reason: None"),
+            ("SetEmail", "reason: Some(\"married\")"),
+            ("Create", "reason: Some(\"new operator\")"),
+        ])
+        .collect();
+    assert_eq!(deeds.len(), 4, "{}", bench.text());
+    for (wish, (deed, reason)) in deeds {
+        assert!(wish.contains(deed) && wish.contains(reason), "{deed}: {wish}");
+    }
+    // One that is too long is told beside its line, before anything is sent.
+    bench.keys(&format!("p \"address\" Enter \"a@b.mil\" Enter \"{}\" Enter", "x".repeat(201)));
+    assert!(bench.text().contains("At most 200 characters fit."), "{}", bench.text());
+    assert_eq!(bench.fake.administered.len(), 4);
 }
 
 #[test]

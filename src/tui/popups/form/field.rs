@@ -1,12 +1,8 @@
 //! One field of a form: what it holds, what it held, and what is wrong with it.
 
-use crate::domain::{FieldType, Kind, Value, drone, field::is_harmful};
+use crate::domain::{FieldType, Kind, Value, drone};
+use crate::tui::popups::{REASON, reason_fault};
 use crate::tui::widgets::text_field::TextField;
-
-/// The longest reason, in characters.
-const REASON_CHARS_MAX: usize = 200;
-/// The field that is no column: why the edit is made.
-pub(super) const REASON: &str = "reason";
 
 /// What a field holds while it is edited.
 #[derive(Clone, Debug)]
@@ -82,12 +78,7 @@ impl FormField {
                 Some(id) if drone::id_is_sound(&id) => Ok(Some(id)),
                 _ => Err(format!("Id {}.", self.hint)),
             },
-            (_, REASON) => match &raw {
-                Some(text) if text.chars().count() > REASON_CHARS_MAX || text.chars().any(is_harmful) => {
-                    Err(format!("At most {REASON_CHARS_MAX} characters fit."))
-                }
-                _ => Ok(raw),
-            },
+            (_, REASON) => reason_fault(raw.as_deref().unwrap_or_default()).map_or(Ok(raw), Err),
             _ => kind
                 .field(self.name)
                 .map_or(Ok(raw.clone()), |field| field.accept(&raw).map_err(|refusal| refusal.message)),
