@@ -74,7 +74,10 @@ pub(super) fn rehearse(store: &Store, intents: &[Intent]) -> Result<Done, Servic
             Ok(steps) => {
                 let each = steps.iter().map(|step| words::change(replica.view(), &step.change));
                 let what = each.collect::<Vec<_>>().join("; ");
-                let follows = if steps.is_empty() { Vec::new() } else { words::follows(&replica, wish) };
+                let changes =
+                    if steps.is_empty() { Ok(Vec::new()) } else { intent::plan(replica.view(), wish) };
+                let follows =
+                    changes.map_or_else(|_| Vec::new(), |changes| words::follows(&replica, &changes));
                 Foreseen { label, what, follows, why_not: None }
             }
             Err(refusal) => {

@@ -1,7 +1,9 @@
 //! Cards: edits that need a person, and what a person makes of them. Nothing of theirs goes without being told to.
 
 use super::cells::value_text;
-use super::{Card, CardField, Decision, Done, ErrorKind, OutboxLine, ServiceError, Wanted, explain, words};
+use super::{
+    Card, CardField, Decision, Done, ErrorKind, Kept, OutboxLine, ServiceError, Wanted, explain, words,
+};
 use crate::domain::merge::Clash;
 use crate::domain::{Actor, Change, Fields, Key, Op, intent, policy, rules};
 use crate::store::replica::decide::{CannotSettle, Settle, Way};
@@ -33,9 +35,19 @@ fn card(replica: &Replica, pending: &Pending) -> Card {
         wanted: wanted(replica, pending),
         reason: pending.edit.reason.clone(),
         behind: behind.filter(about).count(),
+        kept: kept(replica, pending),
         decisions: decisions(replica, pending),
         line,
     }
+}
+
+/// What would be sent again.
+fn kept(replica: &Replica, pending: &Pending) -> Option<Kept> {
+    let entries = replica.settle(pending.seq, &Settle::Mine).ok()?;
+    let Some(Entry::Rewritten { changes, .. }) = entries.first() else { return None };
+    let what: Vec<String> = changes.iter().map(|change| words::change(replica.view(), change)).collect();
+    let deletes = changes.iter().any(|change| matches!(change.op, Op::Delete { .. }));
+    Some(Kept { what: what.join("; "), follows: words::follows(replica, changes), deletes })
 }
 
 /// The columns of the change that is in question, where other values for them can be sent.

@@ -32,8 +32,20 @@ pub struct Card {
     pub reason: Option<String>,
     /// Later edits that wait for the decision.
     pub behind: usize,
+    /// What keeping it would come to; none where that is not open.
+    #[serde(default)]
+    pub kept: Option<Kept>,
     /// What is open beside that, the gentlest first. Another decision is refused.
     pub decisions: Vec<Decision>,
+}
+
+/// What is sent again of an edit that is kept, on what is there now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    pub what: String,
+    /// What follows from it for other rows, a sentence each: also what others made since.
+    pub follows: Vec<String>,
+    pub deletes: bool,
 }
 
 /// One column that an edit sets, as stored and in words.
@@ -84,6 +96,9 @@ pub enum EditState {
     Blocked,
     Conflict {
         fields: BTreeMap<String, Clash>,
+        /// The same in words, a sentence each.
+        #[serde(default)]
+        told: Vec<String>,
         /// Assignments that would go with it and that somebody made since, by name.
         drops: Vec<String>,
         by: Option<String>,

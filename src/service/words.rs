@@ -1,7 +1,10 @@
 //! Changes, edits and consequences in words.
 
+use std::collections::BTreeMap;
+
 use super::cells::{region_name, user_name, value_text};
 use super::{EditState, ErrorKind, OutboxLine, ServiceError};
+use crate::domain::merge::Clash;
 use crate::domain::{Change, Fields, Intent, Key, Kind, Op, Record, World, intent, rules};
 use crate::store::replica::{Fate, Pending, Replica};
 
@@ -85,13 +88,33 @@ fn state(replica: &Replica, pending: &Pending) -> EditState {
         Fate::Conflict { fields, drops, by, at, .. } => {
             let drops = drops.iter().filter_map(|pk| Key::known(Kind::Assignment, pk));
             let drops = drops.map(|key| label(replica, &key)).collect();
-            EditState::Conflict { fields: fields.clone(), drops, by: by.clone(), at: *at }
+            let told =
+                pending.at_fault().map_or_else(Vec::new, |change| clashes(replica, &change.key, fields));
+            EditState::Conflict { fields: fields.clone(), told, drops, by: by.clone(), at: *at }
         }
         Fate::Rejected { field, message, .. } => {
             EditState::Refused { field: field.clone(), message: message.clone() }
         }
         Fate::Gone { .. } => EditState::Gone,
     }
+}
+
+/// The columns of a conflict in words; a column that nobody else changed is in it for what hangs on it.
+fn clashes(replica: &Replica, key: &Key, fields: &BTreeMap<String, Clash>) -> Vec<String> {
+    let each = fields.iter().map(|(name, clash)| {
+        let text = |value| match value_text(replica.view(), name, value) {
+            text if text.is_empty() => "-".to_owned(),
+            text => text,
+        };
+        let title = key.kind.field(name).map_or(name.as_str(), |field| field.title).to_lowercase();
+        let (base, mine, theirs) = (text(&clash.base), text(&clash.mine), text(&clash.theirs));
+        if clash.base == clash.theirs {
+            format!("{title}: yours {mine}, there still {theirs}, but what depends on it was changed")
+        } else {
+            format!("{title}: base {base}, yours {mine}, theirs {theirs}")
+        }
+    });
+    each.collect()
 }
 
 /// Has the row still the values that the person saw? Else the edit would undo what they never saw.
@@ -111,9 +134,9 @@ pub fn still_so(world: &World, key: &Key, seen: &Fields) -> Result<(), ServiceEr
 const NO_DRONE: &str = "No drone is assigned to them.";
 const NOBODY: &str = "Nobody is assigned to it.";
 
-/// What would follow for other rows, one sentence each; none says that nothing does.
-pub fn follows(replica: &Replica, wish: &Intent) -> Vec<String> {
-    let mut said = consequences(replica, wish);
+/// What would follow from changes for other rows, one sentence each; none says that nothing does.
+pub fn follows(replica: &Replica, changes: &[Change]) -> Vec<String> {
+    let mut said = effects(replica, changes);
     said.retain(|sentence| sentence != NO_DRONE && sentence != NOBODY);
     said
 }
@@ -121,9 +144,14 @@ pub fn follows(replica: &Replica, wish: &Intent) -> Vec<String> {
 /// What would follow from an intent, one sentence each.
 pub fn consequences(replica: &Replica, wish: &Intent) -> Vec<String> {
     let world = replica.view();
-    let Ok(changes) = intent::plan(world, wish) else { return Vec::new() };
+    intent::plan(world, wish).map_or_else(|_| Vec::new(), |changes| effects(replica, &changes))
+}
+
+/// The same of changes.
+fn effects(replica: &Replica, changes: &[Change]) -> Vec<String> {
+    let world = replica.view();
     let mut said = Vec::new();
-    for change in &changes {
+    for change in changes {
         match (&change.op, world.get(&change.key)) {
             (Op::Delete { .. }, Some(record)) => said.extend(deletion(replica, &record)),
             (Op::Update { .. }, Some(Record::Drone(_) | Record::User(_))) => {

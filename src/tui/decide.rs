@@ -71,11 +71,11 @@ impl App {
         let mut about = vec![format!("You wanted: {}", card.line.what)];
         about.extend(card.reason.iter().map(|reason| format!("Why: {reason}")));
         about.extend(detail::state_lines(&card.line.state, self.now, &self.zone));
+        about.extend(if_kept(card));
         if card.behind > 0 {
             about.push(texts::behind(card.behind));
         }
-        let mut choices: Vec<Choice> =
-            card.decisions.iter().map(|decision| words(decision, &card.fields)).collect();
+        let mut choices: Vec<Choice> = card.decisions.iter().map(|decision| words(decision, card)).collect();
         if card.fields.len() > 1 && !card.wanted.is_empty() {
             let at = choices.len().saturating_sub(1);
             choices.insert(at, choice("columns", "Choose column by column", ""));
@@ -246,13 +246,23 @@ impl App {
     }
 }
 
+/// What keeping the edit would do to other rows, of which nobody has to think by themselves.
+pub(super) fn if_kept(card: &Card) -> Vec<String> {
+    let follows = card.kept.iter().flat_map(|kept| &kept.follows);
+    follows.map(|said| format!("If you keep yours: {said}")).collect()
+}
+
 /// A decision in words, with what it does to the values.
-pub(super) fn words(decision: &Decision, fields: &[CardField]) -> Choice {
+pub(super) fn words(decision: &Decision, card: &Card) -> Choice {
+    let fields = &card.fields;
     let values = |which: fn(&CardField) -> &String| {
         let each = fields.iter().map(|field| format!("{} {}", field.title.to_lowercase(), which(field)));
         each.collect::<Vec<_>>().join(", ")
     };
     match decision {
+        Decision::Mine if card.kept.as_ref().is_some_and(|kept| kept.deletes) => {
+            choice("mine", "Delete it all the same", card.kept.as_ref().map_or("", |kept| &kept.what))
+        }
         Decision::Mine if fields.is_empty() => choice("mine", "Send it again", "as it is"),
         Decision::Mine => choice("mine", "Keep mine", values(|field| &field.mine)),
         Decision::Theirs => choice("theirs", "Take theirs", values(|field| &field.theirs)),

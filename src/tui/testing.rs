@@ -17,7 +17,7 @@ use super::theme::Theme;
 use crate::domain::{Fields, Intent, Key, Kind, Role, Stamp, merge::Clash};
 use crate::service::{
     Account, Action, Activity, ActivityLine, Answer, Aside, Card, CardField, Choice, Completion, Decision,
-    Detail, DetailLine, Done, EditState, ErrorKind, Event, Figure, Foreseen, Found, Gap, Group, Link,
+    Detail, DetailLine, Done, EditState, ErrorKind, Event, Figure, Foreseen, Found, Gap, Group, Kept, Link,
     ListPage, ListQuery, Machine, Mark, OutboxLine, Overview, Own, OwnDone, ProjectView, Query, Related,
     RowView, RunView, ServiceError, Setup, Status, Taste, TrainingHint, Verb, VerbState, Wanted,
 };
@@ -698,6 +698,11 @@ pub fn card() -> Card {
             .into(),
         reason: value("left engine"),
         behind: 1,
+        kept: Some(Kept {
+            what: "model FlyOS_MQ7 (was FlyOS_MQ9), status STANDBY (was OFFLINE)".to_owned(),
+            follows: Vec::new(),
+            deletes: false,
+        }),
         decisions: vec![Decision::Mine, Decision::Theirs, Decision::Discard],
         line,
     }
@@ -717,6 +722,7 @@ fn conflict(key: &Key) -> OutboxLine {
         what: "status ACTIVE to STANDBY".to_owned(),
         state: EditState::Conflict {
             fields: BTreeMap::from([("status".to_owned(), clash)]),
+            told: vec!["status: base ACTIVE, yours STANDBY, theirs OFFLINE".to_owned()],
             drops: Vec::new(),
             by: value("west_hq"),
             at: Some(ago(88)),

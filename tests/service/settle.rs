@@ -398,6 +398,37 @@ fn undoing_a_deletion_says_that_the_account_stays_barred() {
     assert!(!said.contains("barred"), "{said}");
 }
 
+/// A card tells what keeping it would do, in names: also to what others made since.
+#[test]
+fn a_card_tells_what_keeping_it_would_come_to() {
+    let two = Two::start();
+    let (drone, gone) = (drone("drone-007"), drone("drone-010"));
+    let western = Some("0194a3c0-0000-7000-8000-000000000002".to_owned());
+    let user = two.server.with(|sandbox| {
+        sandbox.with_world(|world| world.users().find(|user| *user.username == *"a_lindqvist").unwrap().id)
+    });
+    two.other
+        .edit(Intent::Update { key: drone.clone(), set: [("region_id".to_owned(), western)].into() })
+        .unwrap();
+    two.other.edit(Intent::Delete { key: gone.clone() }).unwrap();
+    two.one.edit(Intent::SetOperator { drone: "drone-007".into(), user: Some(user) }).unwrap();
+    two.one.set(gone.clone(), "status", "MAINTENANCE").unwrap();
+    two.meet(2);
+    let all = cards(&two.other);
+    let card = |key: &Key| all.iter().find(|card| card.line.key == *key).unwrap();
+    let moved = card(&drone);
+    let kept = moved.kept.as_ref().unwrap();
+    assert!(
+        kept.follows.iter().any(|said| said.contains("a_lindqvist") && said.contains("loses drone-007")),
+        "{moved:?}"
+    );
+    let EditState::Conflict { told, .. } = &moved.line.state else { panic!("{moved:?}") };
+    assert!(told.iter().all(|said| !said.contains("0194a3c0")), "{told:?}");
+    assert!(!kept.deletes && kept.what.contains("region Western"), "{kept:?}");
+    let kept = card(&gone).kept.as_ref().unwrap();
+    assert!(kept.deletes && kept.what.contains("delete"), "{kept:?}");
+}
+
 #[test]
 fn a_bulk_action_is_undone_and_done_again_as_one() {
     let two = Two::start();

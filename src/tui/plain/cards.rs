@@ -82,11 +82,12 @@ impl Dialogue {
             card.line.what
         ))?;
         self.talk.say_all(detail::state_lines(&card.line.state, self.now(), &TimeZone::system()))?;
+        self.talk.say_all(decide::if_kept(card))?;
         if card.behind > 0 {
             self.talk.say(&texts::behind(card.behind))?;
         }
         let mut choices: Vec<Choice> =
-            card.decisions.iter().map(|decision| decide::words(decision, &card.fields)).collect();
+            card.decisions.iter().map(|decision| decide::words(decision, card)).collect();
         if card.fields.len() > 1 && !card.wanted.is_empty() {
             choices.push(choice("columns", "Choose column by column", ""));
         }

@@ -206,7 +206,8 @@ fn draw_choice(pen: &mut Pen, area: Rect, choice: &Choice, selected: bool) {
     let label = if choice.why_not.is_some() { format!("({})", choice.label) } else { choice.label.clone() };
     let gutter = if selected { "> " } else { "  " };
     let used = pen.put_all(area, &[(gutter, pen.theme.plain()), (&label, style)]);
-    pen.put(after(area, (used + 2).max(LABEL_WIDTH + 1)), &choice.note, style);
+    let noted = if used > LABEL_WIDTH { used + 2 } else { LABEL_WIDTH + 1 };
+    pen.put(after(area, noted), &choice.note, style);
     if selected {
         pen.lay(area, pen.theme.selected());
     }

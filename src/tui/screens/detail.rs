@@ -220,9 +220,8 @@ pub const fn state_word(state: &EditState) -> &'static str {
 
 /// What is the matter, in sentences.
 pub fn state_lines(state: &EditState, now: Stamp, zone: &TimeZone) -> Vec<String> {
-    let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
     match state {
-        EditState::Conflict { fields, drops, by, at } => {
+        EditState::Conflict { told, drops, by, at, .. } => {
             let who = by.as_deref().unwrap_or("somebody else");
             let when = at.map(|at| format!(", {}", status::at_text(at, now, zone))).unwrap_or_default();
             if !drops.is_empty() {
@@ -230,10 +229,7 @@ pub fn state_lines(state: &EditState, now: Stamp, zone: &TimeZone) -> Vec<String
                 return vec![format!("Assigned by {who}{when}; it would be lost with this: {drops}")];
             }
             let mut lines = vec![format!("Also changed by {who}{when}:")];
-            lines.extend(fields.iter().map(|(field, clash)| {
-                let (base, mine, theirs) = (value(&clash.base), value(&clash.mine), value(&clash.theirs));
-                format!("{field}: base {base}, yours {mine}, theirs {theirs}")
-            }));
+            lines.extend(told.iter().cloned());
             lines
         }
         EditState::Refused { message, .. } => vec![message.clone()],

@@ -1,9 +1,9 @@
 //! Nothing is done unseen, and nothing typed is dropped without a word.
 
 use crate::domain::Kind;
-use crate::service::{Action, Event, RunView};
+use crate::service::{Action, Card, Event, Kept, RunView};
 use crate::tui::app::Msg;
-use crate::tui::testing::{Bench, Fake, ago};
+use crate::tui::testing::{Bench, Fake, ago, card};
 use crate::tui::theme::Theme;
 
 fn bench() -> Bench {
@@ -94,6 +94,22 @@ fn the_cursor_of_the_details_stays_on_its_line() {
     bench.tell(Msg::Service(Event::Data));
     assert!(bench.text().contains("Its operator is INACTIVE."), "{}", bench.text());
     assert_eq!(under(&bench), before);
+}
+
+#[test]
+fn a_decision_that_deletes_says_so_and_what_else_it_does() {
+    let kept = Kept {
+        what: "delete drone-004".to_owned(),
+        follows: vec!["Its 2 assignments go with it.".to_owned()],
+        deletes: true,
+    };
+    let mut bench = bench();
+    bench.fake.cards = vec![Card { kept: Some(kept), ..card() }];
+    bench.keys("!");
+    let text = bench.text();
+    assert!(text.contains("Delete it all the same delete drone-004"), "{text}");
+    assert!(text.contains("If you keep yours: Its 2 assignments go with it."), "{text}");
+    assert!(!text.contains("Keep mine"), "{text}");
 }
 
 /// The drone that moves takes its operator away.
