@@ -40,7 +40,11 @@ impl App {
         if shape.too_small {
             let room = area.width.saturating_sub(columns(&texts::too_small("")));
             let state = state_line::text(&self.status, self.now, &self.zone, room);
-            pen.put(shape.state, &texts::too_small(&state), pen.theme.plain());
+            let told = texts::too_small(&state);
+            // Why no key does anything comes first where not all of it has room.
+            let fits = columns(&told) <= area.width;
+            let told = if fits { told } else { texts::too_small_for(&state) };
+            pen.put(shape.state, &told, pen.theme.plain());
             return;
         }
         let body = Rect { height: shape.state.y.saturating_sub(area.y).saturating_sub(1), ..area };

@@ -304,6 +304,11 @@ pub fn type_to(deed: &str, name: &str) -> String {
     format!("Type {name} to {deed}:")
 }
 
+/// The same where that is too long.
+pub fn too_small_for(state: &str) -> String {
+    format!("{WINDOW_TOO_SMALL} · {state}")
+}
+
 /// A window that takes no more than one line.
 pub fn too_small(state: &str) -> String {
     format!("{state} · {WINDOW_TOO_SMALL}")

@@ -103,7 +103,7 @@ fn find_and_sort(console: &mut Console) -> Vec<String> {
         screen.contains(" of 32") && !found.is_empty() && found.iter().all(|(_, status)| status == "ACTIVE")
     });
     console.send("\r");
-    console.gone("Esc clear");
+    console.gone("to the rows");
     let text = console.text();
     let mut listed =
         text.lines().filter_map(|line| line.split('│').next()).filter(|line| line.contains(" drone-"));

@@ -39,7 +39,7 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_what_changed_meanwhile_is_drawn() 
         console.send("/");
         console.wait("it takes keys", |screen| screen.contains("clear"));
         console.send("\x1b");
-        console.gone("Esc clear");
+        console.gone("to the rows");
     }
     quit(&mut console);
 }
@@ -86,17 +86,19 @@ fn pasted_text_is_no_keys() {
     assert!(console.text().contains("> drone-001"), "{}", console.text());
     // In a text field it is text, on one line, and nothing in it is pressed.
     console.send("/");
-    console.expect("Esc clear");
+    console.expect("to the rows");
     console.send("\x1b[200~drone-\r\n\x1b[31m00\x11\x1b[201~");
     console.wait("in the filter", |screen| screen.contains("/ drone-"));
-    console.expect("Esc clear");
+    console.expect("to the rows");
     console.send("\x1b");
-    console.gone("Esc clear");
+    console.gone("to the rows");
     console.send("n");
     console.expect("New drone");
     console.send("\x1b[200~drone-77\r\x1b[201~");
     console.expect("drone-77");
     console.expect("New drone");
+    console.send("\x1b");
+    console.expect("Esc once more drops it");
     console.send("\x1b");
     console.gone("New drone");
     assert_eq!(server.row("drones", "drone-77"), serde_json::Value::Null, "nothing was saved");

@@ -155,7 +155,8 @@ fn a_read_only_session_changes_nothing() {
     let mut console = signed_in(started(&field, &server, "", &["--read-only"], &[]));
     console.expect("READ-ONLY");
     console.send("\x1b");
-    console.expect("(s status)");
+    console.expect("Enter open");
+    assert!(!console.text().contains(" s status"), "what is closed is not offered: {}", console.text());
     for key in ["s", "n", "z", "\x1b[3~"] {
         console.send(key);
         console.expect("read-only session");

@@ -157,7 +157,7 @@ fn what_the_screen_can_do_is_done_by_words() {
         "Nothing was changed.",
         "The two passphrases differ",
         "8 edits are in ",
-        "Edits of main_admin: 0 imported, 8 were here or so already.",
+        "Edits of main_admin: 0 imported, 8 already here.",
         "Which edit? outbox lists them with their numbers.",
         "Nothing needs a decision",
         "This is for an empty project",

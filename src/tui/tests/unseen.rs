@@ -15,6 +15,7 @@ fn a_window_that_shows_nothing_takes_no_keys_but_those_that_lead_out() {
     let mut bench = Bench::signed_in(20, 5);
     bench.keys("s Down Enter n \"drone-900\" Ctrl+S Del");
     assert!(bench.fake.actions.is_empty() && bench.app.popups.is_empty(), "{:?}", bench.fake.actions);
+    assert!(bench.text().starts_with("window too small"), "{}", bench.text());
     bench.tell(Msg::Resized(80, 24));
     bench.keys("s Down Enter");
     assert!(matches!(bench.fake.actions.last(), Some(Action::Edit { .. })), "{:?}", bench.fake.actions);
