@@ -40,7 +40,7 @@ pub enum Command {
         /// Say what would be done, and do nothing
         #[arg(long)]
         dry_run: bool,
-        /// Apply all of them once more, which mends what was damaged
+        /// Apply all of them once more and put back what `verify` found missing or changed: all in one transaction
         #[arg(long, conflicts_with = "dry_run")]
         again: bool,
     },

@@ -1,6 +1,7 @@
 //! Setting a project up: the real program against a real PostgreSQL that holds what a Supabase project has.
 //!
 //! * `schema`: migrating, verifying, the way back
+//! * `mending`: whatever verifying knows, damaged and put back
 //! * `first`: the first MAIN_HQ
 //! * `accounts`: accounts without profiles, and giving them theirs; the cases that people meet
 //! * `keyed`: the same by the project's secret key, held against the database's own
@@ -22,6 +23,7 @@ mod files;
 mod first;
 mod keyed;
 mod line;
+mod mending;
 #[path = "../common/pg/mod.rs"]
 mod pg;
 mod pictures;

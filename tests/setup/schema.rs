@@ -153,6 +153,9 @@ async fn a_database_that_is_none_of_supabase_is_left_alone() {
     let told = Home::new(&db).run(&["supabase", "migrate"]).await;
     assert_eq!(told.code, 4, "{told:?}");
     told.says("is no Supabase project");
+    let told = Home::new(&db).run(&["supabase", "verify"]).await;
+    assert_eq!(told.code, 4, "{told:?}");
+    told.says("is no Supabase project");
     let told = Home::with(&db.uri("authenticator")).run(&["supabase", "migrate", "--dry-run"]).await;
     assert_ne!(told.code, 0);
 }

@@ -134,20 +134,26 @@ exception when others then
 end
 $$;
 
--- Made once: the sign-in server's table is not ours, and taking a trigger off it needs more than putting one on.
+-- Made where they are not there: the sign-in server's table is not ours, and taking a trigger off it needs more than
+-- putting one on.
 do $$
 declare
     account uuid;
+    new_here boolean;
 begin
-    if exists (select from pg_catalog.pg_trigger t
-            where t.tgrelid = 'auth.users'::regclass and t.tgname = 'flyos_account_written') then
+    select count(*) = 0 into new_here from pg_catalog.pg_trigger t
+    where t.tgrelid = 'auth.users'::regclass and t.tgname = 'flyos_account_written';
+    if not exists (select from pg_catalog.pg_trigger t
+            where t.tgrelid = 'auth.users'::regclass and t.tgname = 'flyos_account_moved') then
+        create trigger flyos_account_moved after update of email, deleted_at on auth.users
+            for each row execute function flyos.account_moved();
+    end if;
+    if not new_here then
         return;
     end if;
     create constraint trigger flyos_account_written
         after insert or update of email, email_confirmed_at, raw_app_meta_data on auth.users
         deferrable initially deferred for each row execute function flyos.account_written();
-    create trigger flyos_account_moved after update of email, deleted_at on auth.users
-        for each row execute function flyos.account_moved();
     -- Accounts that were there before: by the same rule, and no profile is made up for anybody.
     for account in select u.id from auth.users u order by u.created_at, u.id loop
         begin

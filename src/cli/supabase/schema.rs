@@ -6,11 +6,14 @@ use serde_json::{Value, json};
 
 use super::way::{DatabaseArgs, ask, say_where, somebody};
 use crate::cli::out::Out;
-use crate::service::setup_project::{Difference, MIGRATIONS, ROLLBACK, SEED, Verdict};
+use crate::service::setup_project::{
+    Difference, Extra, MIGRATIONS, Mended, Migration, Project, ROLLBACK, SEED, Verdict, take_back,
+};
 use crate::service::{ErrorKind, ServiceError};
 
 /// The word that confirms.
 const WORD: &str = "rollback";
+const WAITING: &str = "waiting until rows of old are mended (flyos.flaws)";
 /// Objects of one kind that are named; more are counted.
 const NAMED_MAX: usize = 50;
 
@@ -58,12 +61,15 @@ pub fn migrate(
         );
         return out.told(&words, json!({ "applied": [], "pending": plan.pending, "unknown": plan.unknown }));
     }
-    if plan.pending.is_empty() && !again {
+    if again {
+        return migrate_again(&project, out);
+    }
+    if plan.pending.is_empty() {
         let fields = json!({ "applied": [], "pending": [], "unknown": plan.unknown });
         return out.told("Every migration is applied already. Nothing was changed.", fields);
     }
     let (mut applied, mut warnings, mut broken) = (Vec::new(), Vec::new(), Ok(()));
-    project.migrate(again, &mut |name, notices| {
+    project.migrate(&mut |name, notices| {
         applied.push(name.to_owned());
         warnings.extend_from_slice(notices);
         let words = std::iter::once(format!("applied {name}"))
@@ -81,19 +87,60 @@ pub fn migrate(
     out.found(fields, None)
 }
 
+/// Applies everything once more, tells what was mended and what was not, and looks at all of it.
+fn migrate_again(project: &Project, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
+    let Mended { put_back, made_anew, left, warnings } = project.migrate_again()?;
+    let verdict = project.verify()?;
+    list(out, "put back", "+", put_back.iter().cloned())?;
+    list(out, "made anew", "~", made_anew.iter().cloned())?;
+    list(out, "the database told", "!!", warnings.iter().cloned())?;
+    list(out, "not mended", "!!", left.iter().map(|left| format!("{}\n       {}", left.object, left.why)))?;
+    let back = |extra: &Extra| match take_back(&extra.object) {
+        Some(sql) => format!("{}\n       to take it back: {sql}", extra.object),
+        None => extra.object.clone(),
+    };
+    list(out, "open wider than they must be", "!!", verdict.difference.wider.iter().map(back))?;
+    out.say(&format!("{} migrations were applied once more, in one transaction.", MIGRATIONS.len()))?;
+    if verdict.sound {
+        out.say(&format!("All {} objects are as they must be.", verdict.difference.there))?;
+    }
+    list(out, WAITING, "-", verdict.difference.waiting.iter().cloned())?;
+    flaws_told(verdict.flaws, out)?;
+    let applied: Vec<String> = MIGRATIONS.iter().map(Migration::full_name).collect();
+    let fields = json!({ "applied": applied, "putBack": put_back, "madeAnew": made_anew, "left": left,
+        "warnings": warnings, "flaws": verdict.flaws, "waiting": verdict.difference.waiting,
+        "wider": verdict.difference.wider, "pending": verdict.migrations.pending,
+        "unknown": verdict.migrations.unknown });
+    let trouble = counted(&verdict).map(|message| {
+        ServiceError::new(ErrorKind::Attention, format!("{message} Everything else was mended."))
+            .hint("Each is named above, with what to do.")
+    });
+    out.found(fields, trouble)
+}
+
 fn ended(done: usize, warned: usize, flaws: i64, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
     let many = if done == 1 { "1 migration was".to_owned() } else { format!("{done} migrations were") };
     out.say(&format!("{many} applied. The project is set up."))?;
     if warned > 0 {
         out.say("Read the lines marked !! above: the database told them.")?;
     }
-    if flaws > 0 {
-        out.say(&format!(
-            "{flaws} values of rows that were there before break a rule. Nothing of them was deleted: select * from \
-             flyos.flaws; lists them, the console mends them, select * from flyos.settle(); then adds what waits."
-        ))?;
-    }
+    flaws_told(flaws, out)?;
     out.say("Next: flyos supabase init makes the first MAIN_HQ, flyos supabase verify looks at all of it.")
+}
+
+fn flaws_told(flaws: i64, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
+    if flaws == 0 {
+        return Ok(());
+    }
+    let many = if flaws == 1 {
+        "1 value of rows that were there before breaks".to_owned()
+    } else {
+        format!("{flaws} values of rows that were there before break")
+    };
+    out.say(&format!(
+        "{many} a rule. Nothing of them was deleted: select * from flyos.flaws; lists them, the console mends them, \
+         select * from flyos.settle(); then adds what waits."
+    ))
 }
 
 /// Looks at everything; an error where something is not as it must be.
@@ -105,19 +152,19 @@ pub fn verify(database: &DatabaseArgs, out: &mut Out<impl Write>) -> Result<(), 
     out.found(serde_json::to_value(&verdict).unwrap_or(Value::Null), trouble(&verdict))
 }
 
+/// How many objects are not as they must be, in words; `None` where all are.
+fn counted(verdict: &Verdict) -> Option<String> {
+    let Difference { missing, changed, wider, .. } = &verdict.difference;
+    let counts = [missing.len(), changed.len(), wider.len()];
+    (!verdict.sound).then(|| {
+        format!("{} missing, {} changed, {} open wider than they must be.", counts[0], counts[1], counts[2])
+    })
+}
+
 /// What is not as it must be, and what to do.
 fn trouble(verdict: &Verdict) -> Option<ServiceError> {
-    if verdict.sound {
-        return None;
-    }
     let Difference { missing, changed, wider, .. } = &verdict.difference;
-    let message = format!(
-        "{} missing, {} changed, {} open wider than they must be.",
-        missing.len(),
-        changed.len(),
-        wider.len()
-    );
-    let error = ServiceError::new(ErrorKind::Attention, message);
+    let error = ServiceError::new(ErrorKind::Attention, counted(verdict)?);
     if !verdict.migrations.pending.is_empty() {
         return Some(error.hint("Run flyos supabase migrate: migrations are not applied yet."));
     }
@@ -143,12 +190,12 @@ fn tell(verdict: &Verdict, out: &mut Out<impl Write>) -> Result<(), ServiceError
     let changes =
         changed.iter().map(|x| format!("{}\n       must: {}\n       is:   {}", x.object, x.must, x.is));
     list(out, "changed", "!!", changes)?;
-    let extra = |x: &crate::service::setup_project::Extra| match x.is.as_str() {
+    let extra = |x: &Extra| match x.is.as_str() {
         "" => x.object.clone(),
         is => format!("{}: {is}", x.object),
     };
     list(out, "open wider than they must be", "!!", wider.iter().map(extra))?;
-    list(out, "waiting until rows of old are mended (flyos.flaws)", "-", waiting.iter().cloned())?;
+    list(out, WAITING, "-", waiting.iter().cloned())?;
     list(out, "your own, beside ours", "-", own.iter().map(extra))?;
     let plan = &verdict.migrations;
     list(out, "migrations not noted as applied", "-", plan.pending.iter().cloned())?;

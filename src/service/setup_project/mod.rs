@@ -18,7 +18,8 @@ pub use crate::remote::admin::database::Line;
 use crate::remote::admin::database::{Database, DatabaseError, DatabaseFault};
 pub use crate::remote::admin::placing::{Left, Outcome, Placed, Tally};
 pub use crate::remote::admin::schema::{
-    Difference, Extra, FirstDone, FirstHow, FirstPlan, FirstUser, MIGRATIONS, Plan, ROLLBACK, SEED,
+    Difference, Extra, FirstDone, FirstHow, FirstPlan, FirstUser, MIGRATIONS, Mended, Migration, Plan,
+    ROLLBACK, SEED, take_back,
 };
 
 /// A project's database, open.
@@ -85,16 +86,22 @@ impl Project {
         })
     }
 
-    /// Applies what is not applied yet, or everything `again`.
-    pub fn migrate(&self, again: bool, told: &mut dyn FnMut(&str, &[String])) -> Result<Plan, ServiceError> {
-        self.ask(self.database.migrate(again, &mut |migration, notices| {
+    /// Applies what is not applied yet.
+    pub fn migrate(&self, told: &mut dyn FnMut(&str, &[String])) -> Result<Plan, ServiceError> {
+        self.ask(self.database.migrate(&mut |migration, notices| {
             told(&migration.full_name(), &notices);
         }))
+    }
+
+    /// Applies everything once more and mends every object, whole or not at all.
+    pub fn migrate_again(&self) -> Result<Mended, ServiceError> {
+        self.ask(self.database.migrate_again())
     }
 
     /// How the database is, object by object.
     pub fn verify(&self) -> Result<Verdict, ServiceError> {
         self.ask(async {
+            self.database.is_supabase().await?;
             let (difference, migrations) = (self.database.verify().await?, self.database.plan().await?);
             let there = self.database.is_set_up().await?;
             // Where the view is damaged, that is told among the objects.

@@ -164,7 +164,7 @@ impl DatabaseError {
 }
 
 /// Without what a terminal would act on, line ends aside.
-fn plain(text: &str) -> String {
+pub(in crate::remote::admin) fn plain(text: &str) -> String {
     text.chars()
         .map(|c| if c != '\n' && crate::domain::field::is_harmful(c) { '?' } else { c })
         .collect::<String>()

@@ -19,6 +19,7 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Socket};
 
 pub use address::{Address, AddressProblem};
+pub(super) use fault::plain;
 pub use fault::{DatabaseError, DatabaseFault};
 pub use trust::Line;
 

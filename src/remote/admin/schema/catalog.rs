@@ -12,6 +12,8 @@ use crate::remote::admin::database::{Database, DatabaseError};
 const QUERY: &str = include_str!("catalog.sql");
 const EXPECTED: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/schema.json"));
 
+const LOOKING: &str = "Looking at the database's objects";
+
 /// Objects as `kind name`, with their definitions.
 pub type Catalog = BTreeMap<String, String>;
 
@@ -131,40 +133,66 @@ fn is_foreign(object: &str, ours: &BTreeSet<&str>) -> bool {
 impl Database {
     /// Every object of ours, and what stands among them.
     pub async fn catalog(&self) -> Result<Catalog, DatabaseError> {
-        let doing = "Looking at the database's objects";
-        self.run(doing, "begin read only; set local search_path = ''").await?;
-        let rows = self.client.query(QUERY, &[]).await;
-        self.run(doing, "rollback").await?;
-        let failed = |error| DatabaseError::sql(doing, &error);
+        self.looking(self.objects()).await
+    }
+
+    /// How this database differs from what the migrations make.
+    pub async fn verify(&self) -> Result<Difference, DatabaseError> {
+        self.looking(async {
+            let is = self.objects().await?;
+            Ok(Difference::between(&expected(), &is, &self.standing(&is).await?))
+        })
+        .await
+    }
+
+    /// Looks within a transaction that can change nothing.
+    async fn looking<T>(
+        &self,
+        look: impl Future<Output = Result<T, DatabaseError>>,
+    ) -> Result<T, DatabaseError> {
+        self.run(LOOKING, "begin read only").await?;
+        let found = look.await;
+        self.run(LOOKING, "rollback").await?;
+        found
+    }
+
+    /// The same, in the transaction of whoever asks.
+    pub(super) async fn objects(&self) -> Result<Catalog, DatabaseError> {
+        self.run(LOOKING, "set local search_path = ''").await?;
+        let failed = |error| DatabaseError::sql(LOOKING, &error);
+        let rows = self.client.query(QUERY, &[]).await.map_err(failed)?;
+        self.run(LOOKING, "set local search_path to default").await?;
         let mut all = Catalog::new();
-        for row in rows.map_err(failed)? {
+        for row in rows {
             let text = |at| row.try_get::<usize, &str>(at).map_err(failed);
             all.insert(format!("{} {}", text(0)?, text(1)?), text(2)?.to_owned());
         }
         Ok(all)
     }
 
-    /// How this database differs from what the migrations make.
-    pub async fn verify(&self) -> Result<Difference, DatabaseError> {
-        let is = self.catalog().await?;
-        Ok(Difference::between(&expected(), &is, &self.standing(&is).await?))
-    }
-
-    async fn standing(&self, is: &Catalog) -> Result<Standing, DatabaseError> {
+    /// What was there before us, and what rows of old break. Where the views that say it are damaged, that is told among
+    /// the objects, and nothing is known of it.
+    pub(super) async fn standing(&self, is: &Catalog) -> Result<Standing, DatabaseError> {
         let doing = "Looking at what was there before";
         let mut standing = Standing::default();
         if is.contains_key("table flyos.found") {
             let tables = "select array_agg(tbl) from flyos.found where existed";
-            standing
-                .taken_over
-                .extend(self.value::<Vec<String>>(doing, tables, &[]).await?.unwrap_or_default());
+            standing.taken_over.extend(self.list(doing, tables).await?);
         }
         if is.contains_key("table flyos.flaws") {
             // A doubled name stands in two indexes until it is mended.
             let rules = "select array_agg(rule) from (select distinct rule from flyos.flaws where rule is not null) x";
-            standing.broken.extend(self.value::<Vec<String>>(doing, rules, &[]).await?.unwrap_or_default());
+            standing.broken.extend(self.list(doing, rules).await?);
         }
         Ok(standing)
+    }
+
+    /// The texts of a query; none where the database cannot answer it.
+    async fn list(&self, doing: &str, sql: &str) -> Result<Vec<String>, DatabaseError> {
+        self.run(doing, "savepoint flyos_look").await?;
+        let found = self.value::<Vec<String>>(doing, sql, &[]).await;
+        self.run(doing, "rollback to savepoint flyos_look; release savepoint flyos_look").await?;
+        Ok(found.unwrap_or_default().unwrap_or_default())
     }
 }
 

@@ -59,7 +59,7 @@ const HISTORY: &str = "create schema if not exists supabase_migrations;
     alter table supabase_migrations.schema_migrations add column if not exists name text;";
 
 /// How long a migration waits for somebody's transaction before it gives up and leaves everything as it was.
-const LOCK_WAIT: &str = "set local lock_timeout = '30s'";
+pub(super) const LOCK_WAIT: &str = "set local lock_timeout = '30s'";
 
 /// Which migrations a database has, by its own account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -99,18 +99,24 @@ impl Database {
         Ok(self.value::<Vec<String>>(doing, versions, &[]).await?.unwrap_or_default().into_iter().collect())
     }
 
-    /// Is this a Supabase project, and may this role set it up? Asked before anything is changed.
-    pub async fn fit_for_setup(&self) -> Result<(), DatabaseError> {
-        let doing = "Looking at the database";
-        let refuse = |message: &str| Err(DatabaseError::new(DatabaseFault::Refused, message.to_owned()));
+    /// Is this a Supabase project at all? Asked before anything else.
+    pub async fn is_supabase(&self) -> Result<(), DatabaseError> {
         let supabase = "select to_regclass('auth.users') is not null and (select count(*) = 3 from pg_roles
             where rolname in ('anon', 'authenticated', 'service_role'))";
-        if self.value::<bool>(doing, supabase, &[]).await? != Some(true) {
-            return refuse(
-                "This database is no Supabase project: it has no sign-in accounts (auth.users) and none of the API's \
-                 roles. Nothing was changed.",
-            );
+        if self.value::<bool>("Looking at the database", supabase, &[]).await? == Some(true) {
+            return Ok(());
         }
+        Err(DatabaseError::new(
+            DatabaseFault::Refused,
+            "This database is no Supabase project: it has no sign-in accounts (auth.users) and none of the API's \
+             roles. Nothing was changed.",
+        ))
+    }
+
+    /// Is this a Supabase project, and may this role set it up? Asked before anything is changed.
+    pub async fn fit_for_setup(&self) -> Result<(), DatabaseError> {
+        self.is_supabase().await?;
+        let doing = "Looking at the database";
         let may = "select has_database_privilege(current_database(), 'create')";
         if self.value::<bool>(doing, may, &[]).await? != Some(true) {
             return Err(DatabaseError::new(
@@ -122,21 +128,20 @@ impl Database {
         Ok(())
     }
 
-    /// Applies what is not applied yet, or (`again`) everything, which mends what was damaged; `told` hears of each, with
-    /// what the database told meanwhile. A failure leaves those before it in place, and nothing of the one that failed.
+    /// Applies what is not applied yet; `told` hears of each, with what the database told meanwhile. A failure leaves those
+    /// before it in place, and nothing of the one that failed.
     pub async fn migrate(
         &self,
-        again: bool,
         told: &mut dyn FnMut(&Migration, Vec<String>),
     ) -> Result<Plan, DatabaseError> {
         self.fit_for_setup().await?;
         self.alone().await?;
         // Asked once nobody else is at it.
-        let recorded = if again { BTreeSet::new() } else { self.recorded().await? };
+        let recorded = self.recorded().await?;
         let open: Vec<_> =
             MIGRATIONS.iter().filter(|migration| !recorded.contains(migration.version)).collect();
         if !open.is_empty() {
-            self.run("Making the list of migrations", HISTORY).await?;
+            self.make_history().await?;
         }
         for migration in open {
             drop(self.notices());
@@ -162,7 +167,11 @@ impl Database {
         }
     }
 
-    async fn record(&self, doing: &str, migration: &Migration) -> Result<(), DatabaseError> {
+    pub(super) async fn make_history(&self) -> Result<(), DatabaseError> {
+        self.run("Making the list of migrations", HISTORY).await
+    }
+
+    pub(super) async fn record(&self, doing: &str, migration: &Migration) -> Result<(), DatabaseError> {
         self.run(doing, migration.sql).await?;
         let line = "insert into supabase_migrations.schema_migrations (version, name, statements)
             values ($1, $2, array[$3]) on conflict (version) do update set statements = excluded.statements";
