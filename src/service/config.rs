@@ -145,8 +145,12 @@ fn key_lines(text: &str) -> BTreeMap<String, usize> {
         keys: BTreeMap<toml::Spanned<String>, toml::Value>,
     }
     let only: Only = toml::from_str(text).unwrap_or_default();
-    let line = |at: usize| text.get(..at).unwrap_or_default().matches('\n').count() + 1;
-    only.keys.into_keys().map(|name| (name.get_ref().clone(), line(name.span().start))).collect()
+    only.keys.into_keys().map(|name| (name.get_ref().clone(), line_of(text, name.span().start))).collect()
+}
+
+/// The number of the line in which a byte of the text stands.
+fn line_of(text: &str, at: usize) -> usize {
+    text.get(..at).unwrap_or_default().matches('\n').count() + 1
 }
 
 /// The variables that name a project, as the environment has them.
@@ -188,7 +192,10 @@ impl Config {
             Ok(_) => {}
         }
         let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
-        let mut config: Self = toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))?;
+        let mut config: Self = toml::from_str(&text).map_err(|error| {
+            let line = error.span().map(|span| format!("line {}: ", line_of(&text, span.start)));
+            wrong(format!("{}{}.", line.unwrap_or_default(), error.message()))
+        })?;
         config.key_lines = key_lines(&text);
         for (name, value, bounds) in [
             ("lease_days", config.lease_days, LEASE_DAYS),
@@ -255,6 +262,12 @@ impl Config {
         names.into_iter().filter_map(view).collect()
     }
 
+    /// What is wrong with each project's address or key; `None`: it can be used.
+    pub fn problem(&self, name: &str) -> Option<String> {
+        let project = self.projects.get(name)?;
+        crate::remote::Project::new(&project.url, &project.key).err().map(|problem| problem.to_string())
+    }
+
     /// Addresses the file offers, with their project.
     pub fn accounts(&self) -> Vec<(String, String)> {
         let each = self.projects.iter();
@@ -316,5 +329,10 @@ mod tests {
         let error = Config::read(&folders).unwrap_err();
         assert!(error.message.contains("config.toml"), "{error:?}");
         assert_eq!(error.kind, ErrorKind::Configuration);
+        for (text, line) in [("lease_days = 14\n[projects.a\n", 2), ("\n\nlease_dayz = 14\n", 3)] {
+            std::fs::write(Config::path(&folders), text).unwrap();
+            let error = Config::read(&folders).unwrap_err();
+            assert!(error.message.contains(&format!("cannot be used: line {line}: ")), "{error:?}");
+        }
     }
 }

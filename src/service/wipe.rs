@@ -32,15 +32,19 @@ pub struct Opened {
 /// The address of a project of the configuration, or the default one's.
 pub fn project(config: &Config, name: Option<&str>) -> Result<String, ServiceError> {
     let name = name.map(str::to_owned).or_else(|| config.views().first().map(|view| view.name.clone()));
-    let found = name.as_ref().and_then(|name| config.projects.get(name));
-    let found = found.and_then(|project| Project::new(&project.url, &project.key).ok());
-    found.map(|project| project.url().to_owned()).ok_or_else(|| {
-        let name = name.unwrap_or_else(|| "any name".to_owned());
-        ServiceError::new(
-            super::ErrorKind::Configuration,
-            format!("There is no usable project named {name}."),
-        )
-    })
+    let wrong = |message| ServiceError::new(super::ErrorKind::Configuration, message);
+    let Some(name) = name else {
+        return Err(wrong("No project is configured.".to_owned())
+            .hint("Start flyos to add one, or set SUPABASE_URL and SUPABASE_PUBLISHABLE_KEY."));
+    };
+    let Some(project) = config.projects.get(&name) else {
+        return Err(wrong(format!("There is no project named {name}.")).hint("flyos config show lists them."));
+    };
+    match Project::new(&project.url, &project.key) {
+        Ok(project) => Ok(project.url().to_owned()),
+        Err(problem) => Err(wrong(format!("The project {name} cannot be used: {problem}"))
+            .hint("Mend it in config.toml or the environment; flyos config check looks at all of them.")),
+    }
 }
 
 /// What this machine has: of that address at that project, or of all.

@@ -226,6 +226,24 @@ fn the_configuration_is_shown_and_checked() {
     assert!(!shown.to_string().contains("secretly"), "of keys nothing");
     assert!(flyos(&["config", "show"]).1.contains("https://abc.supabase.co"));
     assert_eq!(flyos(&["config", "check"]).0, Some(0));
+    // Each project that cannot be used, with file and reason; and the list does not pass it off as sound.
+    let wrong = format!(
+        "{text}[projects.a]\nurl = \"https://abc.supabase.co\"\nkey = \"sb_secret_x\"\n[projects.b]\nurl = \
+                         \"http://abc.supabase.co\"\nkey = \"sb_publishable_x\"\n"
+    );
+    std::fs::write(path, wrong).unwrap();
+    let (code, _, told) = flyos(&["config", "check"]);
+    assert_eq!(code, Some(6));
+    for (name, why) in [("a", "This is a secret key"), ("b", "https")] {
+        let line = told.lines().find(|line| line.contains(&format!("config.toml: project {name}: ")));
+        assert!(line.is_some_and(|line| line.contains(why)), "{name}: {told}");
+    }
+    assert!(!told.contains("project field"), "{told}");
+    let (_, shown, _) = flyos(&["config", "show"]);
+    assert_eq!(shown.matches("cannot be used: ").count(), 2, "{shown}");
+    assert!(shown.lines().any(|line| line.starts_with("read_only") && line.ends_with("false")), "{shown}");
+    std::fs::write(path, "lease_days = 3\n[projects.field\n").unwrap();
+    assert!(flyos(&["config", "check"]).2.contains("cannot be used: line 2: "));
     std::fs::write(path, "lease_days = 999\n").unwrap();
     let (code, _, told) = flyos(&["config", "check"]);
     assert_eq!(code, Some(6));
