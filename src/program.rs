@@ -260,9 +260,12 @@ pub fn keys(form: keys::Form) -> anyhow::Result<()> {
     if let Err(why) = &own {
         warn(why);
     }
-    let text = keys::listing(own.unwrap_or_default(), form);
-    let mut out = std::io::stdout();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("the keys cannot be printed")
+    print(&keys::listing(own.unwrap_or_default(), form))
+}
+
+/// Prints a text as every command does: whoever has read enough of it may hang up.
+fn print(text: &str) -> anyhow::Result<()> {
+    Ok(cli::Out::new(false, std::io::stdout()).text(text)?)
 }
 
 /// A drawn screen needs a terminal; lines that were asked for may come from anywhere.
@@ -353,15 +356,24 @@ impl Drop for Server {
     }
 }
 
+/// What of the arguments is wrong, in one line, and the tips beside it; `words` go on with how it is used.
+fn usage_words(words: &str) -> (String, Vec<String>) {
+    let lines = words.lines().map(str::trim);
+    let about =
+        lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
+    let (tips, told): (Vec<&str>, Vec<&str>) =
+        about.filter(|line| !line.is_empty()).partition(|line| line.starts_with("tip: "));
+    let message = format!("{}.", told.join(" ").trim_start_matches("error: ").trim_end_matches('.'));
+    (message, tips.into_iter().map(|tip| format!("{}.", tip.trim_start_matches("tip: "))).collect())
+}
+
 /// Arguments that are not understood, or a wish for help. For a script that wants JSON the first is JSON, too.
 pub fn not_understood(error: &clap::Error) -> ExitCode {
     let json = std::env::args_os().take_while(|arg| arg != "--").any(|arg| arg == "--json");
     if json && error.use_stderr() {
-        let words = error.to_string();
-        let first = words.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let told =
-            ServiceError::new(ErrorKind::Usage, format!("{first}.")).hint("--help lists what can be said.");
-        return explain(&told.into(), true);
+        let (message, hints) = usage_words(&error.to_string());
+        let told = hints.into_iter().fold(ServiceError::new(ErrorKind::Usage, message), ServiceError::hint);
+        return explain(&told.hint("--help lists what can be said.").into(), true);
     }
     drop(error.print());
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
@@ -371,19 +383,22 @@ pub fn not_understood(error: &clap::Error) -> ExitCode {
 pub fn completions(mut command: clap::Command, shell: clap_complete::Shell) -> anyhow::Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, "flyos", &mut script);
-    std::io::stdout().write_all(&script).context("the completions cannot be printed")
+    print(&String::from_utf8_lossy(&script))
 }
 
 /// The manual page of the program; into a folder, those of all commands.
 pub fn man(command: clap::Command, folder: Option<&Path>) -> anyhow::Result<()> {
     if let Some(folder) = folder {
-        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-        return clap_mangen::generate_to(command, folder)
-            .with_context(|| format!("the pages cannot be written into {}", folder.display()));
+        let written =
+            std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(command, folder));
+        return Ok(written.map_err(|error| {
+            let words = format!("The pages could not be written into {}: {error}.", folder.display());
+            ServiceError::new(ErrorKind::Storage, words)
+        })?);
     }
     let mut page = Vec::new();
     clap_mangen::Man::new(command).render(&mut page).context("the page cannot be made")?;
-    std::io::stdout().write_all(&page).context("the page cannot be printed")
+    print(&String::from_utf8_lossy(&page))
 }
 
 /// Tells an error on standard error, or as JSON in the place of the answer, and gives the exit code of its kind.

@@ -75,15 +75,20 @@ impl Activity {
 }
 
 fn tell(door: &Door, found: &service::Activity, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
-    if let Some(trouble) = &found.trouble {
-        super::note(&format!("It is not all: {trouble}"));
-    } else if !matches!(door.status()?.link, Link::Online) {
-        super::note("There is no line: what is not sent yet, and what was read before, is all there is.");
+    let missing = if let Some(trouble) = &found.trouble {
+        Some(format!("It is not all: {trouble}"))
+    } else if matches!(door.status()?.link, Link::Online) {
+        None
+    } else {
+        Some("There is no line: what is not sent yet, and what was read before, is all there is.".to_owned())
+    };
+    if let Some(missing) = &missing {
+        super::note(missing);
     }
     if out.is_json() {
         return out.value(&json!({
             "success": true, "activity": found.lines, "totalCount": found.lines.len(), "more": found.more,
-            "asOf": found.as_of,
+            "asOf": found.as_of, "complete": missing.is_none(), "missing": missing,
         }));
     }
     let head = ["AT", "WHO", "ROW", "WHAT", "WHY"].map(str::to_owned).to_vec();

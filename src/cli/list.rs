@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::door::{Door, unexpected};
 use super::out::Out;
-use super::rows::{as_json, as_table, plain, plural, table};
+use super::rows::{as_json, as_listed, as_table, plain, plural, table};
 use crate::domain::{FieldType, Fields, Key, Kind};
 use crate::service::rows::ROWS_MAX;
 use crate::service::{
@@ -82,7 +82,7 @@ impl Listing {
             super::note(&format!("{shown} of {} {name}, page {current} of {pages}", page.matched));
             return out.text(&as_table(kind, &page.rows, super::now(), out.width()));
         }
-        let rows: Vec<Value> = page.rows.iter().map(as_json).collect();
+        let rows: Vec<Value> = page.rows.iter().map(as_listed).collect();
         out.value(&json!({
             "success": true, plural(kind): rows, "totalCount": page.matched, "pages": pages,
             "currentPage": current, "asOf": page.as_of,

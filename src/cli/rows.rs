@@ -11,6 +11,15 @@ pub fn plural(kind: Kind) -> String {
     format!("{}s", kind.noun())
 }
 
+/// A row of a list as JSON: of a region how many users and drones it has, and not each of them.
+pub fn as_listed(data: &RowData) -> Value {
+    let mut row = as_json(data);
+    if let (Kind::Region, Some(row)) = (data.row.key.kind, row.as_object_mut()) {
+        row.retain(|name, _| name != "users" && name != "drones");
+    }
+    row
+}
+
 /// One row as JSON. Stored times are in UTC already.
 pub fn as_json(data: &RowData) -> Value {
     let mut row = fields(&data.fields);

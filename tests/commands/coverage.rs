@@ -202,6 +202,28 @@ fn shells_complete_and_pages_are_written() {
 }
 
 #[test]
+fn whoever_has_read_enough_hangs_up_and_what_cannot_be_written_is_the_disks() {
+    let folder = tempfile::tempdir().unwrap();
+    let shell = |words: &str| {
+        let script = format!("set -o pipefail; {FLYOS} {words}");
+        let mut command = Command::new("bash");
+        command
+            .args(["-c", &script])
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("FLYOS_HOME", folder.path());
+        let output = command.output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    for words in ["completions bash", "man", "keys", "supabase sql", "config show"] {
+        assert_eq!(shell(&format!("{words} | head -c1 >/dev/null")), (0, String::new()), "{words}");
+        let (code, told) = shell(&format!("{words} >/dev/full"));
+        assert_eq!((code, told.contains("could not be printed")), (9, true), "{words}: {told}");
+    }
+    assert_eq!(shell("man /proc/pages").0, 9);
+}
+
+#[test]
 fn the_configuration_is_shown_and_checked() {
     let home = tempfile::tempdir().unwrap();
     let flyos = |args: &[&str]| {
