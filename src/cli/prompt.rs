@@ -10,7 +10,7 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
-use crate::service::{ErrorKind, ServiceError};
+use crate::service::{ErrorKind, ServiceError, closed_to_others};
 
 /// More than any password, in bytes.
 const BYTES_MAX: usize = 1024;
@@ -36,9 +36,12 @@ pub(super) fn secret(source: Source<'_>, words: &str) -> Result<SecretString, Se
         ServiceError::new(ErrorKind::Usage, format!("The password could not be read from {from}: {error}."))
     };
     let text = match source {
-        Source::File(path) => File::open(path)
-            .and_then(|file| first_line(&file))
-            .map_err(|error| unread(&path.display().to_string(), error))?,
+        Source::File(path) => {
+            let unread = |error| unread(&path.display().to_string(), error);
+            let file = File::open(path).map_err(unread)?;
+            closed_to_others(&file, path)?;
+            first_line(&file).map_err(unread)?
+        }
         Source::Input => {
             let input = io::stdin().as_fd().try_clone_to_owned().map(File::from);
             input.and_then(|input| first_line(&input)).map_err(|error| unread("the input", error))?

@@ -76,6 +76,7 @@ pub use list::FILTER_CHARS_MAX;
 pub use list::filter::HELP as FILTER_HELP;
 pub use list::sort::SORTS_MAX;
 pub use read_only::refusal as read_only_refusal;
+pub use secrets::closed_to_others;
 pub use session::{Settings, Training};
 pub use tables::columns;
 

@@ -39,6 +39,14 @@ pub(super) struct NewWords {
     wrap: Wrap,
 }
 
+/// A file with a secret is its owner's alone: the same rule, code and words for each.
+pub fn closed_to_others(file: &std::fs::File, path: &std::path::Path) -> Result<(), ServiceError> {
+    let told = |problem: crate::remote::admin::AdminKeyProblem| {
+        ServiceError::new(ErrorKind::Usage, problem.to_string())
+    };
+    crate::remote::admin::closed_to_others(file, path).map_err(told)
+}
+
 impl Service {
     /// Does something with a secret; `Event::Done` with `ctx.op` tells the end.
     pub fn confide(&self, ctx: &OpCtx, confidence: Confidence) {

@@ -1,6 +1,8 @@
 //! Edits without a line: kept, sent later, carried in a file, in conflict and decided.
 
-use super::kit::{Field, MAIN, OPERATOR};
+use std::path::Path;
+
+use super::kit::{Field, MAIN, OPERATOR, private_file};
 
 /// An edit that waits on the operator's machine while the server is away.
 fn waiting() -> Field {
@@ -99,7 +101,7 @@ fn an_edit_behind_one_that_needs_a_decision_is_not_waited_for() {
 fn a_sealed_file_carries_edits_to_another_machine() {
     let mut field = waiting();
     let (phrase, file) = (field.home.path().join("phrase"), field.home.path().join("edits.sealed"));
-    std::fs::write(&phrase, "correct horse battery staple\n").unwrap();
+    private_file(Path::new(&phrase), "correct horse battery staple\n");
     let (phrase, file) = (phrase.to_str().unwrap().to_owned(), file.to_str().unwrap().to_owned());
     let export = ["outbox", "export", &file, "--passphrase-file", &phrase, "--json"];
     assert_eq!(field.by(OPERATOR, &export).well()["edits"], 1);
@@ -111,7 +113,7 @@ fn a_sealed_file_carries_edits_to_another_machine() {
     let imported = field.by_at(there.path(), OPERATOR, &import).well();
     assert_eq!((&imported["author"], &imported["saved"]), (&"operator1".into(), &1.into()), "{imported}");
     assert_eq!(field.server().row("drones", "drone-001")["status"], "MAINTENANCE");
-    std::fs::write(&phrase, "another horse battery staple\n").unwrap();
+    private_file(Path::new(&phrase), "another horse battery staple\n");
     field.by_at(there.path(), OPERATOR, &import).badly(2);
 }
 

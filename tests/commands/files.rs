@@ -7,14 +7,12 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 
 use super::common::{PASSWORD, Signal, signal};
-use super::kit::{Field, MAIN, OPERATOR, password_file};
+use super::kit::{Field, MAIN, OPERATOR, password_file, private_file};
 
 const PASSPHRASE: &str = "correct horse battery";
 
 fn passphrase_file(folder: &Path) -> String {
-    let path = folder.join("passphrase");
-    fs::write(&path, PASSPHRASE).unwrap();
-    path.to_str().unwrap().to_owned()
+    private_file(&folder.join("passphrase"), PASSPHRASE)
 }
 
 #[test]
@@ -151,7 +149,7 @@ fn a_backup_is_checked_kept_and_restored_where_there_is_nothing() {
     assert!(again.out.contains("-20200101T000000Z.backup") && !old.exists(), "{again:?}");
     field.by(MAIN, &[&["backup", "x.backup", "--keep", "30d"], &by[..]].concat()).says(2, "is no folder");
     let short = home.join("short");
-    fs::write(&short, "short").unwrap();
+    private_file(&short, "short");
     field
         .by(MAIN, &["backup", "x.backup", "--passphrase-file", short.to_str().unwrap()])
         .says(2, "at least 12");

@@ -2,6 +2,7 @@
 //! training server; and a console open at the same home.
 
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -161,7 +162,12 @@ impl Ended {
 
 /// A password in a file.
 pub fn password_file(folder: &Path, text: &str) -> String {
-    let path = folder.join("password");
-    std::fs::write(&path, text).unwrap();
+    private_file(&folder.join("password"), text)
+}
+
+/// A file with a secret, which its owner alone may read; its name.
+pub fn private_file(path: &Path, text: &str) -> String {
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
     path.to_str().unwrap().to_owned()
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::common::{FLYOS, PASSWORD};
-use super::kit::{Ended, Field, MAIN, OPERATOR};
+use super::kit::{Ended, Field, MAIN, OPERATOR, private_file};
 
 /// What is looked at of a command.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -330,8 +330,8 @@ fn look(name: &str, lines: &[Line], field: &Field, home: &Path, say: impl Fn(&[&
 
 /// What the lines name as files.
 fn files(home: &Path) {
-    std::fs::write(home.join("new-password"), "a-new-password\n").unwrap();
-    std::fs::write(home.join("passphrase"), "correct horse battery\n").unwrap();
+    private_file(&home.join("new-password"), "a-new-password\n");
+    private_file(&home.join("passphrase"), "correct horse battery\n");
 }
 
 #[test]

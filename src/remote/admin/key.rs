@@ -69,13 +69,21 @@ impl AdminKey {
     }
 }
 
+/// The one rule for every file with a secret: the group and others have no rights on it. What is no file, such as a pipe
+/// from another program, is that program's to guard.
+pub fn closed_to_others(file: &File, path: &Path) -> Result<(), AdminKeyProblem> {
+    let about = file.metadata().map_err(|source| AdminKeyProblem::File { path: path.to_owned(), source })?;
+    if about.is_file() && about.mode() & OTHERS != 0 {
+        return Err(AdminKeyProblem::OpenFile(path.to_owned()));
+    }
+    Ok(())
+}
+
 /// What stands in a file that its owner alone may read: a key, or a database's address with its password.
 pub fn private_file(path: &Path) -> Result<SecretString, AdminKeyProblem> {
     let failed = |source| AdminKeyProblem::File { path: path.to_owned(), source };
     let file = File::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.mode() & OTHERS != 0 {
-        return Err(AdminKeyProblem::OpenFile(path.to_owned()));
-    }
+    closed_to_others(&file, path)?;
     let mut text = String::new();
     file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
     Ok(SecretString::from(text))

@@ -33,7 +33,7 @@ use super::client::{Call, Client, Reply, body_of};
 use super::error::{Doing, RemoteError};
 use super::wire::admin::{AdminAsked, AdminReply};
 pub use direct::{DirectAdmin, DirectProblem};
-pub use key::{AdminKey, AdminKeyProblem, private_file};
+pub use key::{AdminKey, AdminKeyProblem, closed_to_others, private_file};
 
 /// Where the function is.
 const PATH: &str = "/functions/v1/admin-users";

@@ -80,6 +80,9 @@ pub fn choose(
             Ok(Some(Chosen::Key(Box::new(Keyed::open(&url, key)?))))
         }
         Err(AdminKeyProblem::NotSet) => Ok(None),
+        Err(problem @ (AdminKeyProblem::File { .. } | AdminKeyProblem::OpenFile(_))) => {
+            Err(ServiceError::new(ErrorKind::Usage, problem.to_string()))
+        }
         Err(problem) => Err(ServiceError::new(ErrorKind::Configuration, problem.to_string())),
     }
 }
