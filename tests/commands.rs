@@ -26,3 +26,5 @@ mod read_only;
 mod suite;
 #[path = "commands/things.rs"]
 mod things;
+#[path = "commands/watch.rs"]
+mod watch;

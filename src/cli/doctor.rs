@@ -1,5 +1,5 @@
 //! `flyos doctor`: what was looked at and how it is, a line each, or as JSON. Exit code 0: all is sound; 13: something
-//! is to be looked after.
+//! is to be looked after; 7: all is sound but for the line.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -75,7 +75,9 @@ pub fn doctor(
         _ => Some(format!("{troubles} things are to be looked after.")),
     };
     let found = json!({ "sound": troubles == 0, "troubles": troubles, "findings": report.findings });
-    out.found(found, words.map(|words| ServiceError::new(ErrorKind::Attention, words)))
+    // Where no project answers and all else is sound, it is the line that ends it.
+    let kind = if troubles == report.offline { ErrorKind::Offline } else { ErrorKind::Attention };
+    out.found(found, words.map(|words| ServiceError::new(kind, words)))
 }
 
 /// One paragraph for each part, in the order in which they were looked at.

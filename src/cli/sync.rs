@@ -75,12 +75,18 @@ fn words(status: &Status) -> String {
 fn ended(door: &Door, done: bool, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
     let status = door.status()?;
     let line = words(&status);
-    if !done {
+    let fields = json!({ "asOf": status.as_of, "waiting": status.waiting, "needsYou": status.needs_you });
+    let (kind, message, hint) = if !done {
         let message = format!("Not everything was received and sent: {line}.");
-        return Err(ServiceError::new(ErrorKind::Offline, message)
-            .hint("What was saved here is kept and sent when there is a line."));
-    }
-    out.told(&line, json!({ "asOf": status.as_of, "waiting": status.waiting, "needsYou": status.needs_you }))
+        (ErrorKind::Offline, message, "What was saved here is kept and sent when there is a line.")
+    } else if status.needs_you > 0 {
+        let needs = if status.needs_you == 1 { "edit needs" } else { "edits need" };
+        let message = format!("{} {needs} your decision: {line}.", status.needs_you);
+        (ErrorKind::Attention, message, "flyos conflicts list shows what to decide; everything else is done.")
+    } else {
+        return out.told(&line, fields);
+    };
+    out.found(fields, Some(ServiceError::new(kind, message).hint(hint)))
 }
 
 fn exchange(

@@ -1,6 +1,7 @@
 //! Figures for whoever watches the machines: what waits and for how long, when the server was heard last, what the runs
 //! came to. Made by the console that has an account open, gathered from beside, and written in the text format that
-//! Prometheus reads. An account that no console has open has a few: that it is closed, and what is unsent in it.
+//! Prometheus reads. An account that no console has open has a few: that it is closed, and what was noted beside it when it
+//! was open last (`Summary`), with when that was.
 //!
 //! Nothing here tells whose account it is or what is in it: it is named by the first digits of its folder, which is
 //! named after a hash. So the figures may lie where others can read them. The text is written by hand: a library would
@@ -15,7 +16,7 @@ use super::beside::{self, Console};
 use super::session::Inner;
 use super::{Answer, DiskState, Folders, Query, ServiceError, explain, read};
 use crate::domain::Stamp;
-use crate::store::AccountFolder;
+use crate::store::{AccountFolder, Summary};
 use crate::sync::engine::Line;
 use crate::sync::history::{Bytes, TOOK_MS, Tally, What};
 
@@ -31,8 +32,10 @@ pub struct Metrics {
     pub open: bool,
     /// That console is locked, or does not answer, and tells no more.
     pub silent: bool,
-    /// Edits that were not sent; of a closed account those that need a decision too. Unknown where nobody noted it.
+    /// Edits that were not sent. Unknown where nobody noted it.
     pub waiting: Option<usize>,
+    /// What was noted beside it, where no console tells it.
+    pub noted: Option<Summary>,
     /// What an open console tells.
     pub session: Option<SessionMetrics>,
 }
@@ -51,6 +54,13 @@ pub struct SessionMetrics {
     pub rows: usize,
     pub disk: DiskState,
     pub runs: Vec<Runs>,
+}
+
+impl Metrics {
+    /// What the console tells, or what was noted.
+    fn of<T>(&self, told: fn(&SessionMetrics) -> T, noted: fn(&Summary) -> T) -> Option<T> {
+        self.session.as_ref().map(told).or_else(|| self.noted.as_ref().map(noted))
+    }
 }
 
 /// What the runs for one purpose came to.
@@ -123,14 +133,17 @@ fn one(folder: &AccountFolder, open: &[Console]) -> Metrics {
     let account = folder.account().simple().to_string().chars().take(DIGITS).collect();
     let Some(console) = open.iter().find(|console| console.is_of(folder)) else {
         let silent = folder.is_held();
-        return Metrics { account, open: silent, silent, waiting: folder.unsent(), session: None };
+        let noted = folder.summary();
+        let waiting = noted.as_ref().map(|noted| noted.waiting).or_else(|| folder.unsent());
+        return Metrics { account, open: silent, silent, waiting, noted, session: None };
     };
     let session = match console.query(Query::Metrics) {
         Ok(Answer::Metrics(session)) => Some(*session),
         _ => None,
     };
     let waiting = session.as_ref().map_or(console.whois.unsent, |session| session.waiting);
-    Metrics { account, open: true, silent: session.is_none(), waiting: Some(waiting), session }
+    let noted = if session.is_none() { folder.summary() } else { None };
+    Metrics { account, open: true, silent: session.is_none(), waiting: Some(waiting), noted, session }
 }
 
 /// The families of figures: `name`, `type`, what it is.
@@ -181,18 +194,23 @@ const GAUGES: &[Gauge] = &[
     ),
     ("flyos_outbox_edits", "Edits that were saved and not sent.", |m, _| m.waiting.map(|n| n as f64)),
     ("flyos_outbox_oldest_age_seconds", "How long the oldest of them waits; 0: none does.", |m, now| {
-        let session = m.session.as_ref()?;
-        Some(session.oldest.map_or(0.0, |at| (now.0 - at.0).max(0) as f64 / 1e6))
+        let oldest = m.of(|session| session.oldest, |noted| noted.oldest)?;
+        Some(oldest.map_or(0.0, |at| (now.0 - at.0).max(0) as f64 / 1e6))
     }),
     ("flyos_outbox_needs_decision", "Edits that were refused or are in conflict.", |m, _| {
-        m.session.as_ref().map(|session| session.needs_you as f64)
+        m.of(|session| session.needs_you, |noted| noted.needs_you).map(|edits| edits as f64)
     }),
     ("flyos_online", "Whether the server answers.", |m, _| {
         m.session.as_ref().map(|session| f64::from(u8::from(session.online)))
     }),
     ("flyos_last_sync_timestamp_seconds", "Server time of the last pull that brought everything.", |m, _| {
-        m.session.as_ref()?.as_of.map(|at| at.0 as f64 / 1e6)
+        m.of(|session| session.as_of, |noted| noted.as_of)?.map(|at| at.0 as f64 / 1e6)
     }),
+    (
+        "flyos_noted_timestamp_seconds",
+        "When the figures of an account were noted that no console tells of now.",
+        |m, _| m.noted.as_ref().map(|noted| noted.at.0 as f64 / 1e6),
+    ),
     ("flyos_rows", "Rows of the server that are on this machine.", |m, _| {
         m.session.as_ref().map(|session| session.rows as f64)
     }),
@@ -330,9 +348,22 @@ mod tests {
             open: true,
             silent: false,
             waiting: Some(2),
+            noted: None,
             session: Some(session),
         };
-        let closed = Metrics { account: "0198bbbb".to_owned(), waiting: Some(5), ..Metrics::default() };
+        let noted = Summary {
+            waiting: 5,
+            oldest: Some(second(700)),
+            needs_you: 2,
+            as_of: Some(second(600)),
+            at: second(960),
+        };
+        let closed = Metrics {
+            account: "0198bbbb".to_owned(),
+            waiting: Some(5),
+            noted: Some(noted),
+            ..Metrics::default()
+        };
         let text = text(&[open, closed], second(1_060));
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path("../../tests/snapshots");

@@ -37,6 +37,7 @@ mod list;
 mod lock;
 pub mod log;
 pub mod metrics;
+mod noted;
 pub mod outbox;
 pub mod overview;
 pub mod own;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::session::Inner;
 use super::sign_in::Credentials;
-use super::{ErrorKind, Event, ServiceError, explain, write};
+use super::{ErrorKind, Event, ServiceError, explain};
 use crate::remote::wire::admin::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
 use crate::remote::wire::{AuthFactor, TokenReply};
 use crate::remote::{Cause, Client, CodeFor, ISSUER, RemoteError, SignOutScope};
@@ -295,26 +295,6 @@ impl Inner {
     ) {
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(credentials);
         self.emit(Event::OlderPassword { why, unsent, wrong });
-    }
-
-    /// Notes beside the account how many edits are unsent, where that changed: for who cannot open it.
-    pub(super) fn note_unsent(&self) {
-        let count = |(waiting, _, needs_you): (usize, usize, usize)| waiting + needs_you;
-        let Some(unsent) = self.peek(|replica| count(replica.counts())) else { return };
-        if write(&self.state, |state| state.unsent_noted.replace(unsent)) == Some(unsent) {
-            return;
-        }
-        let Some((folder, desk)) = self.folder_and_desk() else { return };
-        // At the desk, where one note is not overtaken by another.
-        let submitted = desk.submit(move |store| {
-            let unsent = count(store.books.read().counts());
-            if let Err(error) = folder.note_unsent(unsent) {
-                tracing::info!(%error, "how much is unsent could not be noted");
-            }
-        });
-        if submitted.is_err() {
-            tracing::info!("the store is shut: how much is unsent is not noted");
-        }
     }
 }
 

@@ -370,6 +370,7 @@ impl Inner {
             Told::Run(run) => {
                 if run.error.is_none() {
                     this.heard();
+                    this.note_unsent();
                     if read(&this.state, |state| state.progress.is_none()) {
                         this.news_loaded();
                     }

@@ -9,7 +9,7 @@ use super::session::Inner;
 use super::{Account, DiskState, Event, Link, News, Status, Traffic, cells, initial, read, write};
 use crate::domain::{Role, Stamp};
 use crate::remote::wire::Progress;
-use crate::store::Gap;
+use crate::store::{Gap, Summary};
 use crate::sync::engine::{Line, Stop};
 use crate::sync::history::History;
 use crate::sync::runner::Verdict;
@@ -38,8 +38,8 @@ pub(super) struct State {
     news: Option<(News, bool)>,
     /// The person's role and region as they were told last.
     standing: Option<(Role, Option<Uuid>)>,
-    /// How many edits were unsent when that was noted beside the account.
-    pub(super) unsent_noted: Option<usize>,
+    /// How the account stood when that was noted beside it.
+    pub(super) noted: Option<Summary>,
     /// What others changed meanwhile was told.
     pub(super) news_told: bool,
     /// What the last comparison with the server came to.
@@ -66,7 +66,7 @@ impl State {
             attempt: 0,
             news: None,
             standing: None,
-            unsent_noted: None,
+            noted: None,
             news_told: false,
             verdict: None,
             as_of_at_start: None,
@@ -82,7 +82,7 @@ impl State {
         self.history = History::default();
         self.lease = Lease::default();
         self.key_asked = None;
-        (self.standing, self.unsent_noted, self.news_told) = (None, None, false);
+        (self.standing, self.noted, self.news_told) = (None, None, false);
         (self.news, self.verdict) = (None, None);
     }
 

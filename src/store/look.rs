@@ -43,7 +43,7 @@ pub fn wrong_with(path: &Path, is_folder: bool) -> Option<String> {
 pub fn wrong_in(folder: &AccountFolder) -> Vec<(PathBuf, String)> {
     let folders =
         [folder.path().to_owned(), folder.journal_dir(), folder.cache_dir(), folder.quarantine_dir()];
-    let files = ["account.toml", "account.copy", "lock", "reserve", "held-back", "lost"]
+    let files = ["account.toml", "account.copy", "lock", "reserve", "held-back", "lost", "summary"]
         .map(|name| folder.path().join(name));
     let there = |path: &PathBuf| fs::symlink_metadata(path).is_ok();
     let wrong = |(path, is_folder): (PathBuf, bool)| wrong_with(&path, is_folder).map(|what| (path, what));

@@ -47,6 +47,7 @@ mod tries;
 mod wraps;
 
 pub use account::{AccountFile, Mended};
+pub use aside::Summary;
 pub use books::{Books, Log, Rows};
 pub use cache::{Batch, Cache, CachedRow, Meta, Who};
 pub use desk::Desk;

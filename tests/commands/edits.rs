@@ -41,7 +41,7 @@ fn a_conflict_is_shown_and_decided() {
     let there = tempfile::tempdir().unwrap();
     let other = field.by_at(there.path(), MAIN, &["drones", "set", "drone-001", "--status", "OFFLINE"]);
     assert_eq!(other.code, 0, "{other:?}");
-    let synced = field.json(OPERATOR, &["sync"]);
+    let synced = field.by(OPERATOR, &["sync", "--json"]).badly(13);
     assert_eq!((&synced["waiting"], &synced["needsYou"]), (&0.into(), &1.into()));
     let listed = field.json(OPERATOR, &["conflicts", "list"]);
     let edit = listed["conflicts"][0]["edit"].to_string();

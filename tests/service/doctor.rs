@@ -69,6 +69,7 @@ fn doctor_beside(home: &Path, server: &Server) -> Told {
     let secret = tempfile::tempdir().unwrap();
     let file = secret.path().join("password");
     fs::write(&file, format!("{PASSWORD}\n")).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     let (out, words, code) = run(home, server, &["--json", "--password-file", file.to_str().unwrap()]);
     assert!(!out.contains(PASSWORD) && !words.contains(PASSWORD));
     let report: Json =
@@ -148,6 +149,7 @@ fn a_machine_that_was_lived_in_is_sound_and_everything_was_looked_at() {
     let (text, words, code) = run(home.path(), &server, &["--offline"]);
     assert_eq!((code, words.as_str()), (0, ""));
     assert!(text.contains("give the password") && !text.contains("line to"), "{text}");
+    assert!(text.contains("3 edits to be sent, the oldest of") && text.contains("(as noted"), "{text}");
 }
 
 #[test]
@@ -157,10 +159,11 @@ fn an_open_console_is_left_alone() {
     server.line(false);
     person.set(Key::drone("drone-001"), "status", "MAINTENANCE").unwrap();
     let told = doctor_beside(home.path(), &server);
-    assert_eq!(told.troubles(), Vec::<String>::new());
+    // Nothing is wrong but the line.
+    assert_eq!((told.code, told.troubles().len()), (7, 1), "{}", told.words);
+    assert!(told.troubles()[0].contains("Offline"), "{}", told.words);
     let notes = told.of("note").join("\n");
     assert!(notes.contains("Open in the console") && notes.contains("1 edit unsent"), "{notes}");
-    assert!(notes.contains("Offline"), "{notes}");
     // It works on.
     person.set(Key::drone("drone-002"), "status", "MAINTENANCE").unwrap();
 }
@@ -258,6 +261,7 @@ fn each_kind_of_trouble_is_named_with_what_to_do() {
     // Another password is no trouble of the files; that it opens nothing is told.
     let file = sound.path().join("other");
     fs::write(&file, "not the password").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     let (out, _, code) = run(home.path(), &server, &["--password-file", file.to_str().unwrap()]);
     assert_eq!(code, 13);
     assert!(out.contains("opens none of the accounts"), "{out}");

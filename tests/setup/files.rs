@@ -94,7 +94,9 @@ async fn what_the_server_refuses_is_told_with_its_line_and_the_rest_is_in_once()
         values (gen_random_uuid(), 'Ann_Lee', 'Another', 'other@unit.mil', 'OPERATOR', 'ACTIVE')";
     db.migrate(taken).await.unwrap();
     field.line(true);
-    let synced = machine.json(&["sync", "--wait", "60"]).await;
+    let told = machine.run(&["sync", "--wait", "60", "--json"]).await;
+    assert_eq!(told.code, 13, "{told:?}");
+    let synced = told.json();
     assert_eq!(
         (&synced["waiting"], &synced["needsYou"]),
         (&0.into(), &2.into()),

@@ -73,6 +73,7 @@ fn one(report: &mut Report, what: &Examination, folder: &AccountFolder) -> Optio
         None => {
             let text = "Rows and edits are sealed: give the password to look at each.";
             report.note(&format!("{about}, cache"), text);
+            noted(report, &format!("{about}, outbox"), folder, what.now);
         }
     }
     Some(sealer.is_some())
@@ -290,7 +291,30 @@ fn unsealed(report: &mut Report, about: &str, folder: &AccountFolder, sealer: &S
     }
 }
 
-fn count(count: usize, noun: &str) -> String {
+/// What was noted beside the account, for who has not its key.
+fn noted(report: &mut Report, outbox: &str, folder: &AccountFolder, now: Stamp) {
+    let Some(noted) = folder.summary() else { return };
+    let zone = jiff::tz::TimeZone::system();
+    let when = |at| status::at_text(at, now, &zone);
+    let oldest = noted.oldest.map_or(String::new(), |at| format!(", the oldest of {}", when(at)));
+    let mut text = format!("{} to be sent{oldest}", count(noted.waiting, "edit"));
+    text += &noted
+        .as_of
+        .map_or(", nothing was received yet".to_owned(), |at| format!(", last received {}", when(at)));
+    let noted_at = when(noted.at);
+    if noted.needs_you == 0 {
+        return report.sound(outbox, format!("{text} (as noted {noted_at})."));
+    }
+    let needs = if noted.needs_you == 1 {
+        "1 edit needs".to_owned()
+    } else {
+        format!("{} edits need", noted.needs_you)
+    };
+    let text = format!("{needs} a decision; {text} (as noted {noted_at}).");
+    report.attention(outbox, text, "flyos conflicts list shows them; in the console, !.");
+}
+
+pub(super) fn count(count: usize, noun: &str) -> String {
     let many = noun.strip_suffix('y').map_or_else(|| format!("{noun}s"), |stem| format!("{stem}ies"));
     if count == 1 { format!("1 {noun}") } else { format!("{count} {many}") }
 }

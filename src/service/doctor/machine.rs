@@ -31,7 +31,10 @@ pub(super) fn configuration(report: &mut Report, what: &Examination, config: &Co
             format!("{} names {name} as the default project and does not describe it.", path.display()),
             "Describe it there, or name another one.",
         ),
-        _ => report.sound("configuration", format!("{} is read: {many} projects.", path.display())),
+        _ => {
+            let projects = super::account::count(many, "project");
+            report.sound("configuration", format!("{} is read: {projects}.", path.display()));
+        }
     }
 }
 
@@ -162,10 +165,8 @@ pub(super) fn line(report: &mut Report, config: &Config, now: Stamp) {
                 }
             }
             Err(error) if error.is_offline() => {
-                report.note(
-                    &about,
-                    format!("Offline: {} Edits are kept until there is a line.", error.message),
-                );
+                let text = format!("Offline: {} Edits are kept until there is a line.", error.message);
+                report.unreachable(&about, text, "Look at the line and at the project; --offline asks none.");
             }
             Err(error) => {
                 let todo =

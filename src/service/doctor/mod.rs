@@ -46,6 +46,8 @@ pub struct Finding {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     pub findings: Vec<Finding>,
+    /// How many of them are that a project does not answer: nothing here is wrong.
+    pub offline: usize,
 }
 
 /// What to look at, and with what.
@@ -70,6 +72,12 @@ impl Report {
 
     pub fn attention(&mut self, about: &str, text: impl Into<String>, todo: impl Into<String>) {
         self.add(about, Health::Attention, text.into(), Some(todo.into()));
+    }
+
+    /// There is no line to a project.
+    pub fn unreachable(&mut self, about: &str, text: impl Into<String>, todo: impl Into<String>) {
+        self.offline += 1;
+        self.attention(about, text, todo);
     }
 
     fn add(&mut self, about: &str, health: Health, text: String, todo: Option<String>) {
