@@ -24,7 +24,7 @@ const CRATES: &[&str] = &["ratatui", "sled", "reqwest"];
 
 /// Lines of one file, its tests aside. The exceptions may only shrink.
 const LINES_MAX: usize = 420;
-const LONG_FILES: &[(&str, usize)] = &[("src/tui/acts.rs", 520), ("src/tui/app.rs", 480)];
+const LONG_FILES: &[(&str, usize)] = &[("src/tui/app.rs", 480)];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {

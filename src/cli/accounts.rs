@@ -367,7 +367,12 @@ fn report(all: &[Placed], out: &mut Out<impl Write>) -> Result<(), ServiceError>
                 .join(", ");
             let changes = changes(placed);
             let changes = if changes.is_empty() { "nothing".to_owned() } else { changes };
-            out.say(&format!("    keeps: {kept}\n    changes: {changes}"))?;
+            let only = if placed.outcome == Outcome::Link && !placed.changes.is_empty() {
+                "\n    A plain sync leaves it alone, since that writes over the profile: sync --overwrite does it."
+            } else {
+                ""
+            };
+            out.say(&format!("    keeps: {kept}\n    changes: {changes}{only}"))?;
         }
     }
     out.say(&format!("{} looked at. Nothing was changed.", many(all.len() as u64)))?;

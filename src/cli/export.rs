@@ -1,5 +1,6 @@
 //! `flyos export`: rows into a file, a folder, or onto the output.
 
+use std::cell::Cell;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -39,6 +40,30 @@ pub struct Export {
     replace: bool,
 }
 
+/// The output, which whoever reads it may close.
+struct Output<'a, W> {
+    to: W,
+    closed: &'a Cell<bool>,
+}
+
+impl<W: Write> Output<'_, W> {
+    fn noted<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        result.inspect_err(|error| self.closed.set(error.kind() == io::ErrorKind::BrokenPipe))
+    }
+}
+
+impl<W: Write> Write for Output<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(bytes);
+        self.noted(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.to.flush();
+        self.noted(flushed)
+    }
+}
+
 impl Export {
     pub(super) fn run(&self, place: Place, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
         let door = Door::open(place)?;
@@ -50,14 +75,22 @@ impl Export {
             replace: self.replace,
             now: super::now(),
         };
+        let closed = Cell::new(false);
         let mut shown = Progress::new();
         let mut progress = |rows: usize| shown.show(&format!("{rows} rows"));
-        let told = through(&door, |door| match &self.file {
-            Some(path) => export::to_file(door, &export, path, &mut progress),
-            None => export::to_output(door, &export, io::BufWriter::new(io::stdout()), &mut progress),
-        })?;
+        let told = through(&door, |door| {
+            if let Some(path) = &self.file {
+                return export::to_file(door, &export, path, &mut progress);
+            }
+            let output = Output { to: io::BufWriter::new(io::stdout()), closed: &closed };
+            export::to_output(door, &export, output, &mut progress)
+        });
         drop(shown);
-        self.tell(&told, out)
+        match told {
+            // Whoever reads has seen enough (`| head`).
+            Err(_) if closed.get() => Ok(()),
+            told => self.tell(&told?, out),
+        }
     }
 
     fn format(&self) -> Format {

@@ -9,8 +9,9 @@
 //! (`remains`), which is said to be doubtful: a way to the key that opens all the same is a right one. Opening the folder
 //! puts the file right, keeps what was damaged in quarantine, and leaves a mark by which the person is told.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,9 @@ const VERSION: u32 = 1;
 const ACCOUNT_BYTES_MAX: u64 = 64 << 10;
 /// What a sealed refresh token is bound to, besides the account.
 const SESSION_AAD: &[u8] = b"refresh token";
+/// How long another process may be at the file, and how often it is asked for.
+const TURN_PATIENCE: Duration = if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(10) };
+const TURN_PAUSE: Duration = Duration::from_millis(5);
 /// The first line, before the sum of the rest.
 const SUM: &str = "# sum ";
 /// In the place of a sum, which it is none of.
@@ -132,11 +136,21 @@ impl AccountFolder {
     }
 
     /// One process at a time changes the file: on the folder, since the file is replaced, and `lock` is held by a console
-    /// for hours.
+    /// for hours. Each has it for some milliseconds; one that was stopped meanwhile is not waited for without end.
     fn turn(&self) -> Result<File, StoreError> {
         let turn = File::open(self.path()).map_err(StoreError::io("opening", self.path()))?;
-        turn.lock().map_err(StoreError::io("locking", self.path()))?;
-        Ok(turn)
+        let patience = Instant::now() + TURN_PATIENCE;
+        loop {
+            match turn.try_lock() {
+                Ok(()) => return Ok(turn),
+                Err(TryLockError::WouldBlock) if Instant::now() < patience => std::thread::sleep(TURN_PAUSE),
+                // To the person it is a console that does not answer.
+                Err(TryLockError::WouldBlock) => return Err(StoreError::Locked { holder: None }),
+                Err(TryLockError::Error(error)) => {
+                    return Err(StoreError::from_io("locking", self.path(), error));
+                }
+            }
+        }
     }
 
     /// Changes `account.toml`: read, changed and replaced as a whole, durably, one after the other, whichever process
@@ -368,5 +382,26 @@ impl AccountFile {
             std::str::from_utf8(&plain).map_err(|_| StoreError::corrupt(format!("{what} is no text")))?;
         let text = Zeroizing::new(text.to_owned());
         Ok(Some(SecretString::from(text.as_str())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A console that was stopped in the middle of it (SIGSTOP) keeps the turn.
+    #[test]
+    fn a_turn_that_nobody_gives_back_is_not_waited_for_without_end() {
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = AccountFolder::create_or_open(root.path(), Uuid::from_u128(7)).expect("a folder");
+        folder
+            .write(&AccountFile::new("https://flyos.example", "ann@x.mil", Uuid::nil()).expect("a file"))
+            .expect("kept");
+        let stopped = File::open(folder.path()).expect("the folder");
+        stopped.try_lock().expect("free");
+        let error = folder.update(|_| Ok(())).expect_err("it is taken");
+        assert!(matches!(error, StoreError::Locked { .. }), "{error}");
+        drop(stopped);
+        folder.update(|_| Ok(())).expect("it is free again");
     }
 }

@@ -48,7 +48,6 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -220,7 +219,7 @@ struct Screen {
     folder: PathBuf,
     clock: crate::service::Clock,
     runner: Runner,
-    terminal: Terminal<Frugal<File>>,
+    terminal: Terminal<Frugal<terminal::Output>>,
     tty: Tty,
     pending: Arc<Pending>,
     /// Where the session went.

@@ -4,9 +4,10 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Mutex;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
 use ratatui::layout::Size;
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
@@ -24,6 +25,11 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 /// Was it given back for good? Then nobody takes it again: a suspended console that is told to end is woken for it,
 /// and must not come back first.
 static LEFT: AtomicBool = AtomicBool::new(false);
+/// Whoever writes to the terminal that is ours. A frame that is under way when the terminal is given back must not end behind
+/// that: it may hide the cursor.
+static WRITING: Mutex<()> = Mutex::new(());
+/// How long giving back waits for it: a terminal that takes no bytes keeps nobody.
+const WRITING_PATIENCE: Duration = Duration::from_millis(50);
 /// The line settings as they were.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
@@ -48,8 +54,8 @@ impl Tty {
         self.input.try_clone()
     }
 
-    pub fn output(&self) -> io::Result<File> {
-        self.output.try_clone()
+    pub fn output(&self) -> io::Result<Output> {
+        self.output.try_clone().map(Output)
     }
 
     /// Takes the terminal; also after it was given back for a while.
@@ -82,7 +88,7 @@ impl Tty {
 
     /// Sends what is no part of the picture, between two frames; nothing where the terminal is not ours.
     pub fn send(&self, bytes: &[u8]) -> io::Result<()> {
-        if is_taken() { (&self.output).write_all(bytes) } else { Ok(()) }
+        self.output()?.write_all(bytes)
     }
 
     /// Gives the terminal back.
@@ -97,6 +103,27 @@ impl Tty {
     /// A line for after the end, where the shell goes on.
     pub fn say(&self, line: &str) {
         (&self.output).write_all(format!("{line}\n").as_bytes()).ok();
+    }
+}
+
+/// Takes bytes as long as the terminal is ours, and drops them after that.
+#[derive(Debug)]
+pub struct Output(File);
+
+impl io::Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_taken() { self.0.write(bytes) } else { Ok(bytes.len()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl AsFd for Output {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 
@@ -136,13 +163,29 @@ pub fn is_taken() -> bool {
     TAKEN.load(Ordering::SeqCst)
 }
 
-/// Gives the terminal back from any thread, without ever waiting: for signals and panics. Opened anew so
+/// Waits a little for a frame under way; whoever has the guard is the only one to write.
+fn others_written() -> Option<MutexGuard<'static, ()>> {
+    let end = Instant::now() + WRITING_PATIENCE;
+    loop {
+        match WRITING.try_lock() {
+            Ok(writing) => return Some(writing),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err(TryLockError::WouldBlock) => return None,
+        }
+    }
+}
+
+/// Gives the terminal back from any thread, without waiting for more than a frame: for signals and panics. Opened anew so
 /// that not to wait is said of this one opening and not of the shell's. `words`: a line for the shell's screen.
 pub fn leave_at_once(words: Option<&str>) {
     LEFT.store(true, Ordering::SeqCst);
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return;
     }
+    let _writing = others_written();
     let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
     if let Ok(tty) = rustix::fs::open("/dev/tty", flags, rustix::fs::Mode::empty()) {
         let _ = rustix::io::write(&tty, TEARDOWN);
@@ -173,6 +216,16 @@ pub fn hook_panics() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A frame that comes behind the bytes that gave the terminal back.
+    #[test]
+    fn what_comes_after_the_terminal_was_given_back_is_dropped() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let mut output = Output(file.reopen().expect("the file"));
+        assert!(!is_taken(), "no test takes the terminal of all");
+        output.write_all(b"\x1b[?25l").expect("dropped");
+        assert_eq!(std::fs::read(file.path()).expect("the file"), b"");
+    }
 
     #[test]
     fn a_window_is_never_empty_and_never_boundless() {

@@ -1,8 +1,10 @@
 //! What the console says of its own accord. What it says about data, errors and the state comes from the
 //! service; titles of keys are in the table of keys.
 
+mod asked;
 mod sealed;
 
+pub use asked::*;
 pub use sealed::*;
 
 use crate::domain::Kind;
@@ -252,21 +254,6 @@ pub const BULK_OPEN: &str =
 
 pub fn view_kept(name: &str) -> String {
     format!("Kept as {name}; f lists the views.")
-}
-
-/// Of several rows that were to go together.
-pub fn no_group(why: &str) -> String {
-    format!("Nothing was done: all or nothing is not possible, {why}.")
-}
-
-pub fn not_typed(wanted: &str) -> String {
-    format!("Nothing was done: that is not {wanted}.")
-}
-
-pub const FORM_LEFT: &str = "What you changed here is not saved. Esc once more drops it.";
-
-pub fn view_there(name: &str) -> String {
-    format!("There is a view {name} of this list. Enter once more replaces it; another name keeps both.")
 }
 
 pub fn view_gone(name: &str) -> String {

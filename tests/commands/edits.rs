@@ -85,13 +85,13 @@ fn an_edit_behind_one_that_needs_a_decision_is_not_waited_for() {
     field.start_server();
     let there = tempfile::tempdir().unwrap();
     field.by_at(there.path(), MAIN, &["drones", "set", "drone-001", "--status", "OFFLINE"]).says(0, "");
-    assert_eq!(field.json(OPERATOR, &["sync"])["needsYou"], 1);
+    assert_eq!(field.by(OPERATOR, &["sync", "--json"]).badly(13)["needsYou"], 1);
     let set = ["drones", "set", "drone-001", "--status", "STANDBY"];
     let behind = field.by(OPERATOR, &set);
     assert_eq!(behind.code, 0, "{behind:?}");
     assert!(behind.out.contains("it waits behind an edit that needs a decision"), "{behind:?}");
     // All that can be sent is sent.
-    let synced = field.json(OPERATOR, &["sync"]);
+    let synced = field.by(OPERATOR, &["sync", "--json"]).badly(13);
     assert_eq!((&synced["waiting"], &synced["needsYou"]), (&1.into(), &1.into()));
     let other = field.json(OPERATOR, &["drones", "set", "drone-002", "--status", "OFFLINE"]);
     assert_eq!(other["sent"], true, "{other}");

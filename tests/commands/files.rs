@@ -1,13 +1,13 @@
 //! Rows out and in, backup and restore, as commands: files, exit codes, an open console, and a kill in the middle.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 
 use super::common::{PASSWORD, Signal, signal};
-use super::kit::{Field, MAIN, OPERATOR, password_file, private_file};
+use super::kit::{Ended, Field, MAIN, OPERATOR, password_file, private_file};
 
 const PASSPHRASE: &str = "correct horse battery";
 
@@ -59,6 +59,10 @@ fn rows_go_out_and_come_in_and_each_fault_has_its_exit_code() {
     field.by(MAIN, &["import", "nowhere.csv", "--kind", "drones"]).says(2, "nowhere.csv cannot be read");
     field.by(MAIN, &["import", "d.csv"]).says(2, "--kind");
     field.by(MAIN, &["import", "passphrase", "--kind", "drones"]).says(2, "--format");
+    fs::write(home.join("none.csv"), "").unwrap();
+    field.by(MAIN, &["import", "none.csv", "--kind", "drones"]).says(2, "The file is empty");
+    field.by(MAIN, &["export", "rows.csv"]).says(2, "looks like a file");
+    assert!(!home.join("rows.csv").exists(), "no folder of that name");
     fs::write(home.join("bad.csv"), b"id\n\xff\n").unwrap();
     field.by(MAIN, &["import", "bad.csv", "--kind", "drones"]).says(2, "Line 2 is not UTF-8");
     fs::File::create(home.join("large.csv")).unwrap().set_len(101 << 20).unwrap();
@@ -70,6 +74,18 @@ fn rows_go_out_and_come_in_and_each_fault_has_its_exit_code() {
     assert_eq!(field.fed(&args, &piped).well()["changed"], 1);
     // By role.
     field.by(OPERATOR, &["import", "d.csv", "--kind", "drones"]).says(4, "rows were not taken in");
+}
+
+#[test]
+fn whoever_reads_an_export_may_stop() {
+    let field = Field::with_rows(3000);
+    let file = password_file(field.home.path(), PASSWORD);
+    let args = ["export", "--email", MAIN, "--password-file", &file, "--wait", "60"];
+    let mut child = field.running(field.home.path(), &args);
+    let mut first = [0; 10];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    let ended = Ended::of(&child.wait_with_output().unwrap());
+    assert_eq!((ended.code, ended.err.contains("pipe")), (0, false), "{ended:?}");
 }
 
 #[test]

@@ -49,6 +49,13 @@ pub fn to_file(
     progress: Progress<'_>,
 ) -> Result<Exported, ServiceError> {
     if export.format == Format::Csv && export.kinds.len() > 1 {
+        if path.extension().is_some() && !path.is_dir() {
+            let name = path.display();
+            return Err(usage(format!(
+                "{name} looks like a file, and tables of all kinds are several: say of which kind its rows are to be, \
+                 name a folder, or take NDJSON."
+            )));
+        }
         return to_folder(door, export, path, progress);
     }
     let out = Whole::begin(path, export.replace)?;

@@ -55,6 +55,11 @@ fn lines(bytes: &[u8], from: usize, to: usize) -> usize {
 /// Reads a file. `kind`: of which its rows are, where they do not say so themselves.
 pub(super) fn read(bytes: &[u8], format: Format, kind: Option<Kind>) -> Result<Table, ServiceError> {
     let text = text(bytes)?;
+    if text.trim().is_empty() {
+        return Err(usage(
+            "The file is empty: not even the names of its columns stand in it. Nothing was changed.",
+        ));
+    }
     match format {
         Format::Csv => csv(text, kind),
         Format::Json => json(text, kind),
