@@ -173,9 +173,7 @@ fn show(card: &Card, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
         lines.push(vec![field.name.clone(), text]);
     }
     if let Some(kept) = &card.kept {
-        let follows: Vec<String> =
-            kept.follows.iter().map(|said| format!(". {}", said.trim_end_matches('.'))).collect();
-        lines.push(vec!["if kept".to_owned(), format!("{}{}", kept.what, follows.concat())]);
+        lines.push(vec!["if kept".to_owned(), kept.told()]);
     }
     if card.behind > 0 {
         lines.push(vec!["behind".to_owned(), format!("{} later edits wait for it", card.behind)]);

@@ -80,8 +80,7 @@ fn ended(door: &Door, done: bool, out: &mut Out<impl Write>) -> Result<(), Servi
         let message = format!("Not everything was received and sent: {line}.");
         (ErrorKind::Offline, message, "What was saved here is kept and sent when there is a line.")
     } else if status.needs_you > 0 {
-        let needs = if status.needs_you == 1 { "edit needs" } else { "edits need" };
-        let message = format!("{} {needs} your decision: {line}.", status.needs_you);
+        let message = format!("{} your decision: {line}.", status::edits_need(status.needs_you));
         (ErrorKind::Attention, message, "flyos conflicts list shows what to decide; everything else is done.")
     } else {
         return out.told(&line, fields);

@@ -72,12 +72,11 @@ pub(super) fn rehearse(store: &Store, intents: &[Intent]) -> Result<Done, Servic
         let label = words::label(&replica, &wish.key());
         match result {
             Ok(steps) => {
-                let each = steps.iter().map(|step| words::change(replica.view(), &step.change));
-                let what = each.collect::<Vec<_>>().join("; ");
-                let changes =
-                    if steps.is_empty() { Ok(Vec::new()) } else { intent::plan(replica.view(), wish) };
-                let follows =
-                    changes.map_or_else(|_| Vec::new(), |changes| words::follows(&replica, &changes));
+                let what = words::changes(replica.view(), steps.iter().map(|step| &step.change));
+                let follows = match steps.as_slice() {
+                    [] => Vec::new(),
+                    _ => words::for_others(words::consequences(&replica, wish)),
+                };
                 Foreseen { label, what, follows, why_not: None }
             }
             Err(refusal) => {

@@ -45,9 +45,10 @@ fn card(replica: &Replica, pending: &Pending) -> Card {
 fn kept(replica: &Replica, pending: &Pending) -> Option<Kept> {
     let entries = replica.settle(pending.seq, &Settle::Mine).ok()?;
     let Some(Entry::Rewritten { changes, .. }) = entries.first() else { return None };
-    let what: Vec<String> = changes.iter().map(|change| words::change(replica.view(), change)).collect();
+    let what = words::changes(replica.view(), changes);
     let deletes = changes.iter().any(|change| matches!(change.op, Op::Delete { .. }));
-    Some(Kept { what: what.join("; "), follows: words::follows(replica, changes), deletes })
+    let follows = words::for_others(words::effects(replica, changes));
+    Some(Kept { what, follows, deletes })
 }
 
 /// The columns of the change that is in question, where other values for them can be sent.
@@ -120,9 +121,8 @@ pub(super) fn settle(store: &mut Store, edit: u64, decision: &Decision) -> Resul
         }
         let summary = match entries.first() {
             Some(Entry::Rewritten { changes, .. }) => {
-                let what: Vec<_> =
-                    changes.iter().map(|change| words::change(replica.view(), change)).collect();
-                format!("{}: {}. It is sent again.", line.label, what.join("; "))
+                let what = words::changes(replica.view(), changes);
+                format!("{}: {}. It is sent again.", line.label, what)
             }
             _ => format!("{}: let go of \"{}\".", line.label, line.what),
         };

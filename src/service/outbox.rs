@@ -48,6 +48,13 @@ pub struct Kept {
     pub deletes: bool,
 }
 
+impl Kept {
+    /// What is sent and what follows, in one line.
+    pub fn told(&self) -> String {
+        super::words::with_follows(&self.what, &self.follows)
+    }
+}
+
 /// One column that an edit sets, as stored and in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {

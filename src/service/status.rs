@@ -88,6 +88,11 @@ pub fn needs(status: &Status) -> Option<String> {
     (status.needs_you > 0).then(|| format!("{} {verb} you", status.needs_you))
 }
 
+/// `1 edit needs`, `3 edits need`.
+pub fn edits_need(count: usize) -> String {
+    if count == 1 { "1 edit needs".to_owned() } else { format!("{count} edits need") }
+}
+
 fn news(news: &News) -> String {
     let reloading = if news.reloading { " · reloading" } else { "" };
     format!("{}{reloading}", news.text)

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::list::filter::{At, complete};
 use super::session::Inner;
-use super::{OpCtx, Service, find};
+use super::{OpCtx, Service, find, words};
 use crate::domain::{Key, Kind, Stamp};
 use crate::store::replica::Replica;
 
@@ -99,6 +99,11 @@ pub struct Foreseen {
 }
 
 impl Foreseen {
+    /// What changes and what follows, in one line.
+    pub fn told(&self) -> String {
+        words::with_follows(&self.what, &self.follows)
+    }
+
     /// Something changes, and nothing stands in the way.
     pub fn is_doable(&self) -> bool {
         self.why_not.is_none() && !self.what.is_empty()

@@ -44,17 +44,31 @@ pub fn change(world: &World, change: &Change) -> String {
     }
 }
 
+/// Several changes in words, one after the other.
+pub fn changes<'a>(world: &World, all: impl IntoIterator<Item = &'a Change>) -> String {
+    all.into_iter().map(|one| change(world, one)).collect::<Vec<_>>().join("; ")
+}
+
+/// What was done, and then what follows from it: for a place that has one line for both.
+pub fn with_follows(what: &str, follows: &[String]) -> String {
+    let mut told = what.to_owned();
+    for sentence in follows {
+        told.push_str(". ");
+        told.push_str(sentence.trim_end_matches('.'));
+    }
+    told
+}
+
 /// What was saved, in one sentence without a stop.
-pub fn summary(replica: &Replica, key: &Key, changes: &[Change]) -> String {
-    let each: Vec<_> = changes.iter().map(|one| change(replica.view(), one)).collect();
-    let label = match changes.first().map(|change| &change.op) {
+pub fn summary(replica: &Replica, key: &Key, all: &[Change]) -> String {
+    let label = match all.first().map(|change| &change.op) {
         Some(Op::Insert { set }) if key.kind != Kind::Assignment => {
             let name = ["username", "name"].iter().find_map(|field| set.get(*field).cloned().flatten());
             name.unwrap_or_else(|| key.pk.clone())
         }
         _ => label(replica, key),
     };
-    format!("{label}: {}", each.join("; "))
+    format!("{label}: {}", changes(replica.view(), all))
 }
 
 /// An edit of the outbox as a line.
@@ -63,17 +77,13 @@ pub fn outbox_line(replica: &Replica, pending: &Pending) -> OutboxLine {
         Fate::Conflict { change, .. } | Fate::Rejected { change, .. } | Fate::Gone { change } => *change,
         _ => pending.edit.changes.len().saturating_sub(1),
     };
-    let changes = &pending.edit.changes;
-    let key = changes
-        .get(at_fault)
-        .or(changes.first())
-        .map_or_else(|| Key::drone("?"), |change| change.key.clone());
-    let what: Vec<_> = changes.iter().map(|one| change(replica.view(), one)).collect();
+    let all = &pending.edit.changes;
+    let key = all.get(at_fault).or(all.first()).map_or_else(|| Key::drone("?"), |change| change.key.clone());
     OutboxLine {
         edit: pending.seq,
         label: label(replica, &key),
         key,
-        what: what.join("; "),
+        what: changes(replica.view(), all),
         state: state(replica, pending),
         at: pending.edit.at,
     }
@@ -134,9 +144,8 @@ pub fn still_so(world: &World, key: &Key, seen: &Fields) -> Result<(), ServiceEr
 const NO_DRONE: &str = "No drone is assigned to them.";
 const NOBODY: &str = "Nobody is assigned to it.";
 
-/// What would follow from changes for other rows, one sentence each; none says that nothing does.
-pub fn follows(replica: &Replica, changes: &[Change]) -> Vec<String> {
-    let mut said = effects(replica, changes);
+/// Of what would follow, what is about other rows: not that nothing does.
+pub fn for_others(mut said: Vec<String>) -> Vec<String> {
     said.retain(|sentence| sentence != NO_DRONE && sentence != NOBODY);
     said
 }
@@ -148,7 +157,7 @@ pub fn consequences(replica: &Replica, wish: &Intent) -> Vec<String> {
 }
 
 /// The same of changes.
-fn effects(replica: &Replica, changes: &[Change]) -> Vec<String> {
+pub fn effects(replica: &Replica, changes: &[Change]) -> Vec<String> {
     let world = replica.view();
     let mut said = Vec::new();
     for change in changes {

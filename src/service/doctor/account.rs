@@ -305,11 +305,7 @@ fn noted(report: &mut Report, outbox: &str, folder: &AccountFolder, now: Stamp) 
     if noted.needs_you == 0 {
         return report.sound(outbox, format!("{text} (as noted {noted_at})."));
     }
-    let needs = if noted.needs_you == 1 {
-        "1 edit needs".to_owned()
-    } else {
-        format!("{} edits need", noted.needs_you)
-    };
+    let needs = status::edits_need(noted.needs_you);
     let text = format!("{needs} a decision; {text} (as noted {noted_at}).");
     report.attention(outbox, text, "flyos conflicts list shows them; in the console, !.");
 }

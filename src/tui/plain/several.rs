@@ -71,11 +71,8 @@ impl Dialogue {
         };
         let refused =
             rows.iter().filter_map(|row| Some(format!("{}: no: {}", row.label, row.why_not.as_ref()?)));
-        let changed = rows.iter().filter(|row| row.is_doable()).map(|row| {
-            let follows: Vec<String> =
-                row.follows.iter().map(|said| format!(". {}", said.trim_end_matches('.'))).collect();
-            format!("{}: {}{}", row.label, row.what, follows.concat())
-        });
+        let changed =
+            rows.iter().filter(|row| row.is_doable()).map(|row| format!("{}: {}", row.label, row.told()));
         let told: Vec<String> = refused.chain(changed).take(TOLD_MAX).collect();
         let count = rows.iter().filter(|row| row.is_doable()).count();
         let closed = rows.iter().filter(|row| row.why_not.is_some()).count();
