@@ -1,4 +1,4 @@
-//! `flyos activity`: who did what, when and why, newest first; of everything or of one row. It is read from the server
+//! `flyos activity`: who did what, when, from where and why, newest first; of everything or of one row. It is read from the server
 //! where there is a line, and is else what an open console has.
 
 use std::io::Write;
@@ -91,13 +91,14 @@ fn tell(door: &Door, found: &service::Activity, out: &mut Out<impl Write>) -> Re
             "asOf": found.as_of, "complete": missing.is_none(), "missing": missing,
         }));
     }
-    let head = ["AT", "WHO", "ROW", "WHAT", "WHY"].map(str::to_owned).to_vec();
+    let head = ["AT", "WHO", "FROM", "ROW", "WHAT", "WHY"].map(str::to_owned).to_vec();
     let (now, zone) = (super::now(), jiff::tz::TimeZone::system());
     let body = found.lines.iter().map(|line| {
         let why = line.reason.clone().unwrap_or_default();
         vec![
             status::at_text(line.at, now, &zone),
             line.who.clone(),
+            line.from.clone().unwrap_or_default(),
             line.label.clone(),
             line.what.clone(),
             why,

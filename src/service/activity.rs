@@ -1,4 +1,4 @@
-//! Who did what, when and why: the newest lines that this person may see, kept in memory and told at once, with one's own
+//! Who did what, when, from where and why: the newest lines that this person may see, kept in memory and told at once, with one's own
 //! edits that are not sent yet on top. The lines come from the server, a page at a time: when somebody looks, again when
 //! rows have changed since, and further back when asked for. Without a line what came before is told, with its age.
 //!
@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::cells::value_text;
 use super::session::Inner;
-use super::{Done, ErrorKind, Event, ServiceError, Traffic, accounts, explain, read, words, write};
+use super::{Done, ErrorKind, Event, ServiceError, Traffic, accounts, devices, explain, read, words, write};
 use crate::domain::{Fields, Key, Kind, Stamp};
 use crate::remote::Reply;
 use crate::remote::wire::activity::{ActivityItem, ActivityReply, ActivityRequest};
@@ -29,6 +30,9 @@ const FULL: &str = "10,000 lines are here, no more are read";
 const HISTORY_LINES: u32 = 50;
 /// Rows whose history is kept.
 const HISTORIES_MAX: usize = 20;
+/// From where a line came, in words.
+const HERE: &str = "this machine";
+const OUTSIDE: &str = "outside the console";
 
 /// Lines, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +55,8 @@ pub struct ActivityLine {
     pub id: Option<i64>,
     pub at: Stamp,
     pub who: String,
+    /// From where it came; absent where the server did not note it, and of what was done to a sign-in account.
+    pub from: Option<String>,
     pub key: Key,
     pub label: String,
     pub what: String,
@@ -146,6 +152,7 @@ impl Inner {
     /// What is known of everybody's doings, or of one row's; asks for what came since where rows have changed.
     pub(super) fn activity(this: &Arc<Self>, key: Option<&Key>) -> Activity {
         let Some(revision) = this.look(Replica::revision) else { return Activity::default() };
+        let here = read(&this.session, |session| session.as_ref().map(|session| session.open.device));
         let held = read(&this.state, |state| state.traffic) == Traffic::Held;
         let stale = {
             let mut both = this.activities.lock();
@@ -160,7 +167,7 @@ impl Inner {
             None => Some(&both.all),
             Some(key) => both.rows.get(key),
         };
-        known.and_then(|known| this.look(|replica| told(replica, known, key))).unwrap_or_default()
+        known.and_then(|known| this.look(|replica| told(replica, known, key, here))).unwrap_or_default()
     }
 
     /// Asks for what is older than the oldest line here.
@@ -250,12 +257,12 @@ impl Inner {
     }
 }
 
-fn told(replica: &Replica, known: &Known, key: Option<&Key>) -> Activity {
+fn told(replica: &Replica, known: &Known, key: Option<&Key>, here: Option<Uuid>) -> Activity {
     let unsent =
         replica.outbox().rev().filter(|pending| pending.fate.is_unsent() || pending.fate.needs_you());
     let mine = unsent.flat_map(|pending| waiting(replica, pending));
     let mine = mine.filter(|line| key.is_none_or(|key| line.key == *key));
-    let theirs = known.items.iter().map(|item| line(replica, item));
+    let theirs = known.items.iter().map(|item| line(replica, item, here));
     Activity {
         lines: mine.chain(theirs).collect(),
         as_of: known.as_of,
@@ -271,6 +278,7 @@ fn waiting(replica: &Replica, pending: &Pending) -> Vec<ActivityLine> {
         id: None,
         at: pending.edit.at,
         who: "you".to_owned(),
+        from: Some(HERE.to_owned()),
         key: change.key.clone(),
         label: words::label(replica, &change.key),
         what: words::change(replica.view(), change),
@@ -279,16 +287,27 @@ fn waiting(replica: &Replica, pending: &Pending) -> Vec<ActivityLine> {
     pending.edit.changes.iter().map(told).collect()
 }
 
-fn line(replica: &Replica, item: &ActivityItem) -> ActivityLine {
+fn line(replica: &Replica, item: &ActivityItem, here: Option<Uuid>) -> ActivityLine {
     let key = Key::known(item.tbl, &item.pk).unwrap_or_else(|| Key { kind: item.tbl, pk: item.pk.clone() });
     ActivityLine {
         id: Some(item.id),
         at: item.at,
         who: item.actor_name.clone(),
+        from: from(item, here),
         label: label(replica, &key, item),
         what: what(replica, &key, item),
         reason: item.reason.clone(),
         key,
+    }
+}
+
+/// The machine that sent the edit, as among people's machines; what was no edit was not done through a console.
+fn from(item: &ActivityItem, here: Option<Uuid>) -> Option<String> {
+    match (item.device, item.op_id) {
+        (Some(device), _) if Some(device) == here => Some(HERE.to_owned()),
+        (Some(device), _) => Some(format!("machine {}", devices::short(device))),
+        (None, None) => Some(OUTSIDE.to_owned()),
+        (None, Some(_)) => None,
     }
 }
 

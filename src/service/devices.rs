@@ -37,9 +37,9 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// The beginning of its number, which tells a person's machines apart.
+    /// What it is called.
     pub fn short(&self) -> String {
-        self.device.simple().to_string().chars().take(8).collect()
+        short(self.device)
     }
 
     /// Why somebody of that role cannot have it erased from here.
@@ -65,6 +65,11 @@ impl Machine {
         };
         [ERASING.to_owned(), loses]
     }
+}
+
+/// The beginning of a machine's number, which tells a person's machines apart.
+pub(super) fn short(device: Uuid) -> String {
+    device.simple().to_string().chars().take(8).collect()
 }
 
 const IS_ERASED: &str = "Its keys go the next time it reaches the server, if they have not gone yet.";

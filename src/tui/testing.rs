@@ -246,6 +246,11 @@ pub fn activity() -> Activity {
             id,
             at: ago(minutes),
             who: who.to_owned(),
+            from: match who {
+                "you" | "main" => Some("this machine".to_owned()),
+                "postgres" => Some("outside the console".to_owned()),
+                _ => Some("machine 3fa94c21".to_owned()),
+            },
             key: Key::drone(drone),
             label: drone.to_owned(),
             what: what.to_owned(),

@@ -29,6 +29,8 @@ pub const WEST: &str = "west@flyos.mil";
 pub const OPERATOR1: &str = "operator1@flyos.mil";
 pub const OPERATOR2: &str = "operator2@flyos.mil";
 pub const INACTIVE: &str = "t.weaver@flyos.mil";
+/// The device that all of them sit at.
+pub const DEVICE: Uuid = Uuid::from_u128(7);
 /// The five of the default set.
 pub const FIVE: [&str; 5] = [MAIN, EAST, WEST, OPERATOR1, OPERATOR2];
 
@@ -189,7 +191,7 @@ impl Person {
     }
 
     pub fn push_body(&self, ops: &[OpWire]) -> Json {
-        let (uid, device, ops) = (self.uid, Uuid::from_u128(7), ops.to_vec());
+        let (uid, device, ops) = (self.uid, DEVICE, ops.to_vec());
         let request = PushRequest { uid, device, schema: SCHEMA, report: None, ops };
         serde_json::to_value(request).expect("JSON")
     }

@@ -79,7 +79,9 @@ async fn edits_in_one_statement_end_as_one_by_one() {
         let edits = edits();
         let (_one, at_once, person) = project(email).await;
         let mut together = person.push(&edits).await.expect("it is answered");
-        let (_other, by_itself, person) = project(email).await;
+        let device = person.device;
+        let (_other, by_itself, mut person) = project(email).await;
+        person.device = device;
         for (result, edit) in together.iter_mut().zip(&edits) {
             // What waits in a call for a refused edit has no answer of its own.
             if result["code"] == "blocked" {
@@ -112,4 +114,32 @@ async fn nothing_hangs_on_a_plain_column() {
     let plain = "select count(*) from flyos.field f where f.name = any (sync.plain_columns(f.tbl))";
     let named = "select sum(cardinality(sync.plain_columns(t))) from unnest(sync.tables()) t";
     assert_eq!(owner.value(plain).await.expect("a number"), owner.value(named).await.expect("a number"));
+}
+
+/// Asked again for each row of a table that the database reads whole, a few thousand drones took seconds.
+#[tokio::test]
+async fn which_rows_its_sender_sees_is_asked_a_few_times_a_push() {
+    let db = pg::database().await;
+    db.seed(0).await;
+    let owner = db.superuser().await;
+    let name = db.name();
+    // As with tables that are small, or that a session learned small.
+    let read_whole = format!(
+        "alter database {name} set track_functions = 'all'; alter database {name} set enable_indexscan = off;
+        alter database {name} set enable_bitmapscan = off"
+    );
+    owner.batch_execute(&read_whole).await.unwrap();
+    let drones = owner.value("select count(*) from public.drones").await.unwrap();
+    assert!(drones.as_i64().unwrap() > 20, "{drones}");
+    let main = Person::new(&db, "main@flyos.mil").await;
+    let free = "select jsonb_agg(d.id) from public.drones d join public.profiles p on p.id = $1::text::uuid
+        where d.region_id = p.region_id and not exists (
+            select from public.user_drone_assignments a where a.drone_id = d.id and a.user_id = p.id)";
+    let free: Json = owner.query_one(free, &[&user(9)]).await.unwrap().get(0);
+    let codes = main.push(&[ops::assign(&user(9), free[0].as_str().expect("a free drone"))]).await.unwrap();
+    assert_eq!(codes[0]["code"], "applied", "{codes:?}");
+    main.sql.batch_execute("select pg_stat_force_next_flush()").await.unwrap();
+    let calls = "select sum(calls)::int from pg_stat_user_functions where funcname = 'in_sight'";
+    let calls = owner.value(calls).await.unwrap();
+    assert!((1..=6).contains(&calls.as_i64().unwrap_or_default()), "{calls} of {drones} drones");
 }

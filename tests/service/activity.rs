@@ -1,7 +1,9 @@
 //! Who did what, read from the server while somebody looks; the figures of the overview; and what others did meanwhile.
 
 use flyos::domain::{Fields, Intent, Key, Kind};
-use flyos::service::{Action, Activity, Answer, Front, ListQuery, Overview, Query, Service};
+use flyos::service::{
+    Action, Activity, ActivityLine, Answer, Done, Front, ListQuery, Overview, Query, Service,
+};
 
 use super::Server;
 use super::door::{PASSWORD, Person, home};
@@ -43,9 +45,17 @@ fn what_others_did_is_read_while_somebody_looks_and_own_edits_stand_on_top() {
     let action = Action::Edit { intent, reason, seen: Fields::new() };
     east.service.run(&east.service.ctx(Front::Test), action).unwrap();
     east.up_to_date();
+    let machine = match hq.service.run(&hq.service.ctx(Front::Test), Action::Machines).unwrap() {
+        Done::Machines(machines) => {
+            machines.into_iter().find(|machine| machine.username == "east_hq").unwrap()
+        }
+        other => unreachable!("{other:?}"),
+    };
+    let machine = format!("machine {}", machine.short());
     hq.wait("the edit's line", |service| {
         activity(service).lines.iter().any(|line| {
             line.who == "east_hq"
+                && line.from.as_ref() == Some(&machine)
                 && line.key == drone
                 && line.what == "status MAINTENANCE (was ACTIVE)"
                 && line.reason.as_deref() == Some("left engine")
@@ -62,12 +72,14 @@ fn what_others_did_is_read_while_somebody_looks_and_own_edits_stand_on_top() {
     hq.set(drone.clone(), "status", "OFFLINE").unwrap();
     let told = activity(&hq.service);
     assert_eq!((told.lines[0].id, told.lines[0].who.as_str()), (None, "you"));
+    assert_eq!(told.lines[0].from.as_deref(), Some("this machine"));
     assert!(told.as_of.is_some() && told.lines.iter().any(|line| line.who == "east_hq"));
     server.line(true);
     hq.service.run(&hq.service.ctx(Front::Test), Action::SyncNow).unwrap();
     hq.wait("the own edit's line of the server", |service| {
         let told = activity(service);
-        told.lines.first().is_some_and(|line| line.id.is_some() && line.who == "main_admin")
+        let of_server = |line: &ActivityLine| line.id.is_some() && line.who == "main_admin";
+        told.lines.first().is_some_and(|line| of_server(line) && line.from.as_deref() == Some("this machine"))
     });
     // Nobody else's session has it.
     hq.service.run(&hq.service.ctx(Front::Test), Action::SignOut).unwrap();

@@ -36,6 +36,9 @@ pub struct ActivityItem {
     pub at: Stamp,
     /// The edit; absent for what was not done through the console.
     pub op_id: Option<Uuid>,
+    /// The device that sent the edit; absent in lines from before servers noted it.
+    #[serde(default)]
+    pub device: Option<Uuid>,
     /// A `profiles.id`; absent for administrators.
     pub actor_id: Option<Uuid>,
     /// The name they had then.

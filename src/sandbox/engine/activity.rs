@@ -22,10 +22,11 @@ pub struct Line {
     scopes: Vec<String>,
 }
 
-/// Which edit a step is of, and why it was made.
+/// Which edit a step is of, from which device it came, and why it was made.
 #[derive(Clone, Debug, Default)]
 pub struct Cause {
     pub op: Option<Uuid>,
+    pub device: Option<Uuid>,
     pub reason: Option<String>,
 }
 
@@ -95,6 +96,7 @@ impl Engine {
             id: 0,
             at: now,
             op_id: Some(note.op),
+            device: None,
             actor_id: note.actor,
             actor_name: name.unwrap_or_else(|| "service_role".to_owned()),
             tbl: Kind::User,
@@ -133,6 +135,7 @@ impl Engine {
                         id: 0,
                         at: now,
                         op_id: cause.op,
+                        device: cause.device,
                         actor_id: by,
                         actor_name: name.clone(),
                         tbl: change.key.kind,

@@ -179,7 +179,7 @@ impl Engine {
         let steps = turn.steps;
         let by = Some(run.caller.actor.user);
         self.write(&mut run.commit, &steps, by, run.now);
-        self.note_activity(&mut run.commit, &causes(ops, &done, &steps), by, run.now);
+        self.note_activity(&mut run.commit, &causes(ops, &done, &steps, run.device), by, run.now);
         for ((op, known), how) in ops.iter().zip(known).zip(done) {
             let result = match known {
                 Known::Stored(result) => result,
@@ -359,8 +359,8 @@ impl Engine {
     }
 }
 
-/// The steps of a group with the edits they are of.
-fn causes<'a>(ops: &[OpWire], done: &[Done], steps: &'a [Step]) -> Vec<(&'a Step, Cause)> {
+/// The steps of a group with the edits they are of, which came from that device.
+fn causes<'a>(ops: &[OpWire], done: &[Done], steps: &'a [Step], device: Uuid) -> Vec<(&'a Step, Cause)> {
     let ranges = ops.iter().zip(done).filter_map(|(op, how)| match how {
         Done::Applied(range) | Done::Merged(range) => Some((op, range.clone())),
         Done::Noop => None,
@@ -368,7 +368,7 @@ fn causes<'a>(ops: &[OpWire], done: &[Done], steps: &'a [Step]) -> Vec<(&'a Step
     let of = |(op, range): (&OpWire, Range<usize>)| {
         let (op, reason) = (Some(op.id), op.reason.clone());
         let steps = steps.get(range).unwrap_or_default().iter();
-        steps.map(move |step| (step, Cause { op, reason: reason.clone() }))
+        steps.map(move |step| (step, Cause { op, device: Some(device), reason: reason.clone() }))
     };
     ranges.flat_map(of).collect()
 }

@@ -57,10 +57,10 @@ impl Dialogue {
         let told: Vec<String> = found
             .take(PAGE)
             .map(|line| {
-                let who = if line.id.is_none() { texts::YOU_UNSENT } else { &line.who };
                 let label = if labels { format!("{}: ", line.label) } else { String::new() };
                 let why = line.reason.as_ref().map(|why| format!(" Why: {why}")).unwrap_or_default();
-                format!("{}, {who}: {label}{}.{why}", status::age(line.at, now, &zone), line.what)
+                let (age, who) = (status::age(line.at, now, &zone), activity::who(line));
+                format!("{age}, {who}: {label}{}.{why}", line.what)
             })
             .collect();
         if told.is_empty() {

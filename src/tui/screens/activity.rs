@@ -1,4 +1,4 @@
-//! Who did what, when and why: one line each, the newest first, one's own unsent edits on top. A filter line narrows what
+//! Who did what, when, from where and why: one line each, the newest first, one's own unsent edits on top. A filter line narrows what
 //! is here; the last line reads further back.
 
 use jiff::tz::TimeZone;
@@ -30,6 +30,8 @@ pub struct Activity {
 
 /// Below this width the person and the row have less room.
 const WIDTH_NORMAL: u16 = 80;
+/// From this width on there is room for the machine.
+const WIDTH_WIDE: u16 = 110;
 
 /// The lines that the filter leaves; `width` is the window's.
 pub fn lines(activity: &Activity, now: Stamp, zone: &TimeZone, width: u16) -> Vec<Line<On>> {
@@ -53,9 +55,18 @@ pub fn lines(activity: &Activity, now: Stamp, zone: &TimeZone, width: u16) -> Ve
 }
 
 pub fn has(line: &ActivityLine, word: &str) -> bool {
-    let texts = [&line.who, &line.label, &line.what].into_iter().chain(&line.reason);
+    let texts = [&line.who, &line.label, &line.what].into_iter().chain(&line.from).chain(&line.reason);
     texts.into_iter().any(|text| text.to_lowercase().contains(word))
         || line.key.kind.noun() == word.trim_end_matches('s')
+}
+
+/// Who did it and from where; what is not sent yet is of this machine.
+pub fn who(line: &ActivityLine) -> String {
+    match (&line.id, &line.from) {
+        (None, _) => texts::YOU_UNSENT.to_owned(),
+        (Some(_), Some(from)) => format!("{}, {from}", line.who),
+        (Some(_), None) => line.who.clone(),
+    }
 }
 
 fn line(one: &ActivityLine, now: Stamp, zone: &TimeZone, width: u16) -> Line<On> {
@@ -65,9 +76,11 @@ fn line(one: &ActivityLine, now: Stamp, zone: &TimeZone, width: u16) -> Line<On>
     let mut parts = vec![
         Part::new(status::age(one.at, now, zone)).right(9),
         Part::new(if mine { texts::YOU_UNSENT } else { &one.who }).wide(who).tone(tone),
-        Part::new(one.label.clone()).wide(label),
-        Part::new(one.what.clone()),
     ];
+    if width >= WIDTH_WIDE {
+        parts.push(Part::new(one.from.clone().unwrap_or_default()).wide(20).tone(Tone::Faint));
+    }
+    parts.extend([Part::new(one.label.clone()).wide(label), Part::new(one.what.clone())]);
     parts.extend(one.reason.iter().map(|why| Part::new(format!("  \"{why}\"")).tone(Tone::Faint)));
     Line::on(On::Line { id: one.id, key: one.key.clone(), what: one.what.clone() }, parts)
 }

@@ -143,7 +143,7 @@ fn row_lines(theme: Theme, detail: &service::Detail, now: Stamp, zone: &TimeZone
     out
 }
 
-/// Who did what and why, when, and whether it was sent; and how old that is.
+/// Who did what and why, when, from where, and whether it was sent; and how old that is.
 fn history_lines(
     theme: Theme,
     history: &Activity,
@@ -163,8 +163,7 @@ fn history_lines(
     let note = activity::note(history, status, now, zone);
     say(if note.is_empty() { texts::HISTORY_ONLINE } else { &note }, "  ", Tone::Plain);
     for line in &history.lines {
-        let who = if line.id.is_none() { texts::YOU_UNSENT } else { &line.who };
-        say(&format!("{}  {who}", status::age(line.at, now, zone)), "  ", Tone::Heading);
+        say(&format!("{}  {}", status::age(line.at, now, zone), activity::who(line)), "  ", Tone::Heading);
         say(&line.what, "    ", Tone::Plain);
         if let Some(why) = &line.reason {
             say(&format!("\"{why}\""), "    ", Tone::Plain);

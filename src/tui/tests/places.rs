@@ -83,7 +83,7 @@ fn the_line_is_paused_verified_and_loaded_anew_by_keys() {
 
 #[test]
 fn an_opened_row_tells_its_history_the_own_unsent_first() {
-    let mut bench = bench(100, 30);
+    let mut bench = bench(100, 34);
     bench.keys("3 / \"drone-017\" Enter");
     assert!(!bench.text().contains("History"), "it is not read while the cursor merely passes");
     bench.keys("Enter");

@@ -71,8 +71,13 @@ async fn an_edit_says_who_did_what_and_why() {
         );
     }
     // The same edit once more is no deed.
-    push(&main, &claims, Uuid::nil(), Json::Null, &[edit]).await;
-    assert_eq!(all(&sql).await.len(), 3);
+    push(&main, &claims, Uuid::max(), Json::Null, &[edit]).await;
+    let items = all(&sql).await;
+    assert_eq!(items.len(), 3);
+    assert!(
+        items.iter().all(|item| item["device"] == json!(Uuid::nil())),
+        "where it came from first: {items:?}"
+    );
 }
 
 #[tokio::test]

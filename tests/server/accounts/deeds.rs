@@ -47,7 +47,7 @@ async fn every_deed_is_one_line_with_who_why_and_who_could_see_the_row() {
     assert!(scopes.contains(&format!("r:{EASTERN}")), "{scopes:?}");
     for ((line, deed), op) in found.iter().zip(DEEDS).zip(ops) {
         let wanted = json!({
-            "id": line["id"], "at": line["at"], "op_id": op, "actor_id": actor, "actor_name": "main_admin",
+            "id": line["id"], "at": line["at"], "op_id": op, "device": null, "actor_id": actor, "actor_name": "main_admin",
             "tbl": "profiles", "pk": target, "kind": "account", "field": null, "old": null, "new": deed,
             "reason": "left the unit", "scopes": scopes,
         });

@@ -51,6 +51,9 @@ async fn each_column_is_a_line_and_each_role_sees_its_own(server: &impl Server) 
     let everything = page(&main, &all(100)).await;
     same_shape("activity_page", &everything);
     let lines = told(&everything);
+    let mut machines = everything["items"].as_array().expect("items").iter().map(|item| &item["device"]);
+    let machine = json!(DEVICE);
+    assert!(machines.all(|device| *device == machine), "a line says where it came from: {everything:#}");
     // Newest first; of one edit in the order in which its columns were written.
     assert!(
         lines.contains(&"drones drone-001 update status left engine east_hq ACTIVE OFFLINE".to_owned()),

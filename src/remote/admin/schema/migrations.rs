@@ -45,6 +45,8 @@ migrations! {
     "20261101001000" "device_keys",
     "20261101001050" "devices",
     "20261101001100" "account_deeds",
+    "20261101001200" "activity_device",
+    "20261101001300" "sight_once",
 }
 
 /// The way back; what it leaves is told in its first lines.
