@@ -33,6 +33,7 @@ use uuid::Uuid;
 
 use super::disk;
 use super::error::{READING, StoreError};
+use super::lax::lax;
 use super::pages::{self, Directory};
 use super::row;
 use crate::domain::{Key, Role, Stamp};
@@ -42,8 +43,9 @@ pub use super::row::CachedRow;
 
 /// The form of rows and meta. Another one is not migrated: the cache is rebuilt.
 pub const SCHEMA: u32 = 2;
-/// sled's own default is 1 GiB, and it takes several times what it is told.
-const CACHE_BYTES: u64 = 32 << 20;
+/// sled's own default is 1 GiB, and it takes several times what it is told. Each page is read once, at the start, and
+/// again where a pull touches it.
+const CACHE_BYTES: u64 = 8 << 20;
 const META_KEY: &[u8] = b"\0meta";
 const ROW_PREFIX: u8 = 1;
 /// sled's own lock is let go of with its last handle, and with those that a process being started still has of ours.
@@ -365,7 +367,7 @@ impl pages::Shelf for Pages<'_> {
 
 /// Runs a call into sled; a panic in it is damage.
 fn guarded<T>(dir: &Path, call: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
-    match catch_unwind(AssertUnwindSafe(call)) {
+    match lax(|| catch_unwind(AssertUnwindSafe(call))) {
         Ok(done) => done.map_err(|error| sled_error(dir, error)),
         Err(_) => Err(StoreError::corrupt(format!("the cache in {} is damaged", dir.display()))),
     }

@@ -31,6 +31,7 @@ mod frame;
 mod held;
 pub mod holder;
 pub mod journal;
+mod lax;
 pub mod local;
 pub mod look;
 mod lost;

@@ -50,21 +50,32 @@ struct Other {
     given: fn(&Path, usize) -> anyhow::Result<Vec<PathBuf>>,
     /// Stands in its list.
     shows: &'static str,
+    /// Keys that go to its first row, where it begins elsewhere.
+    first: &'static str,
     /// Keys that go to another view, and on or back.
     views: [&'static str; 2],
 }
 
 const OTHERS: [Other; 4] = [
-    Other { program: "tig", package: "tig", given: history, shows: "drone-", views: ["r", "m"] },
+    Other { program: "tig", package: "tig", given: history, shows: "drone-", first: "", views: ["r", "m"] },
     Other {
         program: "htop",
         package: "htop",
         given: |_, _| Ok(Vec::new()),
         shows: "PID",
+        first: "",
         views: ["\t", "\t"],
     },
-    Other { program: "vd", package: "visidata", given: tables, shows: "drone-", views: ["\x1e", "\x1e"] },
-    Other { program: "lnav", package: "lnav", given: log, shows: "drone-", views: ["i", "i"] },
+    Other {
+        program: "vd",
+        package: "visidata",
+        given: tables,
+        shows: "drone-",
+        first: "",
+        views: ["\x1e", "\x1e"],
+    },
+    // A log is read from its end.
+    Other { program: "lnav", package: "lnav", given: log, shows: "drone-", first: "g", views: ["i", "i"] },
 ];
 
 fn main() -> anyhow::Result<()> {
@@ -145,6 +156,8 @@ fn measure(rows: usize, idle: Duration) -> anyhow::Result<(String, String)> {
         let begun = screen.begun;
         let listed = screen.until("its list", |text| text.contains(other.shows))?;
         column.ms(LIST, ms(listed - begun), Target::None);
+        screen.listen(LOADED)?;
+        screen.send(other.first)?;
         screen.listen(LOADED)?;
         keys(&mut column, &mut screen, other.views)?;
         open.push((column, screen));

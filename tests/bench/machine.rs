@@ -40,7 +40,6 @@ fn file_system(mounts: &str, folder: &Path) -> String {
 /// What one thread of a process has used so far.
 #[derive(Clone, Default)]
 struct Thread {
-    name: String,
     cpu_ms: f64,
     /// Voluntary and involuntary.
     switches: u64,
@@ -55,8 +54,6 @@ pub struct Usage(BTreeMap<String, Thread>);
 pub struct Used {
     pub cpu_ms: f64,
     pub switches: u64,
-    /// Those of the switches that are the cache library's own threads'.
-    pub of_sled: u64,
 }
 
 pub fn usage(pid: u32) -> anyhow::Result<Usage> {
@@ -67,7 +64,7 @@ pub fn usage(pid: u32) -> anyhow::Result<Usage> {
         let status = read("status");
         let switches =
             number(&status, "voluntary_ctxt_switches") + number(&status, "nonvoluntary_ctxt_switches");
-        let thread = Thread { name: read("comm").trim().to_owned(), cpu_ms: cpu_ms(&read), switches };
+        let thread = Thread { cpu_ms: cpu_ms(&read), switches };
         threads.insert(task.file_name().to_string_lossy().into_owned(), thread);
     }
     Ok(Usage(threads))
@@ -78,10 +75,8 @@ impl Usage {
         let mut used = Used::default();
         for (id, now) in &self.0 {
             let then = before.0.get(id).cloned().unwrap_or_default();
-            let switches = now.switches.saturating_sub(then.switches);
             used.cpu_ms += (now.cpu_ms - then.cpu_ms).max(0.0);
-            used.switches += switches;
-            used.of_sled += if now.name.starts_with("sled") { switches } else { 0 };
+            used.switches += now.switches.saturating_sub(then.switches);
         }
         used
     }

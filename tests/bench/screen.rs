@@ -298,12 +298,10 @@ pub fn idle(column: &mut Column, screen: &mut Screen, online: bool) -> anyhow::R
     let heard = screen.listen(IDLE)?;
     let used = machine::usage(screen.pid()?)?.since(&before);
     let bytes = float(u64::try_from(heard.bytes)?);
-    let (all, own) = (float(used.switches), float(used.switches - used.of_sled));
-    let seconds = IDLE.as_secs_f64();
+    let switches = float(used.switches) / IDLE.as_secs_f64();
     let (none, one) = (Target::AtMost(0.0), Target::AtMost(1.0));
     column.put(&format!("idle {word}, bytes in 10 s"), Unit::Bytes, bytes, none);
     column.ms(&format!("idle {word}, CPU time in 10 s"), used.cpu_ms, Target::AtMost(CPU_IDLE_MS_MAX));
-    column.put(&format!("idle {word}, context switches a second"), Unit::Count, all / seconds, one);
-    column.put(&format!("idle {word}, the same without sled's threads"), Unit::Count, own / seconds, one);
+    column.put(&format!("idle {word}, context switches a second"), Unit::Count, switches, one);
     Ok(())
 }
