@@ -82,8 +82,9 @@ fn without_a_word_of_the_server_it_locks_and_its_answer_opens_it() {
 
     server.line(true);
     person.service.run(&person.service.ctx(Front::Test), Action::SyncNow).unwrap();
+    // While it is locked nothing is seen of the outbox either.
+    person.wait("the rows", |_| drones(&person) == all);
     person.up_to_date();
-    assert_eq!(drones(&person), all);
     assert_eq!(person.field(&Key::drone("drone-001"), "status").as_deref(), Some("OFFLINE"), "it was sent");
     drop(person);
     assert_eq!(found(&start(home.path(), &server, &wall)), None);
@@ -106,6 +107,5 @@ fn a_wrong_clock_does_not_lock_who_is_online() {
     server.line(true);
     set(&wall, 0);
     person.service.run(&person.service.ctx(Front::Test), Action::SyncNow).unwrap();
-    person.up_to_date();
-    assert_eq!(drones(&person), all);
+    person.wait("the rows", |_| drones(&person) == all);
 }

@@ -101,6 +101,8 @@ async fn transaction(sql: &Sql, text: &str) -> Result<(), tokio_postgres::Error>
 impl Database {
     /// A database with nothing in it at all, for a backup to be restored into.
     pub async fn empty() -> Self {
+        // With the roles, which are the whole server's.
+        make_skeleton().await;
         clone("template0").await
     }
 
