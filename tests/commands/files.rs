@@ -72,6 +72,17 @@ fn rows_go_out_and_come_in_and_each_fault_has_its_exit_code() {
     let args =
         ["import", "-", "--kind", "drones", "--format", "csv", "--email", MAIN, "--password-stdin", "--json"];
     assert_eq!(field.fed(&args, &piped).well()["changed"], 1);
+    // What a command would fill in for a new row, an import does too.
+    fs::write(
+        home.join("u.csv"),
+        "username,full_name,email,role\np_lotz,Pia Lotz,p.lotz@flyos.mil,OPERATOR\n",
+    )
+    .unwrap();
+    assert_eq!(field.json(MAIN, &["import", "u.csv", "--kind", "users"])["new"], 1);
+    assert_eq!(field.json(MAIN, &["users", "show", "p_lotz"])["user"]["status"], "ACTIVE");
+    fs::write(home.join("n.csv"), "id,model\nnew-3,FlyOS_MQ5\n").unwrap();
+    assert_eq!(field.json(MAIN, &["import", "n.csv", "--kind", "drones"])["new"], 1);
+    assert_eq!(field.json(MAIN, &["drones", "show", "new-3"])["drone"]["status"], "STANDBY");
     // By role.
     field.by(OPERATOR, &["import", "d.csv", "--kind", "drones"]).says(4, "rows were not taken in");
 }

@@ -211,7 +211,8 @@ impl Planner<'_> {
         }
     }
 
-    fn create(&mut self, nth: usize, row: &Row, key: Key, mut cells: Fields) {
+    fn create(&mut self, nth: usize, row: &Row, key: Key, cells: Fields) {
+        let mut cells = row.kind.with_presets(cells);
         let operator = cells.remove("operator_id").flatten();
         let inactive = row.kind != Kind::Drone && is_inactive(&cells);
         if inactive {

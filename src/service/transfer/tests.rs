@@ -136,6 +136,26 @@ fn a_row_that_is_wrong_is_told_with_its_line_and_the_others_are_read() {
 }
 
 #[test]
+fn a_new_row_has_what_a_command_would_give_it() {
+    let (mut world, _) = world();
+    let text = "{\"kind\":\"region\",\"name\":\"North\",\"area\":\"fjord\"}\n\
+                {\"kind\":\"user\",\"username\":\"cat\",\"full_name\":\"Cat\",\"email\":\"cat@x.mil\",\"role\":\"OPERATOR\"}\n\
+                {\"kind\":\"drone\",\"id\":\"d-2\",\"model\":\"FlyOS_MQ5\"}\n\
+                {\"kind\":\"drone\",\"id\":\"d-3\",\"model\":\"FlyOS_MQ5\",\"status\":null}\n\
+                {\"kind\":\"drone\",\"id\":\"d-1\",\"model\":\"FlyOS_MQ5\"}\n";
+    let found = planned(&mut world, None, text);
+    assert_eq!((found.report.new, found.report.same), (3, 1));
+    let wrong: Vec<(usize, Option<&str>)> =
+        found.report.wrong.iter().map(|wrong| (wrong.line, wrong.column.as_deref())).collect();
+    assert_eq!(wrong, [(4, Some("status"))], "what is said to be nothing is not filled in");
+    let region = world.named(Kind::Region, "name", "North").next().unwrap().uuid().unwrap();
+    assert_eq!(world.region(region).unwrap().status, Some(Status::Active));
+    let cat = world.named(Kind::User, "username", "cat").next().unwrap().uuid().unwrap();
+    assert_eq!(world.user(cat).unwrap().status, Some(Status::Active));
+    assert_eq!(world.drone("d-2").unwrap().status, Some(DroneStatus::Standby));
+}
+
+#[test]
 fn a_file_that_is_too_large_is_refused() {
     let error = read_from(std::io::repeat(b'a'), "drones.csv").unwrap_err();
     assert!(error.message.contains("drones.csv is larger than 100 MiB"), "{error:?}");
