@@ -62,7 +62,9 @@ impl<'a> Wishes<'a> {
         let keys: Vec<Key> = self.intents.iter().map(Intent::key).collect();
         let deletes = self.deletes();
         let came = self.act(door)?;
-        let sent = door.wait_sent(patience)?;
+        // Where all was so already, nothing of this is on its way.
+        let waits = came.edits > 0;
+        let sent = waits && door.wait_sent(patience)?;
         // It went nowhere, since it builds on one that needs a decision.
         let behind = door.status()?.blocked > behind;
         let sent = sent && !behind;
@@ -73,7 +75,7 @@ impl<'a> Wishes<'a> {
         if !came.refused.is_empty() {
             return Err(refused_here(&came));
         }
-        if !sent && patience.is_some_and(|patience| !patience.is_zero()) {
+        if waits && !sent && patience.is_some_and(|patience| !patience.is_zero()) {
             let message = format!("{} It is saved here and was not sent in that time.", stop(&came.message));
             let hint = if behind {
                 "It waits behind an edit that needs a decision: flyos conflicts list."

@@ -80,6 +80,7 @@ impl Conflicts {
                 (*edit, decision)
             }
         };
+        let sends = decision != Decision::Discard;
         let summary = match door.act(Action::Settle { edit, decision })? {
             Done::Settled { summary } => summary,
             _ => String::new(),
@@ -88,7 +89,7 @@ impl Conflicts {
         if let Some(card) = cards(&door)?.into_iter().find(|card| card.edit == edit) {
             return Err(not_taken(&card).hint("It needs a decision again."));
         }
-        out.told(&summary, json!({ "sent": sent }))
+        out.told(&summary, json!({ "sent": sends && sent }))
     }
 }
 

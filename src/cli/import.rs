@@ -89,7 +89,7 @@ impl Import {
         })?;
         let saved = told.report.saved;
         let tell = |left: usize| shown.show(&format!("{} of {saved} edits sent", saved.saturating_sub(left)));
-        let sent = if saved > 0 { door.wait_sent_told(patience, tell)? } else { true };
+        let sent = saved > 0 && door.wait_sent_told(patience, tell)?;
         drop(shown);
         let refused = newly_needing(&door, &before)?;
         self.tell(&told, (sent, &refused), out)

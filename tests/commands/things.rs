@@ -73,6 +73,9 @@ fn everybody_sees_and_changes_what_their_role_allows() {
     let own = field.json(OPERATOR, &["drones", "set", "drone-001", "--status", "maintenance"]);
     assert_eq!((&own["drone"]["status"], &own["sent"]), (&"MAINTENANCE".into(), &true.into()));
     assert_eq!(own["drone"]["unsent"], Value::Null, "it came back as the server has it: {own}");
+    let same =
+        field.json(OPERATOR, &["drones", "set", "drone-001", "--status", "maintenance", "--wait", "30"]);
+    assert_eq!((&same["edits"], &same["sent"]), (&0.into(), &false.into()), "it is so already: {same}");
     let denied = field.by(OPERATOR, &["drones", "create", "drone-900", "--model", "FlyOS_MQ7", "--json"]);
     assert_eq!(denied.badly(3)["error"], "denied");
     field.by(OPERATOR, &["drones", "set", "drone-015", "--status", "OFFLINE"]).says(4, "no drone drone-015");
