@@ -132,10 +132,11 @@ impl Import {
                 json!({"edit": edit.edit, "line": line, "row": edit.label, "message": state(&edit.state)})
             })
             .collect();
+        let passed_over: Vec<_> = report.passed_over.iter().chain(&report.beside).collect();
         let fields = json!({
             "dryRun": self.dry_run, "rows": report.rows, "new": report.new, "changed": report.changed,
             "same": report.same, "left": report.left, "wrong": wrong, "refused": report.late,
-            "byName": report.by_name, "passedOver": report.passed_over, "saved": report.saved, "sent": sent,
+            "byName": report.by_name, "passedOver": passed_over, "saved": report.saved, "sent": sent,
             "notTaken": not_taken,
         });
         let failed = match (&told.why_nothing, report.wrong_rows() + report.late.len(), refused.len()) {

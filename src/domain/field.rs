@@ -94,6 +94,17 @@ impl Field {
     }
 }
 
+/// A name in the API's spelling: `region_id` becomes `regionId`. What has no `_` stays as it is.
+pub fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |text, word| {
+        let mut letters = word.chars();
+        let capital = letters.next().map(|letter| letter.to_ascii_uppercase());
+        text + &capital.into_iter().chain(letters).collect::<String>()
+    })
+}
+
 /// Characters that must not reach a terminal or a name: controls, bidirectional overrides, and other
 /// invisible format characters (zero width, variation selectors, byte order mark).
 pub fn is_harmful(c: char) -> bool {

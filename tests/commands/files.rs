@@ -88,6 +88,32 @@ fn rows_go_out_and_come_in_and_each_fault_has_its_exit_code() {
 }
 
 #[test]
+fn the_rows_of_an_answer_can_be_taken_in() {
+    let field = Field::new();
+    let home = field.home.path();
+    for (kind, name) in [("drones", "drone-001"), ("users", "operator1"), ("regions", "Eastern")] {
+        let listed = field.json(MAIN, &[kind, "list", "--all"])[kind].clone();
+        let shown = field.json(MAIN, &[kind, "show", name])[kind.trim_end_matches('s')].clone();
+        for (file, rows) in [("list.json", listed), ("one.json", serde_json::json!([shown]))] {
+            fs::write(home.join(file), rows.to_string()).unwrap();
+            let told = field.json(MAIN, &["import", file, "--kind", kind]);
+            assert_eq!(
+                (&told["same"], &told["rows"]),
+                (&rows.as_array().unwrap().len().into(), &told["same"])
+            );
+            let passed_over = told["passedOver"].to_string();
+            assert!(passed_over.contains("created_at") && passed_over.contains("needsYou"), "{told}");
+            assert_eq!((&told["saved"], &told["sent"]), (&0.into(), &false.into()), "{told}");
+        }
+    }
+    let rows = r#"[{"id": "drone-001", "status": "OFFLINE", "regionId": "Eastern", "assignedUsers": []}]"#;
+    fs::write(home.join("d.json"), rows).unwrap();
+    let told = field.by(MAIN, &["import", "d.json", "--kind", "drones"]);
+    assert!(told.out.contains("Passed over, since it is no column of a table: assignedUsers."), "{told:?}");
+    assert_eq!(field.server().row("drones", "drone-001")["status"], "OFFLINE");
+}
+
+#[test]
 fn whoever_reads_an_export_may_stop() {
     let field = Field::with_rows(3000);
     let file = password_file(field.home.path(), PASSWORD);

@@ -83,12 +83,12 @@ fn answers_in_json_say_what_they_mean() {
     // A list has counts alone, one row all that belongs to it.
     let listed = field.json(MAIN, &["regions", "list"]);
     let region = &listed["regions"][0];
-    assert!(region["drone_count"].as_u64().unwrap() > 0, "{region}");
+    assert!(region["droneCount"].as_u64().unwrap() > 0, "{region}");
     assert!(region.get("drones").is_none() && region.get("users").is_none(), "{region}");
     let shown = field.json(MAIN, &["regions", "show", region["id"].as_str().unwrap()]);
     assert_eq!(
         shown["region"]["drones"].as_array().unwrap().len() as u64,
-        region["drone_count"].as_u64().unwrap()
+        region["droneCount"].as_u64().unwrap()
     );
     assert_eq!(field.json(MAIN, &["activity"])["complete"], true);
 }

@@ -136,6 +136,36 @@ fn a_row_that_is_wrong_is_told_with_its_line_and_the_others_are_read() {
 }
 
 #[test]
+fn columns_go_by_either_spelling_and_what_an_answer_tells_beside_them_is_passed_over() {
+    let text = "[{\"id\":\"a\",\"regionId\":\"East\",\"operator_id\":null,\"assignedUsers\":[],\"region\":{\"id\":\"1\"},\
+                \"needs_you\":false,\"unsent\":\"new\"},\n\
+                {\"id\":\"b\",\"region\":\"East\"},\n\
+                {\"id\":\"c\",\"regionId\":\"East\",\"region_id\":\"West\"}]";
+    let table = read(text.as_bytes(), Format::Json, Some(Kind::Drone)).unwrap();
+    let names: Vec<&str> = table.rows[0].cells.keys().map(String::as_str).collect();
+    assert_eq!((table.rows.len(), names), (1, vec!["id", "operator_id", "region_id"]));
+    assert_eq!(Vec::from_iter(table.beside), ["assignedUsers", "needsYou", "region", "unsent"]);
+    // A text was meant for a column, and one of the two spellings would be lost.
+    let wrong: Vec<(usize, &str)> =
+        table.wrong.iter().map(|wrong| (wrong.line, wrong.column.as_deref().unwrap_or("-"))).collect();
+    assert!(
+        wrong == [(2, "region"), (3, "region_id")] || wrong == [(2, "region"), (3, "regionId")],
+        "{wrong:?}"
+    );
+    assert!(table.wrong[1].why.contains("twice"), "{:?}", table.wrong);
+
+    let table = read(b"fullName,region_id\nAnn,East\n", Format::Csv, Some(Kind::User)).unwrap();
+    assert_eq!(table.rows[0].cells["full_name"].as_deref(), Some("Ann"));
+    let told = read(b"regionId,region_id\n", Format::Csv, Some(Kind::User)).unwrap_err();
+    assert!(told.message.contains("column region_id twice"), "{told:?}");
+    let told = read(b"id,region\n", Format::Csv, Some(Kind::Drone)).unwrap_err();
+    assert!(
+        told.message.contains("no column of drones: region"),
+        "nothing of a table is passed over: {told:?}"
+    );
+}
+
+#[test]
 fn a_new_row_has_what_a_command_would_give_it() {
     let (mut world, _) = world();
     let text = "{\"kind\":\"region\",\"name\":\"North\",\"area\":\"fjord\"}\n\
