@@ -56,6 +56,9 @@ fn rows_go_out_and_come_in_and_each_fault_has_its_exit_code() {
         field.by(MAIN, &["export", "--kind", "drones", "--filter", "new-", "--columns", "id,region_id"]);
     assert!(listed.out.contains("new-1,") && !listed.out.contains("new-2"), "{listed:?}");
 
+    let whole = fs::read_to_string(home.join("all.ndjson")).unwrap();
+    fs::write(home.join("cut.ndjson"), whole.lines().take(9).collect::<Vec<_>>().join("\n")).unwrap();
+    field.by(MAIN, &["import", "cut.ndjson"]).says(9, "was cut or changed");
     field.by(MAIN, &["import", "nowhere.csv", "--kind", "drones"]).says(2, "nowhere.csv cannot be read");
     field.by(MAIN, &["import", "d.csv"]).says(2, "--kind");
     field.by(MAIN, &["import", "passphrase", "--kind", "drones"]).says(2, "--format");
@@ -210,13 +213,16 @@ fn a_backup_is_checked_kept_and_restored_where_there_is_nothing() {
 
     let checked = field.bare(&[&["restore", &file, "--check", "--json"], &by[..]].concat()).well();
     assert_eq!((&checked["edits"], &checked["email"]), (&1.into(), &MAIN.into()));
-    field.bare(&["restore", &file, "--check", "--passphrase-file", &password]).says(2, "passphrase is not");
+    field.bare(&["restore", &file, "--check", "--passphrase-file", &password]).says(5, "passphrase is not");
     let mut bytes = fs::read(&file).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     let bad = other.path().join("bad.backup");
     fs::write(&bad, bytes).unwrap();
-    field.bare(&[&["restore", bad.to_str().unwrap()], &by[..]].concat()).says(2, "cut or changed");
+    field.bare(&[&["restore", bad.to_str().unwrap()], &by[..]].concat()).says(9, "cut or changed");
+    fs::write(&bad, "another file").unwrap();
+    field.bare(&[&["restore", bad.to_str().unwrap()], &by[..]].concat()).says(2, "no sealed export");
+    field.by(MAIN, &[&["backup", &file], &by[..]].concat()).says(2, "is there already");
     field.bare(&[&["restore", &file], &by[..]].concat()).says(4, "already");
 
     // The machine is lost; the account comes back without a line, with the edit that waits.

@@ -94,6 +94,15 @@ fn answers_in_json_say_what_they_mean() {
 }
 
 #[test]
+fn a_file_that_is_there_is_wrong_usage_whoever_would_write_it() {
+    let field = Field::new();
+    std::fs::write(field.home.path().join("taken.json"), "").unwrap();
+    let words = "taken.json is there already, and is not written over.";
+    field.bare(&["support-bundle", "taken.json"]).says(2, words);
+    field.by(MAIN, &["export", "taken.json"]).says(2, words);
+}
+
+#[test]
 fn a_file_with_a_secret_that_others_may_read_is_refused_everywhere_alike() {
     let field = Field::new();
     let path = field.home.path().join("secret");

@@ -17,7 +17,7 @@ use super::plan::Wrong;
 use super::{Footer, Format, Header, VERSION, cells, kind_named, plural, usage};
 use crate::domain::field::camel_case;
 use crate::domain::{Field, Fields, Kind, Value};
-use crate::service::ServiceError;
+use crate::service::{ErrorKind, ServiceError};
 
 /// The largest file that is taken in: some 400,000 rows.
 pub const BYTES_MAX: usize = 100 << 20;
@@ -226,7 +226,8 @@ fn check_version(header: &Header) -> Result<(), ServiceError> {
         "The file has form {}, made by a newer version; this one knows up to {VERSION}. Nothing was changed.",
         header.version
     );
-    Err(usage(message).hint("Import it with that version, or export it once more with this one."))
+    Err(ServiceError::new(ErrorKind::Configuration, message)
+        .hint("Import it with that version, or export it once more with this one."))
 }
 
 fn check_counts(footer: &Footer, found: usize) -> Result<(), ServiceError> {
@@ -234,7 +235,8 @@ fn check_counts(footer: &Footer, found: usize) -> Result<(), ServiceError> {
 }
 
 fn cut() -> ServiceError {
-    usage("The file was cut or changed since it was written: its rows are not those it counts. Nothing was changed.")
+    let message = "The file was cut or changed since it was written: its rows are not those it counts. Nothing was changed.";
+    ServiceError::new(ErrorKind::Storage, message)
         .hint("Copy or export it once more. To take in what is left of it, delete its first and its last line and say --kind.")
 }
 
