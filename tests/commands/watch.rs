@@ -103,6 +103,14 @@ fn a_file_that_is_there_is_wrong_usage_whoever_would_write_it() {
 }
 
 #[test]
+fn a_trouble_and_its_cause_are_one_sentence() {
+    let field = Field::new();
+    let taken = field.bare(&["sandbox", "--listen", field.address()]);
+    let words = format!("flyos: The training server cannot listen on {}: ", field.address());
+    assert!(taken.err.starts_with(&words) && taken.err.ends_with(").\n"), "{taken:?}");
+}
+
+#[test]
 fn a_file_with_a_secret_that_others_may_read_is_refused_everywhere_alike() {
     let field = Field::new();
     let path = field.home.path().join("secret");
