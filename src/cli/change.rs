@@ -27,15 +27,13 @@ pub struct Why {
 }
 
 /// Changes, and how they are to be made.
-pub struct Changes<'a> {
-    pub kind: Kind,
+pub struct Wishes<'a> {
     pub intents: Vec<Intent>,
     /// Of several, those that are not there, with the reason: they are told, and the others are done.
     pub unknown: Vec<(String, String)>,
     pub why: &'a Why,
     /// All or none.
     pub together: bool,
-    pub patience: Option<Duration>,
 }
 
 /// What they came to.
@@ -45,15 +43,28 @@ struct Came {
     refused: Vec<(String, String)>,
 }
 
-impl Changes<'_> {
-    /// Makes them.
-    pub fn carry_out(self, door: &Door, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
+impl<'a> Wishes<'a> {
+    /// Makes one row, with what a new row of its kind has where nothing else is said.
+    pub fn create(key: Key, fields: Fields, why: &'a Why) -> Self {
+        let intents = vec![Intent::Create { fields: key.kind.with_presets(fields), key }];
+        Self { intents, unknown: Vec::new(), why, together: false }
+    }
+
+    /// Carries them out. `patience`: how long the server's word is waited for, where that was said.
+    pub fn carry_out(
+        self,
+        (door, kind): (&Door, Kind),
+        patience: Option<Duration>,
+        out: &mut Out<impl Write>,
+    ) -> Result<(), ServiceError> {
         self.confirm(door)?;
         let (before, behind) = (needing(door)?, door.status()?.blocked);
         let keys: Vec<Key> = self.intents.iter().map(Intent::key).collect();
-        let (kind, patience, deletes) = (self.kind, self.patience, self.deletes());
+        let deletes = self.deletes();
         let came = self.act(door)?;
-        let sent = door.wait_sent(patience)?;
+        // Where all was so already, nothing of this is on its way.
+        let waits = came.edits > 0;
+        let sent = waits && door.wait_sent(patience)?;
         // It went nowhere, since it builds on one that needs a decision.
         let behind = door.status()?.blocked > behind;
         let sent = sent && !behind;
@@ -64,7 +75,7 @@ impl Changes<'_> {
         if !came.refused.is_empty() {
             return Err(refused_here(&came));
         }
-        if !sent && patience.is_some_and(|patience| !patience.is_zero()) {
+        if waits && !sent && patience.is_some_and(|patience| !patience.is_zero()) {
             let message = format!("{} It is saved here and was not sent in that time.", stop(&came.message));
             let hint = if behind {
                 "It waits behind an edit that needs a decision: flyos conflicts list."

@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use uuid::Uuid;
 
-use super::change::{Changes, Why};
+use super::change::{Why, Wishes};
 use super::door::{Door, Place};
 use super::list::{Listing, named, show, values};
 use super::out::Out;
@@ -135,44 +135,32 @@ impl Drones {
         let door = Door::open(place)?;
         let kind = Kind::Drone;
         let names = |ids: &[String], together| super::things::names(&door, kind, ids, together);
-        let (intents, unknown, why, together) = match self {
+        let wishes = match self {
             Self::List { status, region, operator, listing } => {
                 let flags = [("status", status), ("region_id", region), ("operator_id", operator)];
                 return listing.run(&door, kind, values(&door, kind, &flags)?, out);
             }
             Self::Show { id } => return show(&door, kind, id, out),
             Self::Create { id, fields, why } => {
-                let mut fields = values(&door, kind, &fields.flags())?;
-                fields
-                    .entry("status".to_owned())
-                    .or_insert_with(|| Some(DroneStatus::Standby.as_str().to_owned()));
-                (vec![Intent::Create { key: Key::drone(id), fields }], Vec::new(), why, false)
+                Wishes::create(Key::drone(id), values(&door, kind, &fields.flags())?, why)
             }
             Self::Set { id, fields, together, why } => {
                 let set = super::things::something(values(&door, kind, &fields.flags())?)?;
-                let update = |key| Intent::Update { key, set: set.clone() };
-                let names = names(id, *together)?;
-                (names.keys.into_iter().map(update).collect(), names.unknown, why, *together)
+                names(id, *together)?.wishes(why, |key| Intent::Update { key, set: set.clone() })
             }
             Self::Delete { id, together, why } => {
-                let names = names(id, *together)?;
-                let delete = |key| Intent::Delete { key };
-                (names.keys.into_iter().map(delete).collect(), names.unknown, why, *together)
+                names(id, *together)?.wishes(why, |key| Intent::Delete { key })
             }
             Self::Assign { id, to, together, why } => {
                 let user = user(&door, to)?;
-                let assign = |key: Key| Intent::Assign { drone: key.pk, user };
-                let names = names(id, *together)?;
-                (names.keys.into_iter().map(assign).collect(), names.unknown, why, *together)
+                names(id, *together)?.wishes(why, |key| Intent::Assign { drone: key.pk, user })
             }
             Self::Unassign { id, from, together, why } => {
                 let user = user(&door, from)?;
-                let unassign = |key: Key| Intent::Unassign { drone: key.pk, user };
-                let names = names(id, *together)?;
-                (names.keys.into_iter().map(unassign).collect(), names.unknown, why, *together)
+                names(id, *together)?.wishes(why, |key| Intent::Unassign { drone: key.pk, user })
             }
         };
-        Changes { kind, intents, unknown, why, together, patience }.carry_out(&door, out)
+        wishes.carry_out((&door, kind), patience, out)
     }
 }
 

@@ -89,7 +89,7 @@ impl Import {
         })?;
         let saved = told.report.saved;
         let tell = |left: usize| shown.show(&format!("{} of {saved} edits sent", saved.saturating_sub(left)));
-        let sent = if saved > 0 { door.wait_sent_told(patience, tell)? } else { true };
+        let sent = saved > 0 && door.wait_sent_told(patience, tell)?;
         drop(shown);
         let refused = newly_needing(&door, &before)?;
         self.tell(&told, (sent, &refused), out)
@@ -132,10 +132,11 @@ impl Import {
                 json!({"edit": edit.edit, "line": line, "row": edit.label, "message": state(&edit.state)})
             })
             .collect();
+        let passed_over: Vec<_> = report.passed_over.iter().chain(&report.beside).collect();
         let fields = json!({
             "dryRun": self.dry_run, "rows": report.rows, "new": report.new, "changed": report.changed,
             "same": report.same, "left": report.left, "wrong": wrong, "refused": report.late,
-            "byName": report.by_name, "passedOver": report.passed_over, "saved": report.saved, "sent": sent,
+            "byName": report.by_name, "passedOver": passed_over, "saved": report.saved, "sent": sent,
             "notTaken": not_taken,
         });
         let failed = match (&told.why_nothing, report.wrong_rows() + report.late.len(), refused.len()) {

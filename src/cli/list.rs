@@ -83,7 +83,7 @@ impl Listing {
             return out.text(&as_table(kind, &page.rows, super::now(), out.width()));
         }
         let rows: Vec<Value> = page.rows.iter().map(as_listed).collect();
-        out.value(&json!({
+        out.value(json!({
             "success": true, plural(kind): rows, "totalCount": page.matched, "pages": pages,
             "currentPage": current, "asOf": page.as_of,
         }))
@@ -153,7 +153,7 @@ pub fn show(door: &Door, kind: Kind, name: &str, out: &mut Out<impl Write>) -> R
             row.insert("alerts".to_owned(), json!(detail.alerts));
             row.insert("edits".to_owned(), json!(detail.edits));
         }
-        return out.value(&json!({ "success": true, kind.noun(): row }));
+        return out.value(json!({ "success": true, kind.noun(): row }));
     }
     out.text(&in_words(kind, &detail))
 }

@@ -1,10 +1,15 @@
 //! Where answers go: data to the output, as JSON or in words; the rest to the error output.
+//!
+//! In JSON every key is in camelCase, as in the API's document: `regionId`, `totalCount`. Keys are brought to it here and
+//! nowhere else, so makers name things as the program does. Values stay as they are, also where one is a column's name. That
+//! is safe since no answer has an object whose keys are data, such as names of users: what goes by those is a list.
 
 use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
 use super::rows::plain;
+use crate::domain::field::camel_case;
 use crate::service::{ErrorKind, ServiceError};
 
 /// The output, and in which form it is wanted.
@@ -57,15 +62,15 @@ impl<W: Write> Out<W> {
             None if self.json => {
                 let mut told = object(json!({ "success": true }));
                 told.extend(object(fields));
-                self.value(&Value::Object(told))
+                self.value(Value::Object(told))
             }
             None => Ok(()),
         }
     }
 
     /// One line of JSON.
-    pub fn value(&mut self, value: &Value) -> Result<(), ServiceError> {
-        self.text(&format!("{value}\n"))
+    pub fn value(&mut self, value: Value) -> Result<(), ServiceError> {
+        self.text(&format!("{}\n", keyed(value)))
     }
 
     pub fn text(&mut self, text: &str) -> Result<(), ServiceError> {
@@ -78,6 +83,15 @@ impl<W: Write> Out<W> {
                 format!("The answer could not be printed: {error}."),
             )),
         })
+    }
+}
+
+/// The same with its keys as answers have them.
+fn keyed(value: Value) -> Value {
+    match value {
+        Value::Object(map) => map.into_iter().map(|(key, value)| (camel_case(&key), keyed(value))).collect(),
+        Value::Array(values) => values.into_iter().map(keyed).collect(),
+        value => value,
     }
 }
 
@@ -99,5 +113,29 @@ pub fn error_json(error: &ServiceError) -> Value {
         "hints": error.hints,
         "exitCode": error.kind.exit_code(),
     })));
-    Value::Object(told)
+    keyed(Value::Object(told))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_in_camel_case_and_values_as_they_are() {
+        let mut text = Vec::new();
+        let mut out = Out { json: true, width: None, to: &mut text };
+        let row =
+            json!({ "auth_user_id": null, "region": { "id": "x_y" }, "needsYou": true, "took_2_ms": [] });
+        out.value(json!({ "field": "region_id", "rows": [row], "as_of": 1 })).expect("printed");
+        let told: Value = serde_json::from_slice(&text).expect("JSON");
+        let row = json!({ "authUserId": null, "region": { "id": "x_y" }, "needsYou": true, "took2Ms": [] });
+        assert_eq!(told, json!({ "field": "region_id", "rows": [row], "asOf": 1 }));
+        let found = json!({ "of_deleted_profiles": 2 });
+        let error = ServiceError {
+            field: Some("full_name".to_owned()),
+            ..ServiceError::new(ErrorKind::Usage, "No.")
+        };
+        let told = error_json(&ServiceError { beside: Some(Box::new(found)), ..error });
+        assert_eq!((&told["ofDeletedProfiles"], &told["field"]), (&2.into(), &"full_name".into()));
+    }
 }

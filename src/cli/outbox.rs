@@ -62,7 +62,7 @@ impl Outbox {
             Self::List => {
                 let lines = door.outbox()?;
                 if out.is_json() {
-                    return out.value(&json!({ "success": true, "edits": lines, "totalCount": lines.len() }));
+                    return out.value(json!({ "success": true, "edits": lines, "totalCount": lines.len() }));
                 }
                 super::note(&format!("{} unsent", lines.len()));
                 out.text(&as_table(&lines, out.width()))
@@ -87,7 +87,7 @@ impl Outbox {
             Self::Lost { seen } => lost(&door, *seen, out),
             Self::Held { send, .. } => match door.act(Action::SettleHeld { send: *send })? {
                 Done::Settled { summary } => {
-                    let sent = door.wait_sent(patience)?;
+                    let sent = *send && door.wait_sent(patience)?;
                     out.told(&summary, json!({ "sent": sent }))
                 }
                 _ => Ok(()),
@@ -158,6 +158,7 @@ fn confide(door: &Door, confidence: Confidence) -> Result<Done, ServiceError> {
 
 fn imported(done: &Done, sent: bool, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
     let Done::Imported { author, saved, known, refused } = done else { return Ok(()) };
+    let sent = sent && *saved > 0;
     let words =
         format!("From {author}: {saved} became yours, {known} were here already, {} refused.", refused.len());
     if refused.is_empty() {

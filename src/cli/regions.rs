@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use uuid::Uuid;
 
-use super::change::{Changes, Why};
+use super::change::{Why, Wishes};
 use super::door::{Door, Place};
 use super::list::{Listing, show, values};
 use super::out::Out;
@@ -99,30 +99,25 @@ impl Regions {
         let door = Door::open(place)?;
         let kind = Kind::Region;
         let names = |names: &[String], together| super::things::names(&door, kind, names, together);
-        let (intents, unknown, why, together) = match self {
+        let wishes = match self {
             Self::List { status, listing } => {
                 let flags = [("status", status)];
                 return listing.run(&door, kind, values(&door, kind, &flags)?, out);
             }
             Self::Show { region } => return show(&door, kind, region, out),
             Self::Create { fields, why } => {
-                let mut fields = values(&door, kind, &fields.flags())?;
-                fields.entry("status".to_owned()).or_insert_with(|| Some(Status::Active.as_str().to_owned()));
                 // Ids are made here, in the order of time.
-                (vec![Intent::Create { key: Key::region(Uuid::now_v7()), fields }], Vec::new(), why, false)
+                let key = Key::region(Uuid::now_v7());
+                Wishes::create(key, values(&door, kind, &fields.flags())?, why)
             }
             Self::Set { region, fields, together, why } => {
                 let set = super::things::something(values(&door, kind, &fields.flags())?)?;
-                let update = |key| Intent::Update { key, set: set.clone() };
-                let names = names(region, *together)?;
-                (names.keys.into_iter().map(update).collect(), names.unknown, why, *together)
+                names(region, *together)?.wishes(why, |key| Intent::Update { key, set: set.clone() })
             }
             Self::Delete { region, together, why } => {
-                let names = names(region, *together)?;
-                let delete = |key| Intent::Delete { key };
-                (names.keys.into_iter().map(delete).collect(), names.unknown, why, *together)
+                names(region, *together)?.wishes(why, |key| Intent::Delete { key })
             }
         };
-        Changes { kind, intents, unknown, why, together, patience }.carry_out(&door, out)
+        wishes.carry_out((&door, kind), patience, out)
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Terminal;
 use super::out::Out;
 use crate::service::doctor::{Examination, examine};
-use crate::service::{Config, ErrorKind, ServiceError, support};
+use crate::service::{Config, ErrorKind, ServiceError, support, taken};
 
 /// What the command line says.
 #[derive(Clone, Debug, Default, Args)]
@@ -37,9 +37,13 @@ pub fn support_bundle(
     let lines = bundle.get("log").and_then(Value::as_array).map_or(0, Vec::len);
     let text = serde_json::to_string_pretty(&bundle).map_err(io::Error::other);
     text.and_then(|text| create(&path, &text)).map_err(|error| {
-        let told = format!("The bundle could not be written to {}: {error}.", path.display());
-        ServiceError::new(ErrorKind::Storage, told)
-            .hint("Name a file that is not there yet, in a folder of yours.")
+        let told = if error.kind() == io::ErrorKind::AlreadyExists {
+            taken(&path)
+        } else {
+            let told = format!("The bundle could not be written to {}: {error}.", path.display());
+            ServiceError::new(ErrorKind::Storage, told)
+        };
+        told.hint("Name a file that is not there yet, in a folder of yours.")
     })?;
     out.told(
         &format!(

@@ -1,17 +1,28 @@
 //! What the commands of users, regions and drones share.
 
-use crate::domain::{Fields, Key, Kind};
+use crate::domain::{Fields, Intent, Key, Kind};
 use crate::service::{ErrorKind, ServiceError};
 
+use super::change::{Why, Wishes};
 use super::door::Door;
 use super::list::{found, named, nobody};
 
 /// What several names stand for.
 #[derive(Default)]
 pub(super) struct Names {
-    pub keys: Vec<Key>,
+    keys: Vec<Key>,
     /// Names that nobody goes by, each with the words for it.
-    pub unknown: Vec<(String, String)>,
+    unknown: Vec<(String, String)>,
+    /// All of them or none.
+    together: bool,
+}
+
+impl Names {
+    /// The same wish for each of them.
+    pub(super) fn wishes(self, why: &Why, wish: impl FnMut(Key) -> Intent) -> Wishes<'_> {
+        let Self { keys, unknown, together } = self;
+        Wishes { intents: keys.into_iter().map(wish).collect(), unknown, why, together }
+    }
 }
 
 /// Looks for all of them before anything is changed. Several stand for themselves: then one that is not there is told,
@@ -22,7 +33,7 @@ pub(super) fn names(
     names: &[String],
     together: bool,
 ) -> Result<Names, ServiceError> {
-    let mut all = Names::default();
+    let mut all = Names { together, ..Names::default() };
     for name in names {
         if together || names.len() == 1 {
             all.keys.push(named(door, kind, name)?.row.key);

@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use uuid::Uuid;
 
-use super::change::{Changes, Why};
+use super::change::{Why, Wishes};
 use super::door::{Door, Place};
 use super::list::{Listing, show, values};
 use super::out::Out;
@@ -120,7 +120,7 @@ impl Users {
         let door = Door::open(place)?;
         let kind = Kind::User;
         let names = |names: &[String], together| super::things::names(&door, kind, names, together);
-        let (intents, unknown, why, together) = match self {
+        let wishes = match self {
             Self::List { role, status, region, listing } => {
                 let flags = [("role", role), ("status", status), ("region_id", region)];
                 return listing.run(&door, kind, values(&door, kind, &flags)?, out);
@@ -128,23 +128,18 @@ impl Users {
             Self::Show { user } => return show(&door, kind, user, out),
             Self::Account(_) => return Ok(()),
             Self::Create { fields, why } => {
-                let mut fields = values(&door, kind, &fields.flags())?;
-                fields.entry("status".to_owned()).or_insert_with(|| Some(Status::Active.as_str().to_owned()));
                 // Ids are made here, in the order of time.
-                (vec![Intent::Create { key: Key::user(Uuid::now_v7()), fields }], Vec::new(), why, false)
+                let key = Key::user(Uuid::now_v7());
+                Wishes::create(key, values(&door, kind, &fields.flags())?, why)
             }
             Self::Set { user, fields, together, why } => {
                 let set = super::things::something(values(&door, kind, &fields.flags())?)?;
-                let update = |key| Intent::Update { key, set: set.clone() };
-                let names = names(user, *together)?;
-                (names.keys.into_iter().map(update).collect(), names.unknown, why, *together)
+                names(user, *together)?.wishes(why, |key| Intent::Update { key, set: set.clone() })
             }
             Self::Delete { user, together, why } => {
-                let names = names(user, *together)?;
-                let delete = |key| Intent::Delete { key };
-                (names.keys.into_iter().map(delete).collect(), names.unknown, why, *together)
+                names(user, *together)?.wishes(why, |key| Intent::Delete { key })
             }
         };
-        Changes { kind, intents, unknown, why, together, patience }.carry_out(&door, out)
+        wishes.carry_out((&door, kind), patience, out)
     }
 }

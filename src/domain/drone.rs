@@ -27,7 +27,11 @@ pub const FIELDS: &[Field] = &[
         ..Field::server("id", "Id", FieldType::Text { min: 1, max: ID_LENGTH_MAX, sound: id_is_sound })
     },
     Field { required: true, ..Field::new("model", "Model", FieldType::Choice(DroneModel::TEXTS)) },
-    Field { required: true, ..Field::new("status", "Status", FieldType::Choice(DroneStatus::TEXTS)) },
+    Field {
+        required: true,
+        preset: Some(DroneStatus::Standby.as_str()),
+        ..Field::new("status", "Status", FieldType::Choice(DroneStatus::TEXTS))
+    },
     Field { unit: UNIT, ..Field::new("region_id", "Region", FieldType::Ref(Kind::Region)) },
     Field { unit: UNIT, ..Field::new("operator_id", "Operator", FieldType::Ref(Kind::User)) },
     Field::server("created_at", "Created", FieldType::Time),

@@ -33,6 +33,8 @@ pub struct Field {
     pub server: bool,
     /// Unique among its kind without regard to case.
     pub unique: bool,
+    /// What a new row has where nothing else is said.
+    pub preset: Option<&'static str>,
     /// Fields of one unit are merged together or not at all.
     pub unit: Option<&'static str>,
     /// What would be right, shown beside the field.
@@ -42,7 +44,8 @@ pub struct Field {
 impl Field {
     /// An ordinary optional column, to be refined with struct update syntax.
     pub const fn new(name: &'static str, title: &'static str, ty: FieldType) -> Self {
-        Self { name, title, ty, required: false, server: false, unique: false, unit: None, hint: "" }
+        let (required, server, unique) = (false, false, false);
+        Self { name, title, ty, required, server, unique, preset: None, unit: None, hint: "" }
     }
 
     /// A column the server writes.
@@ -89,6 +92,17 @@ impl Field {
     fn wrong(&self, what: &str) -> Refusal {
         Refusal::invalid(self.name, format!("{} {what}.", self.title))
     }
+}
+
+/// A name in the API's spelling: `region_id` becomes `regionId`. What has no `_` stays as it is.
+pub fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |text, word| {
+        let mut letters = word.chars();
+        let capital = letters.next().map(|letter| letter.to_ascii_uppercase());
+        text + &capital.into_iter().chain(letters).collect::<String>()
+    })
 }
 
 /// Characters that must not reach a terminal or a name: controls, bidirectional overrides, and other

@@ -115,6 +115,17 @@ impl Kind {
     pub fn field(self, name: &str) -> Option<&'static Field> {
         self.fields().iter().find(|field| field.name == name)
     }
+
+    /// The values of a new row, with what it has where nothing else is said.
+    #[must_use]
+    pub fn with_presets(self, mut values: Fields) -> Fields {
+        for field in self.fields() {
+            if let Some(preset) = field.preset {
+                values.entry(field.name.to_owned()).or_insert_with(|| Some(preset.to_owned()));
+            }
+        }
+        values
+    }
 }
 
 impl fmt::Display for Kind {

@@ -23,7 +23,11 @@ pub const FIELDS: &[Field] = &[
         hint: "is a name of 1 to 120 characters",
         ..Field::new("commander_name", "Commander", FieldType::Text { min: 1, max: 120, sound: any_text })
     },
-    Field { required: true, ..Field::new("status", "Status", FieldType::Choice(Status::TEXTS)) },
+    Field {
+        required: true,
+        preset: Some(Status::Active.as_str()),
+        ..Field::new("status", "Status", FieldType::Choice(Status::TEXTS))
+    },
     Field::server("created_at", "Created", FieldType::Time),
     Field::server("updated_at", "Updated", FieldType::Time),
 ];

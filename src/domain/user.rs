@@ -39,7 +39,12 @@ pub const FIELDS: &[Field] = &[
     },
     Field { required: true, unit: UNIT, ..Field::new("role", "Role", FieldType::Choice(Role::TEXTS)) },
     Field { unit: UNIT, ..Field::new("region_id", "Region", FieldType::Ref(Kind::Region)) },
-    Field { required: true, unit: UNIT, ..Field::new("status", "Status", FieldType::Choice(Status::TEXTS)) },
+    Field {
+        required: true,
+        preset: Some(Status::Active.as_str()),
+        unit: UNIT,
+        ..Field::new("status", "Status", FieldType::Choice(Status::TEXTS))
+    },
     Field::server("auth_user_id", "Sign-in account", FieldType::Uuid),
     Field::server("created_at", "Created", FieldType::Time),
     Field::server("updated_at", "Updated", FieldType::Time),

@@ -34,11 +34,13 @@ text_enum!(
         Digesting = "comparing with the server",
         FetchingKey = "fetching this device's key",
         ReadingActivity = "reading who did what",
+        ListingDevices = "listing the machines",
         ErasingDevice = "having a machine erased",
         Reading = "reading rows",
         Listening = "listening for changes",
         Storing = "storing a file",
         CallingFunction = "calling a function",
+        LookingAtAccounts = "looking at the sign-in accounts",
         Administering = "changing a sign-in account",
         Setting = "preparing the connection",
     }

@@ -69,7 +69,8 @@ impl Client {
     /// What devices last said of themselves.
     pub async fn devices(&self, token: &SecretString) -> Result<Reply<DevicesReply>, RemoteError> {
         let limit = self.limits().page_bytes;
-        self.rpc(Doing::Reading, "/rest/v1/rpc/sync_devices", token, &serde_json::json!({}), limit).await
+        self.rpc(Doing::ListingDevices, "/rest/v1/rpc/sync_devices", token, &serde_json::json!({}), limit)
+            .await
     }
 
     /// Has what that device keeps erased, the next time it is heard of. Asking again is safe.

@@ -88,7 +88,8 @@ impl Answer<'_> {
         }
         if let Ok(Json::Object(object)) = serde_json::from_slice(body) {
             // Only our function tells of a field, so the sign-in server's own refusals are none of these.
-            let ours = self.doing == Doing::Administering && object.contains_key("field");
+            let ours = matches!(self.doing, Doing::Administering | Doing::LookingAtAccounts)
+                && object.contains_key("field");
             let refusal = ours.then(|| AdminRefusal::from_wire(self.status, body)).flatten();
             return refusal.map_or(Shape::Object(object), Shape::Refusal);
         }

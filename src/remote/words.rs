@@ -41,7 +41,10 @@ const fn by_hand(doing: Doing) -> bool {
     matches!(
         doing,
         D::SigningIn
+            | D::LookingAtAccounts
             | D::Administering
+            | D::ListingDevices
+            | D::ErasingDevice
             | D::EndingSessions
             | D::Enrolling
             | D::GivingCode
@@ -73,7 +76,7 @@ const fn safe(doing: Doing, cause: Cause) -> &'static str {
     use Cause as C;
     match doing {
         // The answer is lost, and whether anything was done with it.
-        Doing::Administering | Doing::SettingPassword | Doing::Unenrolling
+        Doing::Administering | Doing::SettingPassword | Doing::Unenrolling | Doing::ErasingDevice
             if matches!(
                 cause,
                 C::Timeout

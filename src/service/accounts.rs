@@ -135,12 +135,22 @@ impl Inner {
             self.ask(Ask::SyncNow)?;
         }
         let reply = reply.map_err(|error| in_form(&error))?.value;
-        let AdminReply::Done { .. } = reply else {
-            return Err(explain::another_answer());
-        };
+        let line = of_its_line(&reply)?;
         let code = self.training_code(&email).filter(|_| invited);
         let code = code.map(|code| format!(" In training nothing is mailed: the code is {code}."));
-        Ok(Done::Account { summary: format!("{told}{}", code.unwrap_or_default()) })
+        Ok(Done::Account { summary: format!("{told}{line}{}", code.unwrap_or_default()) })
+    }
+}
+
+const OLDER: &str = " The project's function admin-users is older than this console, so the activity does not tell of it: \
+                     deploy the function of this version.";
+
+/// What is to be said of the deed's line in the activity.
+fn of_its_line(reply: &AdminReply) -> Result<&'static str, ServiceError> {
+    match reply {
+        AdminReply::Done { noted: true, .. } => Ok(""),
+        AdminReply::Done { noted: false, .. } => Ok(OLDER),
+        AdminReply::Unlinked { .. } => Err(explain::another_answer()),
     }
 }
 
@@ -237,6 +247,17 @@ mod tests {
         let older = r#"{"user":"00000000-0000-0000-0000-000000000000","deed":"ban"}"#;
         let heard: Administer = serde_json::from_str(older).expect("of an older command");
         assert_eq!(heard.reason, None);
+    }
+
+    #[test]
+    fn a_function_that_notes_no_deeds_is_told() {
+        let text = include_str!("../../tests/wire/admin_done.json");
+        let reply: AdminReply = serde_json::from_str(text).expect("a reply");
+        assert_eq!(of_its_line(&reply), Ok(""));
+        let mut older: serde_json::Value = serde_json::from_str(text).expect("JSON");
+        older.as_object_mut().expect("an object").remove("noted");
+        let reply: AdminReply = serde_json::from_value(older).expect("a reply");
+        assert!(of_its_line(&reply).expect("done").contains("deploy the function of this version"));
     }
 
     #[test]

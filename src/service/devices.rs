@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -14,8 +13,8 @@ use super::session::Inner;
 use super::status::ago;
 use super::{Done, ErrorKind, ServiceError, explain, read};
 use crate::domain::{Role, Stamp};
+use crate::remote::RemoteError;
 use crate::remote::wire::device::{DeviceReport, DevicesReply, EraseDeviceReply, EraseDeviceRequest};
-use crate::remote::{Client, RemoteError, Reply};
 use crate::session::Keeper;
 
 /// A machine as it was heard of last.
@@ -75,6 +74,7 @@ pub(super) fn short(device: Uuid) -> String {
 const IS_ERASED: &str = "Its keys go the next time it reaches the server, if they have not gone yet.";
 const IS_HERE: &str = "This is the machine you sit at: X erases what it has.";
 const FOR_HEADQUARTERS: &str = "Only headquarters can have a machine erased.";
+const NEEDS_LINE: &str = "Which machines there are, the server alone knows: ask again when there is a line.";
 const ERASING: &str = "What it has of the account goes the next time it reaches the server: its keys first. Until then it \
                        lies there, sealed. This cannot be taken back.";
 
@@ -95,8 +95,14 @@ impl Inner {
         let Some(keeper) = this.keeper() else { return done(Err(explain::signed_out())) };
         this.runtime().spawn(async move {
             let request = EraseDeviceRequest { user_id, device };
-            let asked =
-                asked(&keeper, async |client, token| client.erase_device(&token, &request).await).await;
+            let token = keeper.token().await.map_err(|error| explain::not_asked(&error));
+            let asked = match token {
+                Ok(token) => {
+                    let reply = keeper.client().erase_device(&token, &request).await;
+                    reply.map(|reply| reply.value).map_err(|error| explain::remote(&error))
+                }
+                Err(error) => Err(error),
+            };
             done(asked.and_then(|reply| match reply {
                 EraseDeviceReply::Erased { .. } => Ok(Done::MachineErased),
                 EraseDeviceReply::Must(_) => Err(not_now()),
@@ -106,7 +112,8 @@ impl Inner {
 }
 
 async fn listed(keeper: &Keeper, here: Option<Uuid>) -> Result<Done, ServiceError> {
-    match asked(keeper, async |client, token| client.devices(&token).await).await? {
+    let token = keeper.token().await.map_err(|error| not_listed(&error))?;
+    match keeper.client().devices(&token).await.map_err(|error| not_listed(&error))?.value {
         DevicesReply::Devices { devices, .. } => {
             Ok(Done::Machines(devices.into_iter().map(|report| machine(report, here)).collect()))
         }
@@ -114,13 +121,10 @@ async fn listed(keeper: &Keeper, here: Option<Uuid>) -> Result<Done, ServiceErro
     }
 }
 
-/// Asks under the person's pass.
-async fn asked<T>(
-    keeper: &Keeper,
-    ask: impl AsyncFnOnce(&Client, SecretString) -> Result<Reply<T>, RemoteError>,
-) -> Result<T, ServiceError> {
-    let token = keeper.token().await.map_err(|error| explain::not_asked(&error))?;
-    Ok(ask(keeper.client(), token).await.map_err(|error| explain::remote(&error))?.value)
+/// They are the server's to tell, and nothing of them is kept here.
+fn not_listed(error: &RemoteError) -> ServiceError {
+    let told = explain::remote(error);
+    if told.kind == ErrorKind::Offline { told.hint(NEEDS_LINE) } else { told }
 }
 
 fn machine(report: DeviceReport, here: Option<Uuid>) -> Machine {

@@ -55,14 +55,16 @@ impl ErrorKind {
     const fn coded(self) -> (u8, &'static str) {
         match self {
             Self::Fault => (1, "a fault of its own or of the system"),
-            Self::Usage => (2, "wrong usage, or no terminal"),
+            Self::Usage => {
+                (2, "wrong usage: an argument, a file that is not fit or is there already, no terminal")
+            }
             Self::Denied => (3, "the role does not allow it"),
             Self::Refused => (4, "a rule forbids it"),
-            Self::SignIn => (5, "password, session or account"),
+            Self::SignIn => (5, "password, passphrase, session or account"),
             Self::Configuration => (6, "configuration: address, key, version"),
-            Self::Offline => (7, "no line"),
+            Self::Offline => (7, "no line, where one is needed"),
             Self::Server => (8, "a fault of the server"),
-            Self::Storage => (9, "the disk"),
+            Self::Storage => (9, "the disk, or a file that is damaged"),
             Self::Locked => (10, "another process has the account open, or does not answer"),
             Self::Moved => (11, "another console took the session over"),
             Self::NotOpen => (12, "no console is open to ask"),

@@ -1,11 +1,14 @@
 //! Troubles of the rooms below, in words for a person: what happened, what is safe, what to do next.
 
+use std::path::Path;
+
 use super::{ErrorKind, ServiceError};
 use crate::remote::{self, Cause, RemoteError};
 use crate::session::SignInError;
 use crate::session::own::ChangeError;
 use crate::session::socket::LineError;
 use crate::store::{Found, Holder, Mended, StoreError};
+use crate::vault::parcel::ParcelError;
 
 pub(super) fn signed_out() -> ServiceError {
     ServiceError::new(ErrorKind::SignIn, "Nobody is signed in, so nothing was changed.")
@@ -107,6 +110,30 @@ pub(super) fn not_understood(error: &LineError) -> ServiceError {
 pub(super) fn not_asked(error: &RemoteError) -> ServiceError {
     remote(error)
         .hint("Nothing was changed: the server does this at once or not at all, and it waits for no line.")
+}
+
+/// A file of that name is there, and was not meant to be written over.
+pub fn taken(path: &Path) -> ServiceError {
+    let told = format!("{} is there already, and is not written over.", path.display());
+    ServiceError::new(ErrorKind::Usage, told)
+}
+
+/// A sealed file that does not open; `safe`: what has become of everything else.
+pub(super) fn sealed(path: &Path, error: &ParcelError, safe: &str) -> ServiceError {
+    let (kind, hint) = match error {
+        ParcelError::WrongPassphrase => {
+            (ErrorKind::SignIn, Some("Check the passphrase; there is no other way in."))
+        }
+        ParcelError::Damaged => {
+            (ErrorKind::Storage, Some("Copy it once more from where it was written, or take an older one."))
+        }
+        ParcelError::Newer { .. } => {
+            (ErrorKind::Configuration, Some("Open it with the version that made it."))
+        }
+        ParcelError::NotOne | ParcelError::Vault(_) => (ErrorKind::Usage, None),
+    };
+    let told = ServiceError::new(kind, format!("{}: {error}. {safe}", path.display()));
+    hint.into_iter().fold(told, ServiceError::hint)
 }
 
 /// An answer that is well made and of another kind.

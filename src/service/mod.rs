@@ -73,6 +73,7 @@ pub use aside::does_not_open;
 pub use bulk::BULK_MAX;
 pub use config::{Config, Environment, Folders, ProjectConfig, ScreenConfig};
 pub use error::{ErrorKind, ServiceError};
+pub use explain::taken;
 pub use list::FILTER_CHARS_MAX;
 pub use list::filter::HELP as FILTER_HELP;
 pub use list::sort::SORTS_MAX;

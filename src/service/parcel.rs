@@ -27,7 +27,7 @@ use crate::store::entry::Edit;
 use crate::store::replica::{Fate, Pending, Replica};
 use crate::store::{Desk, Entry, Store};
 use crate::vault::KdfParams;
-use crate::vault::parcel::{self, BYTES_MAX, ParcelError};
+use crate::vault::parcel::{self, BYTES_MAX};
 
 /// Characters of a passphrase, at the least: it stands alone against who has the file.
 const PASSPHRASE_CHARS_MIN: usize = 12;
@@ -140,12 +140,10 @@ pub(super) fn write(
 fn write_new(path: &Path, bytes: &[u8]) -> Result<(), ServiceError> {
     let failed = |error: std::io::Error| {
         let told = match error.kind() {
-            std::io::ErrorKind::AlreadyExists => {
-                format!("{} is there already, and is not written over.", path.display())
-            }
-            _ => format!("{} cannot be written: {error}.", path.display()),
+            std::io::ErrorKind::AlreadyExists => explain::taken(path),
+            _ => refuse(ErrorKind::Storage, format!("{} cannot be written: {error}.", path.display())),
         };
-        refuse(ErrorKind::Storage, told).hint("Take another name or folder. The edits wait on as they were.")
+        told.hint("Take another name or folder. The edits wait on as they were.")
     };
     let mut beside = path.as_os_str().to_owned();
     beside.push(".part");
@@ -172,14 +170,8 @@ pub(super) fn import(
 ) -> Result<Done, ServiceError> {
     let wrong = |message: String| refuse(ErrorKind::Usage, format!("{}: {message}", path.display()));
     let bytes = read_file(path).map_err(|error| wrong(format!("it cannot be read: {error}.")))?;
-    let (_, plain) = parcel::open(&bytes, passphrase).map_err(|error| {
-        let told = wrong(format!("{error}. Nothing was imported."));
-        match error {
-            ParcelError::WrongPassphrase => told.hint("Check the passphrase; there is no other way in."),
-            ParcelError::Damaged => told.hint("Copy it once more from where it was written."),
-            _ => told,
-        }
-    })?;
+    let (_, plain) = parcel::open(&bytes, passphrase)
+        .map_err(|error| explain::sealed(path, &error, "Nothing was imported."))?;
     let contents: Contents = serde_json::from_slice(&plain)
         .map_err(|_| wrong("what is in it has a shape that this version does not know.".to_owned()))?;
     let url = service.inner.project_url().ok_or_else(explain::signed_out)?;
@@ -303,6 +295,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{Fields, Key};
+    use crate::vault::parcel::ParcelError;
 
     const AT: Stamp = Stamp(1_795_000_000_000_000);
 

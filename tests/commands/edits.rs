@@ -105,7 +105,7 @@ fn a_sealed_file_carries_edits_to_another_machine() {
     let (phrase, file) = (phrase.to_str().unwrap().to_owned(), file.to_str().unwrap().to_owned());
     let export = ["outbox", "export", &file, "--passphrase-file", &phrase, "--json"];
     assert_eq!(field.by(OPERATOR, &export).well()["edits"], 1);
-    let again = field.by(OPERATOR, &export).badly(9);
+    let again = field.by(OPERATOR, &export).badly(2);
     assert!(again["message"].as_str().unwrap().contains("is not written over"), "{again}");
     field.start_server();
     let there = tempfile::tempdir().unwrap();
@@ -114,7 +114,13 @@ fn a_sealed_file_carries_edits_to_another_machine() {
     assert_eq!((&imported["author"], &imported["saved"]), (&"operator1".into(), &1.into()), "{imported}");
     assert_eq!(field.server().row("drones", "drone-001")["status"], "MAINTENANCE");
     private_file(Path::new(&phrase), "another horse battery staple\n");
-    field.by_at(there.path(), OPERATOR, &import).badly(2);
+    field.by_at(there.path(), OPERATOR, &import).badly(5);
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let damaged = field.by_at(there.path(), OPERATOR, &import).badly(9);
+    assert!(damaged["hints"][0].as_str().unwrap().starts_with("Copy it once more"), "{damaged}");
 }
 
 #[test]

@@ -56,6 +56,9 @@ fn rows_go_out_and_come_in_and_each_fault_has_its_exit_code() {
         field.by(MAIN, &["export", "--kind", "drones", "--filter", "new-", "--columns", "id,region_id"]);
     assert!(listed.out.contains("new-1,") && !listed.out.contains("new-2"), "{listed:?}");
 
+    let whole = fs::read_to_string(home.join("all.ndjson")).unwrap();
+    fs::write(home.join("cut.ndjson"), whole.lines().take(9).collect::<Vec<_>>().join("\n")).unwrap();
+    field.by(MAIN, &["import", "cut.ndjson"]).says(9, "was cut or changed");
     field.by(MAIN, &["import", "nowhere.csv", "--kind", "drones"]).says(2, "nowhere.csv cannot be read");
     field.by(MAIN, &["import", "d.csv"]).says(2, "--kind");
     field.by(MAIN, &["import", "passphrase", "--kind", "drones"]).says(2, "--format");
@@ -72,8 +75,45 @@ fn rows_go_out_and_come_in_and_each_fault_has_its_exit_code() {
     let args =
         ["import", "-", "--kind", "drones", "--format", "csv", "--email", MAIN, "--password-stdin", "--json"];
     assert_eq!(field.fed(&args, &piped).well()["changed"], 1);
+    // What a command would fill in for a new row, an import does too.
+    fs::write(
+        home.join("u.csv"),
+        "username,full_name,email,role\np_lotz,Pia Lotz,p.lotz@flyos.mil,OPERATOR\n",
+    )
+    .unwrap();
+    assert_eq!(field.json(MAIN, &["import", "u.csv", "--kind", "users"])["new"], 1);
+    assert_eq!(field.json(MAIN, &["users", "show", "p_lotz"])["user"]["status"], "ACTIVE");
+    fs::write(home.join("n.csv"), "id,model\nnew-3,FlyOS_MQ5\n").unwrap();
+    assert_eq!(field.json(MAIN, &["import", "n.csv", "--kind", "drones"])["new"], 1);
+    assert_eq!(field.json(MAIN, &["drones", "show", "new-3"])["drone"]["status"], "STANDBY");
     // By role.
     field.by(OPERATOR, &["import", "d.csv", "--kind", "drones"]).says(4, "rows were not taken in");
+}
+
+#[test]
+fn the_rows_of_an_answer_can_be_taken_in() {
+    let field = Field::new();
+    let home = field.home.path();
+    for (kind, name) in [("drones", "drone-001"), ("users", "operator1"), ("regions", "Eastern")] {
+        let listed = field.json(MAIN, &[kind, "list", "--all"])[kind].clone();
+        let shown = field.json(MAIN, &[kind, "show", name])[kind.trim_end_matches('s')].clone();
+        for (file, rows) in [("list.json", listed), ("one.json", serde_json::json!([shown]))] {
+            fs::write(home.join(file), rows.to_string()).unwrap();
+            let told = field.json(MAIN, &["import", file, "--kind", kind]);
+            assert_eq!(
+                (&told["same"], &told["rows"]),
+                (&rows.as_array().unwrap().len().into(), &told["same"])
+            );
+            let passed_over = told["passedOver"].to_string();
+            assert!(passed_over.contains("created_at") && passed_over.contains("needsYou"), "{told}");
+            assert_eq!((&told["saved"], &told["sent"]), (&0.into(), &false.into()), "{told}");
+        }
+    }
+    let rows = r#"[{"id": "drone-001", "status": "OFFLINE", "regionId": "Eastern", "assignedUsers": []}]"#;
+    fs::write(home.join("d.json"), rows).unwrap();
+    let told = field.by(MAIN, &["import", "d.json", "--kind", "drones"]);
+    assert!(told.out.contains("Passed over, since it is no column of a table: assignedUsers."), "{told:?}");
+    assert_eq!(field.server().row("drones", "drone-001")["status"], "OFFLINE");
 }
 
 #[test]
@@ -173,13 +213,16 @@ fn a_backup_is_checked_kept_and_restored_where_there_is_nothing() {
 
     let checked = field.bare(&[&["restore", &file, "--check", "--json"], &by[..]].concat()).well();
     assert_eq!((&checked["edits"], &checked["email"]), (&1.into(), &MAIN.into()));
-    field.bare(&["restore", &file, "--check", "--passphrase-file", &password]).says(2, "passphrase is not");
+    field.bare(&["restore", &file, "--check", "--passphrase-file", &password]).says(5, "passphrase is not");
     let mut bytes = fs::read(&file).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     let bad = other.path().join("bad.backup");
     fs::write(&bad, bytes).unwrap();
-    field.bare(&[&["restore", bad.to_str().unwrap()], &by[..]].concat()).says(2, "cut or changed");
+    field.bare(&[&["restore", bad.to_str().unwrap()], &by[..]].concat()).says(9, "cut or changed");
+    fs::write(&bad, "another file").unwrap();
+    field.bare(&[&["restore", bad.to_str().unwrap()], &by[..]].concat()).says(2, "no sealed export");
+    field.by(MAIN, &[&["backup", &file], &by[..]].concat()).says(2, "is there already");
     field.bare(&[&["restore", &file], &by[..]].concat()).says(4, "already");
 
     // The machine is lost; the account comes back without a line, with the edit that waits.

@@ -139,6 +139,7 @@ impl Ended {
         assert_eq!(self.code, 0, "{self:?}");
         let answer: Value = serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("{self:?}"));
         assert_eq!(answer["success"], true, "{self:?}");
+        assert_eq!(odd_key(&answer), None, "{self:?}");
         answer
     }
 
@@ -149,6 +150,7 @@ impl Ended {
         let answer: Value = serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("{self:?}"));
         assert_eq!((&answer["success"], &answer["exitCode"]), (&false.into(), &code.into()), "{self:?}");
         assert!(answer["message"].as_str().is_some_and(|message| message.ends_with('.')), "{self:?}");
+        assert_eq!(odd_key(&answer), None, "{self:?}");
         answer
     }
 
@@ -157,6 +159,19 @@ impl Ended {
     pub fn says(&self, code: i32, words: &str) {
         assert_eq!(self.code, code, "{self:?}");
         assert!(self.err.contains(words), "{words:?} is not in {self:?}");
+    }
+}
+
+/// A key of the answer that is not in camelCase, or is no name but data, such as `drone-001`.
+fn odd_key(answer: &Value) -> Option<String> {
+    match answer {
+        Value::Object(map) => map.iter().find_map(|(key, value)| {
+            let sound = key.starts_with(|c: char| c.is_ascii_lowercase())
+                && key.chars().all(|c| c.is_ascii_alphanumeric());
+            if sound { odd_key(value) } else { Some(key.clone()) }
+        }),
+        Value::Array(values) => values.iter().find_map(odd_key),
+        _ => None,
     }
 }
 

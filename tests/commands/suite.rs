@@ -38,7 +38,7 @@ fn the_complete_suite() {
     assert_eq!(created["sent"], true, "{created}");
     assert_eq!(field.json(MAIN, &["users", "show", &user])["user"]["username"], "api_test_user");
     let updated = field.json(MAIN, &["users", "set", &user, "--full-name", "Updated API Test User"]);
-    assert_eq!(updated["user"]["full_name"], "Updated API Test User");
+    assert_eq!(updated["user"]["fullName"], "Updated API Test User");
 
     // 3: regions.
     assert_eq!(field.json(MAIN, &["regions", "list"])["regions"].as_array().unwrap().len(), 2);
@@ -75,13 +75,13 @@ fn the_complete_suite() {
     ];
     assert_eq!(field.by(MAIN, &create).code, 4, "the operator is in another region");
     field.json(MAIN, &["users", "set", &user, "--region", &region, "--yes"]);
-    assert_eq!(field.json(MAIN, &create)["drone"]["operator_id"], user.as_str());
+    assert_eq!(field.json(MAIN, &create)["drone"]["operatorId"], user.as_str());
 
     // 5: relations.
     let shown = field.json(MAIN, &["users", "show", "api_test_user"]);
-    assert_eq!(shown["user"]["assigned_drones"], serde_json::json!([drone]));
+    assert_eq!(shown["user"]["assignedDrones"], serde_json::json!([drone]));
     let shown = field.json(MAIN, &["regions", "show", &region]);
-    assert_eq!((&shown["region"]["user_count"], &shown["region"]["drone_count"]), (&1.into(), &1.into()));
+    assert_eq!((&shown["region"]["userCount"], &shown["region"]["droneCount"]), (&1.into(), &1.into()));
 
     // 6: access control.
     let there = tempfile::tempdir().unwrap();

@@ -29,9 +29,9 @@ fn lists_are_filtered_sorted_and_paged() {
     let drone = &held["drones"][0];
     assert_eq!((&drone["id"], &drone["region"]["name"]), (&"drone-001".into(), &"Eastern".into()));
     assert_eq!(drone["operator"]["username"], "operator1");
-    assert_eq!(drone["operator_id"], drone["assigned_users"][0]["id"]);
+    assert_eq!(drone["operatorId"], drone["assignedUsers"][0]["id"]);
     let none = field.json(MAIN, &["drones", "list", "--operator", "-", "--region", "-"]);
-    assert!(none["drones"].as_array().unwrap().iter().all(|drone| drone["region_id"] == Value::Null));
+    assert!(none["drones"].as_array().unwrap().iter().all(|drone| drone["regionId"] == Value::Null));
 
     field.by(MAIN, &["drones", "list", "--limit", "101"]).says(2, "1..=100");
     field.by(MAIN, &["drones", "list", "--sort", "colour"]).says(2, "Columns: id, model");
@@ -58,11 +58,11 @@ fn people_read_a_table_and_scripts_the_rest() {
         "{shown:?}"
     );
     let region = field.json(MAIN, &["regions", "show", "eastern"])["region"].clone();
-    assert_eq!((&region["user_count"], &region["drone_count"]), (&8.into(), &14.into()));
+    assert_eq!((&region["userCount"], &region["droneCount"]), (&8.into(), &14.into()));
     assert_eq!(region["users"].as_array().unwrap().len(), 8);
     let user = field.json(MAIN, &["users", "show", "operator1@flyos.mil"])["user"].clone();
-    assert_eq!((&user["username"], &user["drone_count"]), (&"operator1".into(), &6.into()));
-    assert_eq!(user["assigned_drones"][0], "drone-001");
+    assert_eq!((&user["username"], &user["droneCount"]), (&"operator1".into(), &6.into()));
+    assert_eq!(user["assignedDrones"][0], "drone-001");
 }
 
 #[test]
@@ -73,6 +73,9 @@ fn everybody_sees_and_changes_what_their_role_allows() {
     let own = field.json(OPERATOR, &["drones", "set", "drone-001", "--status", "maintenance"]);
     assert_eq!((&own["drone"]["status"], &own["sent"]), (&"MAINTENANCE".into(), &true.into()));
     assert_eq!(own["drone"]["unsent"], Value::Null, "it came back as the server has it: {own}");
+    let same =
+        field.json(OPERATOR, &["drones", "set", "drone-001", "--status", "maintenance", "--wait", "30"]);
+    assert_eq!((&same["edits"], &same["sent"]), (&0.into(), &false.into()), "it is so already: {same}");
     let denied = field.by(OPERATOR, &["drones", "create", "drone-900", "--model", "FlyOS_MQ7", "--json"]);
     assert_eq!(denied.badly(3)["error"], "denied");
     field.by(OPERATOR, &["drones", "set", "drone-015", "--status", "OFFLINE"]).says(4, "no drone drone-015");

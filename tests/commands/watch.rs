@@ -83,14 +83,31 @@ fn answers_in_json_say_what_they_mean() {
     // A list has counts alone, one row all that belongs to it.
     let listed = field.json(MAIN, &["regions", "list"]);
     let region = &listed["regions"][0];
-    assert!(region["drone_count"].as_u64().unwrap() > 0, "{region}");
+    assert!(region["droneCount"].as_u64().unwrap() > 0, "{region}");
     assert!(region.get("drones").is_none() && region.get("users").is_none(), "{region}");
     let shown = field.json(MAIN, &["regions", "show", region["id"].as_str().unwrap()]);
     assert_eq!(
         shown["region"]["drones"].as_array().unwrap().len() as u64,
-        region["drone_count"].as_u64().unwrap()
+        region["droneCount"].as_u64().unwrap()
     );
     assert_eq!(field.json(MAIN, &["activity"])["complete"], true);
+}
+
+#[test]
+fn a_file_that_is_there_is_wrong_usage_whoever_would_write_it() {
+    let field = Field::new();
+    std::fs::write(field.home.path().join("taken.json"), "").unwrap();
+    let words = "taken.json is there already, and is not written over.";
+    field.bare(&["support-bundle", "taken.json"]).says(2, words);
+    field.by(MAIN, &["export", "taken.json"]).says(2, words);
+}
+
+#[test]
+fn a_trouble_and_its_cause_are_one_sentence() {
+    let field = Field::new();
+    let taken = field.bare(&["sandbox", "--listen", field.address()]);
+    let words = format!("flyos: The training server cannot listen on {}: ", field.address());
+    assert!(taken.err.starts_with(&words) && taken.err.ends_with(").\n"), "{taken:?}");
 }
 
 #[test]

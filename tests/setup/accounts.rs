@@ -101,8 +101,8 @@ async fn people_who_sign_in_and_can_do_nothing_are_found_and_helped() {
     let home = Home::new(&db);
     let told = home.run(&["accounts", "status", "--json"]).await;
     assert_eq!(told.code, 13, "{told:?}");
-    let tally = json!({"accounts": 7, "profiles": 5, "with_profile": 1, "missing": 6, "percentage": 14,
-        "of_deleted_profiles": 2, "anonymous": 1, "profiles_without_account": 4, "automatic": true});
+    let tally = json!({"accounts": 7, "profiles": 5, "withProfile": 1, "missing": 6, "percentage": 14,
+        "ofDeletedProfiles": 2, "anonymous": 1, "profilesWithoutAccount": 4, "automatic": true});
     assert_eq!(tally_of(&told.json()), tally);
     assert_eq!((&told.json()["success"], &told.json()["error"]), (&json!(false), &json!("attention")));
     home.run(&["accounts", "status"]).await.says("missing: 6").says("accounts sync --dry-run");
@@ -151,7 +151,7 @@ async fn new_accounts_that_get_no_profile_by_themselves_are_told() {
     home.run(&["accounts", "sync"]).await.well().says("made: 1");
     db.account("later@unit.mil").await;
     let tally = home.run(&["accounts", "status", "--json"]).await.well().json();
-    assert_eq!((&tally["accounts"], &tally["with_profile"]), (&json!(2), &json!(2)));
+    assert_eq!((&tally["accounts"], &tally["withProfile"]), (&json!(2), &json!(2)));
 }
 
 #[tokio::test]

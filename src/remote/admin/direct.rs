@@ -22,6 +22,8 @@ use crate::remote::wire::admin::{
 };
 
 pub(super) const USERS: &str = "/auth/v1/admin/users";
+/// Which accounts have profiles.
+pub(super) const LINKED: &str = "/rest/v1/rpc/admin_linked";
 /// Other MAIN_HQ whose accounts are looked at before one is banned: one who can sign in is enough.
 const OTHERS_MAX: usize = 20;
 
@@ -229,8 +231,9 @@ impl DirectAdmin {
 
     fn call<'a>(&'a self, method: Method, path: &'a str, body: Option<&Json>) -> Call<'a> {
         let limits = self.client.limits();
+        let looks = method == Method::GET || path == LINKED;
         Call {
-            doing: Doing::Administering,
+            doing: if looks { Doing::LookingAtAccounts } else { Doing::Administering },
             method,
             path,
             token: self.token.as_ref(),

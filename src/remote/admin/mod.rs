@@ -31,12 +31,20 @@ use secrecy::SecretString;
 
 use super::client::{Call, Client, Reply, body_of};
 use super::error::{Doing, RemoteError};
-use super::wire::admin::{AdminAsked, AdminReply};
+use super::wire::admin::{AdminAction, AdminAsked, AdminReply};
 pub use direct::{DirectAdmin, DirectProblem};
 pub use key::{AdminKey, AdminKeyProblem, closed_to_others, private_file};
 
 /// Where the function is.
 const PATH: &str = "/functions/v1/admin-users";
+
+/// What is said of it where it fails.
+const fn doing(action: AdminAction) -> Doing {
+    match action {
+        AdminAction::ListUnlinked => Doing::LookingAtAccounts,
+        _ => Doing::Administering,
+    }
+}
 
 impl Client {
     /// Asks the project's function to do it, under the person's pass. What breaks a rule by itself is refused
@@ -46,7 +54,7 @@ impl Client {
         token: &SecretString,
         request: &AdminAsked,
     ) -> Result<Reply<AdminReply>, RemoteError> {
-        let doing = Doing::Administering;
+        let doing = doing(request.request.action());
         request.check().map_err(|refusal| RemoteError::refused(doing, &refusal))?;
         let (limit, timeout) = (self.limits().other_bytes, self.limits().rest);
         let body = Some(body_of(request));

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::direct::{DirectAdmin, Done, USERS, Users, refused};
+use super::direct::{DirectAdmin, Done, LINKED, USERS, Users, refused};
 use crate::domain::Stamp;
 use crate::remote::wire::admin::{
     AdminRefusal, AdminReply, AuthAccount, LinkedReply, LinkedRequest, PAGE_ACCOUNTS, UnlinkedAccount,
@@ -27,7 +27,7 @@ impl DirectAdmin {
             return Ok(BTreeMap::new());
         }
         let body = json!(LinkedRequest { accounts });
-        match self.ask(Method::POST, "/rest/v1/rpc/admin_linked", Some(&body)).await?.value {
+        match self.ask(Method::POST, LINKED, Some(&body)).await?.value {
             LinkedReply::Linked { linked } => Ok(linked),
             LinkedReply::Must(_) => Err(refused(&AdminRefusal::bad_key())),
         }

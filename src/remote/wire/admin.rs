@@ -188,15 +188,22 @@ impl AdminRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum AdminReply {
-    /// The account as it is now; as it was last, where it was deleted.
-    Done { ok: bool, action: AdminAction, account: AdminAccount },
+    /// The account as it is now; as it was last, where it was deleted. `noted`: its line is in the activity; a function
+    /// from before there were such lines says nothing of it.
+    Done {
+        ok: bool,
+        action: AdminAction,
+        account: AdminAccount,
+        #[serde(default)]
+        noted: bool,
+    },
     /// `next` is the page to ask for, where there is one. A page may be empty before the last.
     Unlinked { ok: bool, action: AdminAction, accounts: Vec<UnlinkedAccount>, next: Option<u32> },
 }
 
 impl AdminReply {
     pub const fn done(action: AdminAction, account: AdminAccount) -> Self {
-        Self::Done { ok: true, action, account }
+        Self::Done { ok: true, action, account, noted: true }
     }
 
     pub const fn unlinked(accounts: Vec<UnlinkedAccount>, next: Option<u32>) -> Self {

@@ -13,7 +13,7 @@ use crate::domain::{Record, Stamp};
 use crate::session::ways;
 use crate::store::{self, AccountFile, AccountFolder, CachedRow, Entry, Restored};
 use crate::vault::Sealer;
-use crate::vault::parcel::{self, ParcelError};
+use crate::vault::parcel;
 
 /// A backup that was opened and is whole.
 pub struct Backup {
@@ -51,16 +51,8 @@ pub fn read(path: &Path, passphrase: &SecretString) -> Result<Backup, ServiceErr
             format!("it is larger than {} MiB, and no backup is", SEALED_BYTES_MAX >> 20),
         ));
     }
-    let (label, plain) = parcel::open(&bytes, passphrase).map_err(|error| {
-        let told = wrong(path, &error);
-        match error {
-            ParcelError::WrongPassphrase => told.hint("Check the passphrase; there is no other way in."),
-            ParcelError::Damaged => {
-                told.hint("Copy it once more from where it was written, or take an older one.")
-            }
-            _ => told,
-        }
-    })?;
+    let (label, plain) = parcel::open(&bytes, passphrase)
+        .map_err(|error| explain::sealed(path, &error, "Nothing was changed."))?;
     drop(bytes);
     let backup = parse(&plain).map_err(|why| wrong(path, why))?;
     if label.count != backup.rows() + backup.edits() {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::super::{ErrorKind, ServiceError};
+use super::super::{ErrorKind, ServiceError, explain};
 
 /// A file on its way.
 pub(in crate::service) struct Whole {
@@ -91,8 +91,7 @@ fn open_part(part: &Path) -> io::Result<File> {
 }
 
 fn taken(path: &Path) -> ServiceError {
-    let told = format!("{} is there already, and is not written over.", path.display());
-    ServiceError::new(ErrorKind::Usage, told).hint("Take another name, or say --replace.")
+    explain::taken(path).hint("Take another name, or say --replace.")
 }
 
 fn cannot(path: &Path, why: impl std::fmt::Display) -> ServiceError {

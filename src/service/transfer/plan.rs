@@ -41,6 +41,8 @@ pub struct Report {
     pub by_name: usize,
     /// Columns with values that the server alone writes.
     pub passed_over: BTreeSet<&'static str>,
+    /// What an answer told beside the columns of its rows.
+    pub beside: BTreeSet<&'static str>,
     /// Edits that were judged on the console's own rows, which had changed since, and refused: which row, and why.
     pub late: Vec<(String, String)>,
     /// Edits that were saved.
@@ -134,9 +136,9 @@ pub(super) fn plan(
     undecided: Vec<Undecided>,
     insert_only: bool,
 ) -> Plan {
-    let Table { mut rows, wrong, .. } = table;
+    let Table { mut rows, wrong, beside, .. } = table;
     rows.sort_by_key(|row| row.kind);
-    let report = Report { rows: rows.len() + wrong.len(), wrong, ..Report::default() };
+    let report = Report { rows: rows.len() + wrong.len(), wrong, beside, ..Report::default() };
     let mut planner = Planner {
         world,
         actor,
@@ -211,7 +213,8 @@ impl Planner<'_> {
         }
     }
 
-    fn create(&mut self, nth: usize, row: &Row, key: Key, mut cells: Fields) {
+    fn create(&mut self, nth: usize, row: &Row, key: Key, cells: Fields) {
+        let mut cells = row.kind.with_presets(cells);
         let operator = cells.remove("operator_id").flatten();
         let inactive = row.kind != Kind::Drone && is_inactive(&cells);
         if inactive {
@@ -344,6 +347,10 @@ impl Report {
         if !self.passed_over.is_empty() {
             let names: Vec<&str> = self.passed_over.iter().copied().collect();
             lines.push(format!("Passed over, since the server alone writes them: {}.", names.join(", ")));
+        }
+        if !self.beside.is_empty() {
+            let names: Vec<&str> = self.beside.iter().copied().collect();
+            lines.push(format!("Passed over, since it is no column of a table: {}.", names.join(", ")));
         }
         if !self.late.is_empty() {
             lines.push(format!("Refused, since what is here has changed meanwhile: {}.", self.late.len()));

@@ -2,7 +2,12 @@
 //! its first line; JSON objects, a line each or in one list. What is wrong with one row is told with its line, and the
 //! other rows are read on; what is wrong with the whole file ends it.
 //!
+//! Columns may be spelled as in SQL or as in the commands' JSON answers, so that rows of those can be taken in, too. What
+//! such an answer tells beside a row's own columns is no column of any table: it is passed over, and told.
+//!
 //! The file comes from outside: its size is bounded before it is read, and it must be UTF-8.
+
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -10,11 +15,31 @@ use serde_json::{Map, Value as Json};
 
 use super::plan::Wrong;
 use super::{Footer, Format, Header, VERSION, cells, kind_named, plural, usage};
-use crate::domain::{Fields, Kind, Value};
-use crate::service::ServiceError;
+use crate::domain::field::camel_case;
+use crate::domain::{Field, Fields, Kind, Value};
+use crate::service::{ErrorKind, ServiceError};
 
 /// The largest file that is taken in: some 400,000 rows.
 pub const BYTES_MAX: usize = 100 << 20;
+
+/// What a JSON answer tells of a row beside its columns: of other rows, and of what waits on this machine.
+const BESIDE: &[&str] = &[
+    "region",
+    "operator",
+    "users",
+    "drones",
+    "assignedUsers",
+    "assignedDrones",
+    "userCount",
+    "droneCount",
+    "unsent",
+    "needsYou",
+    "alert",
+    "alerts",
+    "edits",
+];
+/// Those of them that are texts. A text elsewhere is somebody's own, and was meant for a column.
+const BESIDE_TEXTS: &[&str] = &["unsent", "alert"];
 
 /// One row of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +56,13 @@ pub(super) struct Table {
     pub header: Option<Header>,
     pub rows: Vec<Row>,
     pub wrong: Vec<Wrong>,
+    /// What was passed over of rows from an answer, since it is no column.
+    pub beside: BTreeSet<&'static str>,
+}
+
+/// A column by its name, in either spelling.
+fn column(kind: Kind, name: &str) -> Option<&'static Field> {
+    kind.field(name).or_else(|| kind.fields().iter().find(|field| camel_case(field.name) == name))
 }
 
 /// The text of a file's bytes, without a byte order mark.
@@ -71,7 +103,7 @@ fn csv(text: &str, kind: Option<Kind>) -> Result<Table, ServiceError> {
     let kind = kind.ok_or_else(|| usage("A CSV holds rows of one kind: say which by --kind."))?;
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
     let names = reader.headers().map_err(|error| usage(format!("The file is no CSV: {error}.")))?.clone();
-    let columns = names.iter().map(|name| kind.field(name.trim()).map(|field| field.name));
+    let columns = names.iter().map(|name| column(kind, name.trim()).map(|field| field.name));
     let unknown: Vec<&str> = names
         .iter()
         .zip(columns.clone())
@@ -194,7 +226,8 @@ fn check_version(header: &Header) -> Result<(), ServiceError> {
         "The file has form {}, made by a newer version; this one knows up to {VERSION}. Nothing was changed.",
         header.version
     );
-    Err(usage(message).hint("Import it with that version, or export it once more with this one."))
+    Err(ServiceError::new(ErrorKind::Configuration, message)
+        .hint("Import it with that version, or export it once more with this one."))
 }
 
 fn check_counts(footer: &Footer, found: usize) -> Result<(), ServiceError> {
@@ -202,59 +235,78 @@ fn check_counts(footer: &Footer, found: usize) -> Result<(), ServiceError> {
 }
 
 fn cut() -> ServiceError {
-    usage("The file was cut or changed since it was written: its rows are not those it counts. Nothing was changed.")
+    let message = "The file was cut or changed since it was written: its rows are not those it counts. Nothing was changed.";
+    ServiceError::new(ErrorKind::Storage, message)
         .hint("Copy or export it once more. To take in what is left of it, delete its first and its last line and say --kind.")
 }
 
 /// Takes in one row that is a JSON object.
 fn object(table: &mut Table, text: &str, line: usize, kind: Option<Kind>) {
-    match row(text, line, kind) {
+    match row(text, line, kind, &mut table.beside) {
         Ok(row) => table.rows.push(row),
         Err((column, why)) => table.wrong.push(Wrong { line, column, why }),
     }
 }
 
-fn row(text: &str, line: usize, kind: Option<Kind>) -> Result<Row, (Option<String>, String)> {
+fn row(
+    text: &str,
+    line: usize,
+    kind: Option<Kind>,
+    beside: &mut BTreeSet<&'static str>,
+) -> Result<Row, (Option<String>, String)> {
     let object: Map<String, Json> =
         serde_json::from_str(text).map_err(|error| (None, format!("The row is no JSON object: {error}.")))?;
-    let said = object.get("kind").map(|named| (named, named.as_str().and_then(kind_named)));
-    let kind = match (said, kind) {
-        (Some((_, Some(said))), Some(kind)) if said != kind => {
-            return Err((
-                Some("kind".to_owned()),
-                format!("The row is a {said}, and {} are asked for.", plural(kind)),
-            ));
-        }
-        (Some((_, Some(said))), _) => said,
-        (Some((named, None)), _) => {
-            return Err((
-                Some("kind".to_owned()),
-                format!("{named} is no kind: region, user, drone or assignment."),
-            ));
-        }
-        (None, Some(kind)) => kind,
-        (None, None) => {
-            let why = "The row does not say of which kind it is: say so by \"kind\", or for all by --kind.";
-            return Err((None, why.to_owned()));
-        }
-    };
+    let kind = kind_of(&object, kind)?;
     let mut cells = Fields::new();
     for (name, value) in object.into_iter().filter(|(name, _)| name != "kind") {
         let told = |why: String| (Some(name.clone()), why);
-        if kind.field(&name).is_none() {
+        let Some(field) = column(kind, &name) else {
+            if let Some(told) = told_beside(&name, &value) {
+                beside.insert(told);
+                continue;
+            }
             let known: Vec<&str> = kind.fields().iter().map(|field| field.name).collect();
             return Err(told(format!(
                 "{} have no column of that name, but {}.",
                 plural(kind),
                 known.join(", ")
             )));
-        }
+        };
         let value: Value = match value {
             Json::Null => None,
             Json::String(text) => Some(text).filter(|text| !text.is_empty()),
             other => return Err(told(format!("{other} is no text: put it in quotes, or say null."))),
         };
-        cells.insert(name, value);
+        if cells.insert(field.name.to_owned(), value).is_some() {
+            return Err(told(format!("The row has the column {} twice, in two spellings.", field.name)));
+        }
     }
     Ok(Row { line, kind, cells })
+}
+
+/// The name of what an answer tells beside a row's columns, where this is that.
+fn told_beside(name: &str, value: &Json) -> Option<&'static str> {
+    let spelled = camel_case(name);
+    let found = BESIDE.iter().copied().find(|told| *told == spelled)?;
+    (!value.is_string() || BESIDE_TEXTS.contains(&found)).then_some(found)
+}
+
+/// Of which kind a row is: as it says, or as was said of all.
+fn kind_of(object: &Map<String, Json>, kind: Option<Kind>) -> Result<Kind, (Option<String>, String)> {
+    let said = object.get("kind").map(|named| (named, named.as_str().and_then(kind_named)));
+    match (said, kind) {
+        (Some((_, Some(said))), Some(kind)) if said != kind => Err((
+            Some("kind".to_owned()),
+            format!("The row is a {said}, and {} are asked for.", plural(kind)),
+        )),
+        (Some((_, Some(said))), _) => Ok(said),
+        (Some((named, None)), _) => {
+            Err((Some("kind".to_owned()), format!("{named} is no kind: region, user, drone or assignment.")))
+        }
+        (None, Some(kind)) => Ok(kind),
+        (None, None) => {
+            let why = "The row does not say of which kind it is: say so by \"kind\", or for all by --kind.";
+            Err((None, why.to_owned()))
+        }
+    }
 }

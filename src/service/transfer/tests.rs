@@ -136,6 +136,56 @@ fn a_row_that_is_wrong_is_told_with_its_line_and_the_others_are_read() {
 }
 
 #[test]
+fn columns_go_by_either_spelling_and_what_an_answer_tells_beside_them_is_passed_over() {
+    let text = "[{\"id\":\"a\",\"regionId\":\"East\",\"operator_id\":null,\"assignedUsers\":[],\"region\":{\"id\":\"1\"},\
+                \"needs_you\":false,\"unsent\":\"new\"},\n\
+                {\"id\":\"b\",\"region\":\"East\"},\n\
+                {\"id\":\"c\",\"regionId\":\"East\",\"region_id\":\"West\"}]";
+    let table = read(text.as_bytes(), Format::Json, Some(Kind::Drone)).unwrap();
+    let names: Vec<&str> = table.rows[0].cells.keys().map(String::as_str).collect();
+    assert_eq!((table.rows.len(), names), (1, vec!["id", "operator_id", "region_id"]));
+    assert_eq!(Vec::from_iter(table.beside), ["assignedUsers", "needsYou", "region", "unsent"]);
+    // A text was meant for a column, and one of the two spellings would be lost.
+    let wrong: Vec<(usize, &str)> =
+        table.wrong.iter().map(|wrong| (wrong.line, wrong.column.as_deref().unwrap_or("-"))).collect();
+    assert!(
+        wrong == [(2, "region"), (3, "region_id")] || wrong == [(2, "region"), (3, "regionId")],
+        "{wrong:?}"
+    );
+    assert!(table.wrong[1].why.contains("twice"), "{:?}", table.wrong);
+
+    let table = read(b"fullName,region_id\nAnn,East\n", Format::Csv, Some(Kind::User)).unwrap();
+    assert_eq!(table.rows[0].cells["full_name"].as_deref(), Some("Ann"));
+    let told = read(b"regionId,region_id\n", Format::Csv, Some(Kind::User)).unwrap_err();
+    assert!(told.message.contains("column region_id twice"), "{told:?}");
+    let told = read(b"id,region\n", Format::Csv, Some(Kind::Drone)).unwrap_err();
+    assert!(
+        told.message.contains("no column of drones: region"),
+        "nothing of a table is passed over: {told:?}"
+    );
+}
+
+#[test]
+fn a_new_row_has_what_a_command_would_give_it() {
+    let (mut world, _) = world();
+    let text = "{\"kind\":\"region\",\"name\":\"North\",\"area\":\"fjord\"}\n\
+                {\"kind\":\"user\",\"username\":\"cat\",\"full_name\":\"Cat\",\"email\":\"cat@x.mil\",\"role\":\"OPERATOR\"}\n\
+                {\"kind\":\"drone\",\"id\":\"d-2\",\"model\":\"FlyOS_MQ5\"}\n\
+                {\"kind\":\"drone\",\"id\":\"d-3\",\"model\":\"FlyOS_MQ5\",\"status\":null}\n\
+                {\"kind\":\"drone\",\"id\":\"d-1\",\"model\":\"FlyOS_MQ5\"}\n";
+    let found = planned(&mut world, None, text);
+    assert_eq!((found.report.new, found.report.same), (3, 1));
+    let wrong: Vec<(usize, Option<&str>)> =
+        found.report.wrong.iter().map(|wrong| (wrong.line, wrong.column.as_deref())).collect();
+    assert_eq!(wrong, [(4, Some("status"))], "what is said to be nothing is not filled in");
+    let region = world.named(Kind::Region, "name", "North").next().unwrap().uuid().unwrap();
+    assert_eq!(world.region(region).unwrap().status, Some(Status::Active));
+    let cat = world.named(Kind::User, "username", "cat").next().unwrap().uuid().unwrap();
+    assert_eq!(world.user(cat).unwrap().status, Some(Status::Active));
+    assert_eq!(world.drone("d-2").unwrap().status, Some(DroneStatus::Standby));
+}
+
+#[test]
 fn a_file_that_is_too_large_is_refused() {
     let error = read_from(std::io::repeat(b'a'), "drones.csv").unwrap_err();
     assert!(error.message.contains("drones.csv is larger than 100 MiB"), "{error:?}");

@@ -12,7 +12,7 @@ pub use field::{Entry, FormField};
 use field::{cell_of, choices_of};
 
 use super::{REASON, error_lines};
-use crate::domain::{FieldType, Fields, Intent, Key, Kind, Value, drone};
+use crate::domain::{Field, FieldType, Fields, Intent, Key, Kind, Value, drone};
 use crate::service::{Card, Choice, Detail, ServiceError};
 use crate::tui::keys::{Act, Context};
 use crate::tui::press::{Code, Press};
@@ -53,18 +53,16 @@ impl Form {
             let hint = kind.field("id").map_or("", |field| field.hint);
             fields.push(FormField::text("id", "Id", hint));
         }
-        let start = |name: &str| -> Value {
-            let text = match (kind, name) {
-                (Kind::Drone, "status") => "STANDBY",
-                (_, "status") => "ACTIVE",
-                (_, "role") => "OPERATOR",
-                (_, "model") => drone::DroneModel::TEXTS.first()?,
-                _ => return None,
+        let start = |field: &Field| -> Value {
+            let text = match field.name {
+                "role" => "OPERATOR",
+                "model" => drone::DroneModel::TEXTS.first()?,
+                _ => field.preset?,
             };
             Some(text.to_owned())
         };
         let columns = kind.fields().iter().filter(|field| !field.server);
-        fields.extend(columns.map(|field| FormField::column(field, start(field.name), None)));
+        fields.extend(columns.map(|field| FormField::column(field, start(field), None)));
         for field in &mut fields {
             field.before = None;
         }
