@@ -8,9 +8,8 @@
 //!
 //! A file is never written over, and never left half-written under its name.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -21,6 +20,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::session::Inner;
+use super::transfer::file::Whole;
 use super::{Done, ErrorKind, OpCtx, REASON_LENGTH_MAX, Service, ServiceError, cards, explain, read, words};
 use crate::domain::{Actor, Change, Op, Stamp, World, rules};
 use crate::store::entry::Edit;
@@ -138,27 +138,15 @@ pub(super) fn write(
 
 /// Puts the bytes into a file of that name, which there was not: whole, durable, and the owner's alone.
 fn write_new(path: &Path, bytes: &[u8]) -> Result<(), ServiceError> {
-    let failed = |error: std::io::Error| {
-        let told = match error.kind() {
-            std::io::ErrorKind::AlreadyExists => explain::taken(path),
-            _ => refuse(ErrorKind::Storage, format!("{} cannot be written: {error}.", path.display())),
-        };
-        told.hint("Take another name or folder. The edits wait on as they were.")
-    };
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".part");
-    let beside = Path::new(&beside);
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(beside).map_err(failed)?;
-    let written = file
-        .write_all(bytes)
-        .and_then(|()| file.sync_all())
-        // A link fails where the name is taken; a rename would take its place.
-        .and_then(|()| fs::hard_link(beside, path));
-    let removed = fs::remove_file(beside);
-    written.and(removed).map_err(failed)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+    const HINT: &str = "Take another name or folder. The edits wait on as they were.";
+    if fs::symlink_metadata(path).is_ok() {
+        return Err(explain::taken(path).hint(HINT));
+    }
+    let mut file = Whole::begin(path, false).map_err(|error| error.hint(HINT))?;
+    file.write_all(bytes).map_err(|error| {
+        refuse(ErrorKind::Storage, format!("{} cannot be written: {error}.", path.display())).hint(HINT)
+    })?;
+    file.keep().map(drop).map_err(|error| error.hint(HINT))
 }
 
 /// Makes the edits of a file this person's own.

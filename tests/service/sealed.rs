@@ -653,6 +653,8 @@ fn unsent_edits_go_to_another_machine_and_are_applied_once() {
     let path = home.path().join("out.sealed");
     assert_eq!(export(&person, &path, "too short").unwrap_err().kind, ErrorKind::Usage);
     assert!(!path.exists());
+    // One that was killed on the way stands in nobody's.
+    std::fs::write(home.path().join("out.sealed.part"), "half of").unwrap();
     let done = export(&person, &path, PASSPHRASE).unwrap();
     assert!(matches!(done, Done::Exported { edits: 1, .. }), "{done:?}");
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
