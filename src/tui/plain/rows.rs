@@ -59,6 +59,7 @@ impl Dialogue {
         let (from, to) = (self.query.offset + 1, self.query.offset + page.rows.len());
         let window = if page.rows.is_empty() { String::new() } else { format!(". {from} to {to}") };
         self.talk.say(&format!("{count}{window}, by {}.", self.query.sort))?;
+        self.talk.say_all(&page.problem)?;
         let lines: Vec<String> = page
             .rows
             .iter()
