@@ -193,6 +193,7 @@ impl App {
             // An answer about a row that is no longer the selected one is late: passed over.
             (Why::Verbs(about), Answer::Verbs(verbs)) if about == self.detail.key => self.verbs = verbs,
             (Why::Edit, Answer::Show(Some(shown))) => self.popups.push(Popup::Form(Form::edit(&shown))),
+            (Why::EditMarked(keys), Answer::Locked(locked)) => self.open_several(keys, &locked),
             (Why::Cell(column), Answer::Show(Some(shown))) => return self.open_cell(column, &shown),
             (Why::CellFollows, Answer::Consequences(lines)) => return self.cell_follows(lines),
             (Why::Unassign(key), Answer::Show(Some(shown))) => self.pick_unassign(key, &shown),

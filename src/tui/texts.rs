@@ -211,7 +211,7 @@ pub fn range_begun(range: &str, mark: &str) -> String {
 pub const MARK_DRONES: &str =
     "With several rows marked, assigning is done in the list of drones. c takes the marks away.";
 pub const NOTHING_TOUCHED: &str = "No field was set, so there is nothing to change.";
-pub const AS_IT_IS: &str = "(as it is)";
+pub const AS_IT_IS: &str = "as it is";
 pub const LOOKING: &str = "Looking at what each row would come to …";
 pub const SIGN_IN_AGAIN: &str =
     "SIGN IN AGAIN: the server ended the session. Sign out and in again; unsent edits are kept";

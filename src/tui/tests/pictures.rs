@@ -60,7 +60,7 @@ const FORMS: &[Scene] = &[
     scene("form_new_region", "2 n"),
     scene("form_edit", "e Right Up"),
     scene("form_edit_follows", "e Down Down Enter Down Enter"),
-    scene("form_several", "\"_\" \"_\" \"_\" \"_\" e Down Right"),
+    scene("form_several", "\"_\" \"_\" \"_\" \"_\" e Up Down Right"),
     scene("form_refused", "1 n \"main\" Tab \"Ada_Lind\" Tab \"a@b.mil\"").then(|bench| {
         bench.fake.refusal = Some(refusal(Some("username"), "Username main is taken."));
         bench.keys("Ctrl+S");
