@@ -225,7 +225,7 @@ impl App {
             return Vec::new();
         }
         let goal = ask.goal.clone();
-        if matches!(goal, ask::Goal::Account { .. } | ask::Goal::AccountEmail { .. }) {
+        if ask.is_of_account() {
             return self.account_asked(&goal);
         } else if goal == ask::Goal::OldPassword {
             let old = ask.secret(field::CURRENT).unwrap_or_default();
@@ -334,6 +334,10 @@ pub(super) fn wish_of(ask: &Ask, project: Option<String>) -> Option<Own> {
             new: secret(field::NEW),
             second: ask.secret(field::SECOND),
         }),
-        ask::Goal::OldPassword | ask::Goal::Account { .. } | ask::Goal::AccountEmail { .. } => return None,
+        ask::Goal::OldPassword
+        | ask::Goal::Account { .. }
+        | ask::Goal::AccountEmail { .. }
+        | ask::Goal::AccountInvite { .. }
+        | ask::Goal::AccountUnban { .. } => return None,
     })
 }

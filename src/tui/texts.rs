@@ -403,7 +403,13 @@ pub const ACCOUNT_ONLINE: &str =
 pub const ACCOUNT_NEW: &str = "A sign-in account";
 pub const ACCOUNT_PASSWORD: &str = "A new password";
 pub const ACCOUNT_ADDRESS: &str = "Another address";
+pub const ACCOUNT_INVITE: &str = "An invitation by mail";
+pub const ACCOUNT_UNBAN: &str = "Lift the bar";
 pub const ACCOUNT_ADDRESS_HINT: &str = "an address like name@unit.mil";
+
+pub fn account_why(label: &str) -> String {
+    format!("For {label}. The reason stands in the activity.")
+}
 
 pub fn account_of(label: &str) -> String {
     format!("For {label}. The reason stands in the activity, a password is written down nowhere.")

@@ -134,6 +134,7 @@ const SAID: &[Scene] = &[
     scene("account_of_another", "1 p"),
     scene("account_password", "1 p Enter \"secret99\" Tab \"secret9\" Enter Enter"),
     scene("account_address", "1 p \"address\" Enter"),
+    scene("account_invite", "1 p \"invite\" Enter \"new_operator\""),
     scene("account_ban", "1 p \"bar\" Enter \"left_the_unit\" Right"),
     scene("machines", "U").with(machines),
     scene("machine_erased", "U Down Enter").with(machines),
