@@ -285,9 +285,9 @@ impl App {
         match (self.popups.last_mut(), act) {
             (Some(_), Act::Leave) => return self.put_away(),
             (Some(popup), Act::Accept | Act::Save) if popup.saving().is_some() => {}
-            (Some(Popup::Ask(_)), Act::Accept) => return self.ask_accept(),
+            (Some(Popup::Ask(_)), Act::Accept | Act::Save) => return self.ask_accept(act == Act::Save),
             (Some(Popup::Words(_)), Act::Accept) => return self.words_written(),
-            (Some(Popup::Prompt(_)), Act::Accept) => return self.prompt_accept(),
+            (Some(Popup::Prompt(_)), Act::Accept | Act::Save) => return self.prompt_accept(act == Act::Save),
             (Some(Popup::Prompt(prompt)), _) => prompt.step(by),
             (Some(Popup::Form(_)), Act::Accept | Act::Save) => return self.form_accept(act == Act::Save),
             (Some(Popup::Picker(_)), Act::Accept) => return self.picker_accept(),

@@ -214,10 +214,10 @@ impl App {
         Vec::new()
     }
 
-    /// Enter in what is asked for: on to the next field, or off with it.
-    pub(super) fn ask_accept(&mut self) -> Effects {
+    /// Enter in what is asked for: on to the next field, or off with it; `send`: off with it from any field.
+    pub(super) fn ask_accept(&mut self, send: bool) -> Effects {
         let Some(Popup::Ask(ask)) = self.popups.last_mut() else { return Vec::new() };
-        if ask.at + 1 < ask.fields.len() {
+        if !send && ask.at + 1 < ask.fields.len() {
             ask.step(1);
             return Vec::new();
         }

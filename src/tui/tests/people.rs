@@ -81,6 +81,27 @@ fn a_reason_goes_with_every_deed() {
     assert_eq!(bench.fake.administered.len(), 6);
 }
 
+/// Ctrl+S and F2 send from any line what Enter sends from the last one, and say what is missing.
+#[test]
+fn the_key_that_saves_sends_what_asks_for_a_password_too() {
+    for key in ["Ctrl+S", "F2"] {
+        let mut bench = bench();
+        bench.keys(&format!("p Enter \"secret99\" {key}"));
+        assert!(bench.fake.administered.is_empty() && bench.text().contains(crate::tui::texts::MISSING));
+        bench.keys(&format!("\"secret99\" {key}"));
+        assert_eq!(bench.fake.administered.len(), 1, "{key}: {}", bench.text());
+        bench.keys(&format!("W \"secret\" {key}"));
+        assert_eq!(bench.confided.len(), 1, "{key}: {}", bench.text());
+    }
+    let mut bench = bench();
+    bench.tell(Msg::Service(Event::Locked { syncing: true }));
+    bench.keys("\"secret\" Ctrl+S");
+    assert_eq!(bench.confided.len(), 1);
+    let mut bench = Bench::new(80, 24, Theme::default(), Fake::default());
+    bench.keys("\"secret\" Ctrl+S");
+    assert!(bench.app.sign_in.waiting.is_some() || bench.app.signed_in, "{}", bench.text());
+}
+
 #[test]
 fn accounts_are_headquarters_own() {
     let mut fake = Fake { role: Role::RegionalHq, ..Fake::default() };
