@@ -94,7 +94,7 @@ impl App {
             return self.paint_screen(pen);
         }
         if shape.compact {
-            let title = format!("[{} {name}]", self.place.digit());
+            let title = format!("[{}]", pen.place(self.place));
             list::draw_title(pen, shape.title, self.list(), &title);
         }
         if self.detail.focused && shape.pane.is_none() {
@@ -118,7 +118,7 @@ impl App {
         let (shape, name) = (self.shape(), self.place.title());
         let body = shape.whole;
         if shape.compact {
-            let title = format!(" [{} {name}]", self.place.digit());
+            let title = format!(" [{}]", pen.place(self.place));
             pen.put(shape.title, &title, pen.theme.strong());
         } else {
             pen.put(after(shape.title, 1), name, pen.theme.strong());
