@@ -229,6 +229,8 @@ impl App {
                 Some(Popup::Confirm(confirm)) => confirm.typed.is_none() || confirm.is_yes(),
                 _ => true,
             },
+            // The activity is looked through for words alone: there is nothing to complete.
+            (Context::Filter, Act::Complete) => self.place != Place::Activity,
             (Context::List, Act::Leave) => !list.filter.text().is_empty(),
             (Context::List, Act::Accept | Act::Mark | Act::Cells) => list.key.is_some(),
             (_, Act::Assign | Act::Unassign) => list.kind != Kind::Region,

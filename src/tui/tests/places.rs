@@ -65,6 +65,14 @@ fn a_place_stands_after_the_key_that_goes_there() {
 }
 
 #[test]
+fn the_filter_of_the_activity_offers_nothing_to_complete() {
+    let mut bench = bench(80, 24);
+    assert!(bench.keys("/").text().contains("Tab complete"), "{}", bench.text());
+    bench.keys("Esc 5 /");
+    assert!(bench.text().contains("Esc clear") && !bench.text().contains("complete"), "{}", bench.text());
+}
+
+#[test]
 fn a_figure_leads_to_its_rows_and_a_region_unfolds() {
     let mut bench = bench(80, 24);
     bench.keys("0 Down Down Down Down Enter");
