@@ -85,6 +85,8 @@ pub enum Why {
     FormFollows,
     /// To decide on them, those of that row first.
     Cards(Option<Key>),
+    /// To say which edits are held back.
+    Held,
     /// To show what of the journal is lost.
     Lost,
     /// For the screens beside the lists.

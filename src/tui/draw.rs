@@ -64,10 +64,7 @@ impl App {
                 self.paint_cell(pen, &shape, form);
                 continue;
             }
-            popup.draw(
-                pen,
-                Rect { height: area.height.saturating_sub(if shape.compact { 1 } else { 2 }), ..area },
-            );
+            popup.draw(pen, shape.over(area));
         }
         self.paint_bottom(pen, area);
     }

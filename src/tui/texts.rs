@@ -2,9 +2,11 @@
 //! service; titles of keys are in the table of keys.
 
 mod asked;
+mod held;
 mod sealed;
 
 pub use asked::*;
+pub use held::*;
 pub use sealed::*;
 
 use crate::domain::Kind;
@@ -308,24 +310,6 @@ pub const INITIAL: [&str; 2] = [
     "Load the initial data set: 2 regions, 17 users, 32 drones and who flies what?",
     "Its users cannot sign in until headquarters makes accounts for them. z takes it back.",
 ];
-pub const HELD: [&str; 3] = [
-    "The journal here ends earlier than it once did: it was put back from an older copy, or its end was lost.",
-    "These edits are in it as unsent. They may have been sent since, and changed by others after that.",
-    "Until you decide they stay here, and so does what builds on them. Other edits are sent.",
-];
-pub const SEND: &str = "send";
-pub const LET_GO: &str = "let go";
-/// The value, the choice, and what it does.
-pub const HELD_CHOICES: [(&str, &str, &str); 3] = [
-    ("", "Keep them back", "look at their rows first"),
-    (SEND, "Send them", "changes since are asked about"),
-    (LET_GO, "Let go of them", "sent already, or not wanted"),
-];
-
-pub fn held(edits: usize) -> String {
-    if edits == 1 { "1 edit is held back".to_owned() } else { format!("{edits} edits are held back") }
-}
-
 pub const LOST: &str = "The journal was damaged. These cannot be read any more:";
 pub const LOST_THEN: &str = "Unsent edits among them are gone: look through what you did last.";
 pub const SEEN: &str = "seen";

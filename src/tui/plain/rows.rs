@@ -3,7 +3,7 @@
 use super::{Action, Dialogue, Kind, PAGE, Said, TimeZone, query};
 use crate::domain::{Fields, Intent, Key};
 use crate::service::{Detail, RowView, Verb, columns, status};
-use crate::tui::answers::holders;
+use crate::tui::acts::holders;
 use crate::tui::decide::pair;
 use crate::tui::popups::Form;
 use crate::tui::popups::form::Entry;

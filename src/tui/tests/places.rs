@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::pictures::waiting;
+use super::pictures::{held, waiting};
 use crate::domain::{Key, Kind};
 use crate::service::{Action, Activity, ActivityLine, Event, Link, Traffic};
 use crate::tui::app::Msg;
@@ -70,6 +70,21 @@ fn the_filter_of_the_activity_offers_nothing_to_complete() {
     assert!(bench.keys("/").text().contains("Tab complete"), "{}", bench.text());
     bench.keys("Esc 5 /");
     assert!(bench.text().contains("Esc clear") && !bench.text().contains("complete"), "{}", bench.text());
+}
+
+#[test]
+fn an_edit_that_is_held_back_says_so_and_leads_to_the_decision() {
+    let mut fake = Fake::default();
+    fake.status.disk.held = 2;
+    held(&mut fake, 2);
+    let mut bench = Bench::signed_in_with(80, 24, Theme::default(), fake);
+    bench.keys("Esc 4");
+    let text = bench.text();
+    assert!(text.contains("Held back  2") && text.contains("drone-001          ?! Held back"), "{text}");
+    bench.keys("Down Enter");
+    assert!(bench.text().contains("It may have been sent since"), "{}", bench.text());
+    bench.keys("Down Enter Down Enter");
+    assert_eq!(bench.fake.actions, [Action::SettleHeld { send: true }]);
 }
 
 #[test]
