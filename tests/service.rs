@@ -27,6 +27,8 @@ mod read_only;
 mod sealed;
 #[path = "service/settle.rs"]
 mod settle;
+#[path = "service/several.rs"]
+mod several;
 #[path = "service/taste.rs"]
 mod taste;
 #[path = "common/totp.rs"]

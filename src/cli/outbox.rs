@@ -175,6 +175,7 @@ pub(super) fn state(state: &EditState) -> String {
         EditState::Waiting => "waiting".to_owned(),
         EditState::Sending => "on its way".to_owned(),
         EditState::Confirmed => "confirmed".to_owned(),
+        EditState::Held => "held back until you decide".to_owned(),
         EditState::Blocked => "waits for an edit that needs you".to_owned(),
         EditState::Conflict { fields, drops, by, .. } => {
             let by = by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();

@@ -3,6 +3,8 @@
 //! variants hold lists or numbers has its name and its content side by side: a list has no place for a name, and
 //! numbers do not survive the detour that JSON takes otherwise where it keeps them to the last digit.
 
+use std::collections::BTreeMap;
+
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -159,18 +161,6 @@ pub enum Action {
     },
 }
 
-/// How freely the line is used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Traffic {
-    #[default]
-    Normal,
-    /// Without a socket, and asking seldom: for a line that is slow or paid by the byte. Edits are sent at once.
-    Sparing,
-    /// Nothing goes out but what a person asks for.
-    Held,
-}
-
 /// What an action came to. For an edit: it is on disk when this is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "done", content = "of", rename_all = "snake_case")]
@@ -294,6 +284,15 @@ pub enum Query {
         field: String,
         key: Option<Key>,
     },
+    /// What that verb can set these rows to, or whom it can be about; what is possible for none of them says why.
+    ChoicesFor {
+        verb: Verb,
+        keys: Vec<Key>,
+    },
+    /// The fields that I may change in none of these rows, with the reason.
+    Locked {
+        keys: Vec<Key>,
+    },
     /// What would follow from an edit, in words; for confirmations.
     Consequences {
         intent: Intent,
@@ -341,6 +340,7 @@ pub enum Answer {
     Status(Box<Status>),
     Verbs(Vec<VerbState>),
     Choices(Vec<Choice>),
+    Locked(BTreeMap<String, String>),
     Consequences(Vec<String>),
     Outbox(Vec<OutboxLine>),
     Runs(Vec<RunView>),

@@ -223,6 +223,10 @@ pub(super) fn may_be_sent(replica: &Replica, edit: u64) -> Result<(), ServiceErr
             .hint(open_to(replica, pending))
             .hint(format!("flyos conflicts show {edit} tells more; on the screen ! decides.")));
     }
+    if replica.is_held_back(pending) {
+        return Err(refuse("is held back until you decide")
+            .hint("On the screen ! decides; else flyos outbox held --send, or --discard."));
+    }
     if pending.blocked {
         return Err(refuse("waits behind an edit that needs a decision")
             .hint("flyos conflicts list tells which; on the screen ! decides."));

@@ -1,12 +1,13 @@
 //! One row with everything that belongs to it, and what may be done with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::cells::{self, value_text};
 use super::{Choice, OutboxLine, RowView, Verb, VerbState, list, words};
-use crate::domain::{Actor, Deed, Drone, FieldType, Fields, Key, Kind, Record, User, World, policy, rules};
+use crate::domain::{Actor, Deed, FieldType, Fields, Key, Kind, Record, User, World, policy, rules};
 use crate::store::replica::Replica;
 
 /// One row with what belongs to it.
@@ -70,34 +71,35 @@ pub(super) fn show(replica: &Replica, actor: Option<&Actor>, key: &Key) -> Optio
 }
 
 /// The fields I may not change, with the reason.
-fn locked(world: &World, actor: Option<&Actor>, record: &Record) -> BTreeMap<String, String> {
+pub(super) fn locked(world: &World, actor: Option<&Actor>, record: &Record) -> BTreeMap<String, String> {
     let fields = record.kind().fields().iter().filter(|field| !field.server);
-    let mut locked = BTreeMap::new();
-    for field in fields {
-        let why = match actor {
-            None => Some(NOBODY.to_owned()),
-            Some(actor) => {
-                let deed = policy::deed_of_column(actor, &record.key(), field.name);
-                let refusal = policy::permit(actor, deed, record, world).err();
-                refusal.or_else(|| rules::locked(record, field.name)).map(|refusal| refusal.message)
-            }
-        };
-        if let Some(why) = why {
-            locked.insert(field.name.to_owned(), why);
-        }
-    }
-    locked
+    let locked = fields
+        .filter_map(|field| Some((field.name.to_owned(), why_locked(world, actor, record, field.name)?)));
+    locked.collect()
+}
+
+/// Why I may not change that field.
+pub(super) fn why_locked(
+    world: &World,
+    actor: Option<&Actor>,
+    record: &Record,
+    field: &str,
+) -> Option<String> {
+    let Some(actor) = actor else { return Some(NOBODY.to_owned()) };
+    let deed = policy::deed_of_column(actor, &record.key(), field);
+    let refusal = policy::permit(actor, deed, record, world).err();
+    refusal.or_else(|| rules::locked(record, field)).map(|refusal| refusal.message)
 }
 
 fn related(world: &World, record: &Record) -> Vec<Related> {
-    let users = |ids: Vec<uuid::Uuid>| -> Vec<(Key, String)> {
+    let users = |ids: Vec<Uuid>| -> Vec<(Key, String)> {
         let label = |id| (Key::user(id), cells::user_name(world, Some(id)));
         ids.into_iter().take(RELATED_MAX).map(label).collect()
     };
     let drones = |ids: Vec<&str>| -> Vec<(Key, String)> {
         ids.into_iter().take(RELATED_MAX).map(|id| (Key::drone(id), id.to_owned())).collect()
     };
-    let region = |id: Option<uuid::Uuid>| -> Vec<(Key, String)> {
+    let region = |id: Option<Uuid>| -> Vec<(Key, String)> {
         id.into_iter().map(|id| (Key::region(id), cells::region_name(world, Some(id)))).collect()
     };
     let related = |title: &str, items: Vec<(Key, String)>| Related { title: title.to_owned(), items };
@@ -121,7 +123,7 @@ fn related(world: &World, record: &Record) -> Vec<Related> {
     all.into_iter().filter(|related| !related.items.is_empty()).collect()
 }
 
-const NOBODY: &str = "Your account is not (or not yet) known to be ACTIVE here.";
+pub(super) const NOBODY: &str = "Your account is not (or not yet) known to be ACTIVE here.";
 
 /// The verbs of a kind, or of one of its rows, each with the reason where it is closed to me.
 pub(super) fn verbs(
@@ -226,7 +228,7 @@ pub(super) fn choices(replica: &Replica, kind: Kind, field: &str, key: Option<&K
         FieldType::Ref(Kind::Region) => world.regions().map(region_choice).collect(),
         FieldType::Ref(Kind::User) => {
             let drone = key.and_then(|key| world.drone(&key.pk));
-            world.users().map(|user| user_choice(world, user, drone)).collect()
+            people(world, &drone.map(|drone| drone.region_id).into_iter().collect())
         }
         _ => Vec::new(),
     };
@@ -239,11 +241,8 @@ pub(super) fn choices(replica: &Replica, kind: Kind, field: &str, key: Option<&K
         }
     }
     if !matches!(described.ty, FieldType::Choice(_)) {
-        choices.sort_by(|a, b| {
-            (a.why_not.is_some(), a.label.to_lowercase()).cmp(&(b.why_not.is_some(), b.label.to_lowercase()))
-        });
+        fitting_first(&mut choices);
     }
-    choices.truncate(CHOICES_MAX);
     if !described.required {
         choices
             .insert(0, Choice { value: None, label: "-".to_owned(), note: "none".to_owned(), why_not: None });
@@ -264,14 +263,25 @@ fn region_choice(region: &crate::domain::Region) -> Choice {
     }
 }
 
-fn user_choice(world: &World, user: &User, drone: Option<&Drone>) -> Choice {
+/// Everybody, as who gets a drone that is in one of these regions; where none is said, it may be in any.
+pub(super) fn people(world: &World, regions: &BTreeSet<Option<Uuid>>) -> Vec<Choice> {
+    world.users().map(|user| user_choice(world, user, regions)).collect()
+}
+
+/// Who or what can be chosen comes first, by name; no more than a list takes.
+pub(super) fn fitting_first(choices: &mut Vec<Choice>) {
+    choices.sort_by_cached_key(|choice| (choice.why_not.is_some(), choice.label.to_lowercase()));
+    choices.truncate(CHOICES_MAX);
+}
+
+fn user_choice(world: &World, user: &User, regions: &BTreeSet<Option<Uuid>>) -> Choice {
     let held = world.held(user.id).count();
     let region = cells::region_name(world, user.region_id);
-    let elsewhere =
-        drone.and_then(|drone| drone.region_id).is_some_and(|region| user.region_id != Some(region));
+    // A drone without a region goes to anybody.
+    let fits = regions.is_empty() || regions.contains(&None) || regions.contains(&user.region_id);
     let why_not = if !user.is_active() {
         Some("INACTIVE".to_owned())
-    } else if elsewhere {
+    } else if !fits {
         Some("another region: not possible".to_owned())
     } else {
         None

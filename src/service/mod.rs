@@ -50,6 +50,7 @@ mod session;
 mod sessions;
 mod setup;
 pub mod setup_project;
+mod several;
 mod sign_in;
 mod slices;
 mod standing;
@@ -309,6 +310,8 @@ impl Service {
             Query::Choices { kind, field, key } => {
                 Answer::Choices(self.choices(ctx, *kind, field, key.as_ref()))
             }
+            Query::ChoicesFor { verb, keys } => Answer::Choices(self.choices_for(*verb, keys)?),
+            Query::Locked { keys } => Answer::Locked(self.locked(keys)),
             Query::Consequences { intent } => Answer::Consequences(self.consequences(ctx, intent)),
             Query::Outbox => Answer::Outbox(self.outbox(ctx)),
             Query::Runs => Answer::Runs(self.runs()),

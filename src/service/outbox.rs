@@ -101,6 +101,8 @@ pub enum EditState {
     Confirmed,
     /// It depends on an edit that did not get in.
     Blocked,
+    /// The journal was put back from an older copy, and it may have been sent since: it waits for a person's word.
+    Held,
     Conflict {
         fields: BTreeMap<String, Clash>,
         /// The same in words, a sentence each.
@@ -121,5 +123,10 @@ pub enum EditState {
 impl EditState {
     pub fn needs_you(&self) -> bool {
         matches!(self, Self::Conflict { .. } | Self::Refused { .. } | Self::Gone)
+    }
+
+    /// Nothing becomes of it until a person has decided, about it or about all that is held back.
+    pub fn waits_for_you(&self) -> bool {
+        self.needs_you() || *self == Self::Held
     }
 }

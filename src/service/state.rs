@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{DiskState, Traffic};
+use super::DiskState;
 use crate::domain::{Role, Stamp};
 
 /// How the console stands; the state line is made of it by `status::line`.
@@ -130,4 +130,16 @@ pub enum Link {
     Locked {
         days: i64,
     },
+}
+
+/// How freely the line is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Traffic {
+    #[default]
+    Normal,
+    /// Without a socket, and asking seldom: for a line that is slow or paid by the byte. Edits are sent at once.
+    Sparing,
+    /// Nothing goes out but what a person asks for.
+    Held,
 }

@@ -91,6 +91,7 @@ pub fn outbox_line(replica: &Replica, pending: &Pending) -> OutboxLine {
 
 fn state(replica: &Replica, pending: &Pending) -> EditState {
     match &pending.fate {
+        Fate::Waiting | Fate::Sent if replica.is_held_back(pending) => EditState::Held,
         Fate::Waiting | Fate::Sent if pending.blocked => EditState::Blocked,
         Fate::Waiting => EditState::Waiting,
         Fate::Sent => EditState::Sending,

@@ -128,6 +128,7 @@ impl Store {
         }
         let gaps = Lost::read(folder.path(), &found.missing, &opened.entries);
         found.unseen = gaps.unseen().to_vec();
+        replica.hold_back(held.up_to());
         let cache = Minded::start(cache, &cache_dir, patience)?;
         let books = Books::new(Durable { journal, reserve }, cache, replica);
         let store = Self { books, sealer: sealer.clone(), folder, held, lost: gaps, lock };
@@ -142,15 +143,16 @@ impl Store {
 
     /// The edits that are held back and not sent.
     pub fn held_edits(&self) -> Vec<u64> {
-        let Some(up_to) = self.held.up_to() else { return Vec::new() };
         let replica = self.books.read();
-        let unsent = replica.outbox().filter(|pending| pending.fate.is_unsent() && pending.seq <= up_to);
-        unsent.map(|pending| pending.seq).collect()
+        let held = replica.outbox().filter(|pending| replica.is_held_back(pending));
+        held.map(|pending| pending.seq).collect()
     }
 
     /// A person says that they are to be sent.
     pub fn send_held(&mut self) -> Result<(), StoreError> {
-        self.held.release()
+        self.held.release()?;
+        self.books.write().hold_back(None);
+        Ok(())
     }
 
     /// A person lets go of them.
@@ -160,7 +162,7 @@ impl Store {
         if !entries.is_empty() {
             self.books.note(&entries)?;
         }
-        self.held.release()?;
+        self.send_held()?;
         Ok(edits.len())
     }
 

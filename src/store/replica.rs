@@ -121,6 +121,8 @@ pub struct Replica {
     about: HashMap<Key, BTreeSet<u64>>,
     /// What edits that need a decision, and those behind them, hold up.
     held_up: HeldUp,
+    /// Up to which edit none is sent until a person has decided; see `held` of the store.
+    held_back: Option<u64>,
     /// Rows that went while an edit here was about them, as they were last; forgotten with the process.
     gone: HashMap<Key, Record>,
     meta: Meta,
@@ -152,6 +154,16 @@ pub struct Pulled {
 }
 
 impl Replica {
+    /// Edits up to that one are held back; `None`: no more.
+    pub fn hold_back(&mut self, up_to: Option<u64>) {
+        self.held_back = up_to;
+    }
+
+    /// Is it one that waits for a person's word before it is sent?
+    pub fn is_held_back(&self, pending: &Pending) -> bool {
+        pending.fate.is_unsent() && self.held_back.is_some_and(|up_to| pending.seq <= up_to)
+    }
+
     /// The rows as people see them.
     pub fn view(&self) -> &World {
         &self.view

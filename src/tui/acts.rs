@@ -6,7 +6,7 @@ use super::popups::{Form, Picker, Popup, picker};
 use super::screens::sign_in::AddProject;
 use super::texts;
 use crate::domain::{Intent, Key, Kind};
-use crate::service::{Action, Decision, Query, Verb};
+use crate::service::{Action, Choice, Decision, Detail, Query, Verb};
 
 /// Lines that a page moves in help, where the height is not at hand.
 const PAGE: isize = 10;
@@ -264,6 +264,20 @@ impl App {
         Vec::new()
     }
 
+    pub(super) fn pick_unassign(&mut self, key: Key, shown: &Detail) {
+        let choices = holders(shown);
+        if choices.is_empty() {
+            self.toast = Some(format!("{} has no assignment.", shown.row.label));
+            return;
+        }
+        let title = if key.kind == Kind::Drone {
+            format!("Take {} from", shown.row.label)
+        } else {
+            format!("Take from {}", shown.row.label)
+        };
+        self.popups.push(Popup::Picker(Picker::new(title, choices, picker::Goal::Unassign(key))));
+    }
+
     pub(super) fn popup_act(&mut self, act: Act) -> Effects {
         match self.popups.last() {
             Some(Popup::Bulk(_)) => return self.bulk_act(act),
@@ -285,9 +299,9 @@ impl App {
         match (self.popups.last_mut(), act) {
             (Some(_), Act::Leave) => return self.put_away(),
             (Some(popup), Act::Accept | Act::Save) if popup.saving().is_some() => {}
-            (Some(Popup::Ask(_)), Act::Accept) => return self.ask_accept(),
+            (Some(Popup::Ask(_)), Act::Accept | Act::Save) => return self.ask_accept(act == Act::Save),
             (Some(Popup::Words(_)), Act::Accept) => return self.words_written(),
-            (Some(Popup::Prompt(_)), Act::Accept) => return self.prompt_accept(),
+            (Some(Popup::Prompt(_)), Act::Accept | Act::Save) => return self.prompt_accept(act == Act::Save),
             (Some(Popup::Prompt(prompt)), _) => prompt.step(by),
             (Some(Popup::Form(_)), Act::Accept | Act::Save) => return self.form_accept(act == Act::Save),
             (Some(Popup::Picker(_)), Act::Accept) => return self.picker_accept(),
@@ -355,4 +369,17 @@ fn start_assign(key: Key, label: &str) -> Effects {
     let picker = Picker::new(title, Vec::new(), picker::Goal::Assign(key.clone()));
     let query = Query::Choices { kind, field: field.to_owned(), key: Some(key) };
     vec![Effect::Ask(Why::Pick(Box::new(picker), None), query)]
+}
+
+/// Those a drone can be taken from, or the drones that can be taken from a user.
+pub(super) fn holders(shown: &Detail) -> Vec<Choice> {
+    let wanted = if shown.row.key.kind == Kind::Drone { Kind::User } else { Kind::Drone };
+    let mut choices: Vec<Choice> = Vec::new();
+    for (item, label) in shown.related.iter().flat_map(|related| &related.items) {
+        if item.kind == wanted && !choices.iter().any(|choice| choice.value.as_ref() == Some(&item.pk)) {
+            let value = Some(item.pk.clone());
+            choices.push(Choice { value, label: label.clone(), note: String::new(), why_not: None });
+        }
+    }
+    choices
 }

@@ -7,8 +7,7 @@ use super::screens::list::Next;
 use super::texts;
 use crate::domain::{Key, Kind};
 use crate::service::{
-    Answer, Choice, Detail, Done, ErrorKind, Event, InUse, Link, ListPage, Query, ServiceError, Status,
-    VerbState,
+    Answer, Choice, Done, ErrorKind, Event, InUse, Link, ListPage, Query, ServiceError, Status, VerbState,
 };
 
 impl App {
@@ -154,13 +153,14 @@ impl App {
                 }
                 self.status = *status;
                 let wanted = self.status.link == Link::SecondFactor;
-                self.ask_about_held();
+                let effects = self.ask_about_held();
                 // The status may be ahead of the word that somebody signed in.
                 if wanted && self.signed_in && !self.code_asked {
                     self.ask_for_code();
                 }
                 self.code_asked = wanted && self.signed_in;
                 self.offer_initial();
+                return effects;
             }
             (Why::Saved(edits, summary), Answer::Status(status)) => {
                 self.status = *status;
@@ -193,6 +193,7 @@ impl App {
             // An answer about a row that is no longer the selected one is late: passed over.
             (Why::Verbs(about), Answer::Verbs(verbs)) if about == self.detail.key => self.verbs = verbs,
             (Why::Edit, Answer::Show(Some(shown))) => self.popups.push(Popup::Form(Form::edit(&shown))),
+            (Why::EditMarked(keys), Answer::Locked(locked)) => self.open_several(keys, &locked),
             (Why::Cell(column), Answer::Show(Some(shown))) => return self.open_cell(column, &shown),
             (Why::CellFollows, Answer::Consequences(lines)) => return self.cell_follows(lines),
             (Why::Unassign(key), Answer::Show(Some(shown))) => self.pick_unassign(key, &shown),
@@ -211,7 +212,8 @@ impl App {
             (Why::Aside, Answer::Aside(kept)) => self.open_aside(&kept),
             (Why::Words, Answer::Ways(ways)) => self.take_ways(ways),
             (Why::Erase, Answer::Outbox(lines)) => self.ask_to_erase(&lines),
-            (Why::Cards(about), Answer::Cards(cards)) => self.take_cards(about.as_ref(), cards),
+            (Why::Cards(about), Answer::Cards(cards)) => return self.take_cards(about.as_ref(), cards),
+            (Why::Held, Answer::Outbox(lines)) if self.popups.is_empty() => self.open_held(&lines),
             (Why::FormFollows, Answer::Consequences(lines)) => {
                 if let Some(Popup::Form(form)) = self.popups.last_mut() {
                     form.consequences = lines;
@@ -252,20 +254,6 @@ impl App {
         }
         picker.choices = choices;
         self.popups.push(Popup::Picker(picker.on(on)));
-    }
-
-    fn pick_unassign(&mut self, key: Key, shown: &Detail) {
-        let choices = holders(shown);
-        if choices.is_empty() {
-            self.toast = Some(format!("{} has no assignment.", shown.row.label));
-            return;
-        }
-        let title = if key.kind == Kind::Drone {
-            format!("Take {} from", shown.row.label)
-        } else {
-            format!("Take from {}", shown.row.label)
-        };
-        self.popups.push(Popup::Picker(Picker::new(title, choices, picker::Goal::Unassign(key))));
     }
 
     fn confirm_delete(&mut self, key: Key, label: &str, lines: Vec<String>) {
@@ -402,17 +390,4 @@ impl App {
             }
         }
     }
-}
-
-/// Those a drone can be taken from, or the drones that can be taken from a user.
-pub(super) fn holders(shown: &Detail) -> Vec<Choice> {
-    let wanted = if shown.row.key.kind == Kind::Drone { Kind::User } else { Kind::Drone };
-    let mut choices: Vec<Choice> = Vec::new();
-    for (item, label) in shown.related.iter().flat_map(|related| &related.items) {
-        if item.kind == wanted && !choices.iter().any(|choice| choice.value.as_ref() == Some(&item.pk)) {
-            let value = Some(item.pk.clone());
-            choices.push(Choice { value, label: label.clone(), note: String::new(), why_not: None });
-        }
-    }
-    choices
 }

@@ -69,6 +69,8 @@ pub enum Why {
     Verbs(Option<Key>),
     /// To open a form with it.
     Edit,
+    /// The same for those rows at once.
+    EditMarked(Vec<Key>),
     /// To change that row's cell of that column.
     Cell(&'static str),
     /// What would follow from what was chosen for a cell.
@@ -83,6 +85,8 @@ pub enum Why {
     FormFollows,
     /// To decide on them, those of that row first.
     Cards(Option<Key>),
+    /// To say which edits are held back.
+    Held,
     /// To show what of the journal is lost.
     Lost,
     /// For the screens beside the lists.

@@ -1,5 +1,7 @@
 //! Verbs on all marked rows: what is wanted of each, the preview, and making the changes in portions.
 
+use std::collections::BTreeMap;
+
 use super::app::{App, Effect, Effects, Why};
 use super::keys::{Act, Context};
 use super::popups::bulk::{PORTION, Stage};
@@ -14,19 +16,16 @@ impl App {
         let kind = self.list().kind;
         let rows = texts::rows(keys.len(), kind);
         match verb {
-            Verb::Edit => {
-                self.popups.push(Popup::Form(Form::several(kind, keys)));
-                Vec::new()
-            }
+            Verb::Edit => vec![Effect::Ask(Why::EditMarked(keys.clone()), Query::Locked { keys })],
             Verb::Delete => {
                 let wishes = keys.into_iter().map(|key| (key.clone(), Intent::Delete { key })).collect();
                 self.preview(format!("Delete {rows}"), wishes, None)
             }
-            Verb::SetStatus => self.pick_for_marked(format!("Status of {rows}"), verb, "status"),
+            Verb::SetStatus => pick_for_marked(format!("Status of {rows}"), verb, keys),
             Verb::Assign | Verb::Unassign if kind == Kind::Drone => {
                 let title = if verb == Verb::Assign { "Assign" } else { "Take" };
                 let whom = if verb == Verb::Assign { "to" } else { "from" };
-                self.pick_for_marked(format!("{title} {rows} {whom}"), verb, "operator_id")
+                pick_for_marked(format!("{title} {rows} {whom}"), verb, keys)
             }
             Verb::Assign | Verb::Unassign | Verb::Create => {
                 self.toast = Some(texts::MARK_DRONES.to_owned());
@@ -35,10 +34,13 @@ impl App {
         }
     }
 
-    fn pick_for_marked(&mut self, title: String, verb: Verb, field: &str) -> Effects {
-        let picker = Picker::new(title, Vec::new(), picker::Goal::Marked(verb));
-        let query = Query::Choices { kind: self.list().kind, field: field.to_owned(), key: None };
-        vec![Effect::Ask(Why::Pick(Box::new(picker), None), query)]
+    /// The form for the marked rows, with what is mine to change in one of them at least.
+    pub(super) fn open_several(&mut self, keys: Vec<Key>, locked: &BTreeMap<String, String>) {
+        let kind = keys.first().map_or(Kind::Drone, |key| key.kind);
+        match Form::several(kind, keys, locked) {
+            Ok(form) => self.popups.push(Popup::Form(form)),
+            Err(why) => self.toast = Some(why),
+        }
     }
 
     /// A choice for all marked rows.
@@ -194,6 +196,12 @@ impl App {
         }
         self.refresh()
     }
+}
+
+/// Lists what can be chosen for one of the rows at least.
+fn pick_for_marked(title: String, verb: Verb, keys: Vec<Key>) -> Effects {
+    let picker = Picker::new(title, Vec::new(), picker::Goal::Marked(verb));
+    vec![Effect::Ask(Why::Pick(Box::new(picker), None), Query::ChoicesFor { verb, keys })]
 }
 
 /// What a choice for several rows wants of one of them.

@@ -3,13 +3,18 @@
 //! A decision is taken in one or two lists: which edit, where several need one, then what to make of it. Every answer
 //! says what it does with the values in question, so nobody has to know words like "theirs".
 
+use ratatui::layout::Rect;
+
 use super::app::{App, Effect, Effects, Why};
 use super::popups::picker::Goal;
 use super::popups::{Confirm, Form, Picker, Popup, confirm};
 use super::screens::detail;
 use super::texts;
+use super::widgets::wrap;
 use crate::domain::{Fields, Key, Kind};
-use crate::service::{Action, Card, CardField, Choice, Decision, Gap, Query, Traffic, status};
+use crate::service::{
+    Action, Card, CardField, Choice, Decision, EditState, Gap, OutboxLine, Query, Traffic, status,
+};
 
 /// The modes of the line: as stored in a choice, as called, and what it does.
 pub(super) const TRAFFIC: [(Traffic, &str, &str); 3] = [
@@ -42,13 +47,13 @@ impl App {
     }
 
     /// The edits that need a person: those of the row first, and straight to the only one.
-    pub(super) fn take_cards(&mut self, about: Option<&Key>, mut cards: Vec<Card>) {
+    pub(super) fn take_cards(&mut self, about: Option<&Key>, mut cards: Vec<Card>) -> Effects {
         let own: Vec<Card> = cards.iter().filter(|card| Some(&card.line.key) == about).cloned().collect();
         if !own.is_empty() {
             cards = own;
         }
         match cards.len() {
-            0 if self.status.disk.held > 0 => self.open_held(),
+            0 if self.status.disk.held > 0 => return vec![Effect::Ask(Why::Held, Query::Outbox)],
             0 => self.toast = Some(texts::NOTHING_TO_DECIDE.to_owned()),
             1 => self.open_card(&cards.swap_remove(0)),
             _ => {
@@ -64,6 +69,7 @@ impl App {
                 self.popups.push(Popup::Picker(picker));
             }
         }
+        Vec::new()
     }
 
     /// What can be made of one edit.
@@ -179,21 +185,35 @@ impl App {
     }
 
     /// Edits that are held back: asked once in a session, and on the key for what needs a person.
-    pub(super) fn ask_about_held(&mut self) {
+    pub(super) fn ask_about_held(&mut self) -> Effects {
         let held = self.status.disk.held;
-        if held != self.asked && self.popups.is_empty() && !self.status.read_only {
-            self.asked = held;
-            if held > 0 {
-                self.open_held();
-            }
+        if held == 0 {
+            self.asked = 0;
         }
+        let may = held != self.asked && self.popups.is_empty() && !self.status.read_only;
+        may.then_some(Effect::Ask(Why::Held, Query::Outbox)).into_iter().collect()
     }
 
-    fn open_held(&mut self) {
-        let choices = texts::HELD_CHOICES.map(|(value, label, note)| choice(value, label, note)).into();
-        let about = texts::HELD.iter().map(|line| (*line).to_owned()).collect();
-        let title = texts::held(self.status.disk.held);
-        self.popups.push(Popup::Picker(Picker::new(title, choices, Goal::Held).about(about)));
+    /// Which they are, as many as there is room for, and what can be decided.
+    pub(super) fn open_held(&mut self, outbox: &[OutboxLine]) {
+        self.asked = self.status.disk.held;
+        let choices: Vec<Choice> =
+            texts::HELD_CHOICES.map(|(value, label, note)| choice(value, label, note)).into();
+        let mut picker = Picker::new(texts::held(self.status.disk.held), choices, Goal::Held);
+        let (width, room) = picker.room(self.shape().over(Rect::new(0, 0, self.size.0, self.size.1)));
+        let [happened, means, until] = texts::HELD.map(|text| wrap(text, width));
+        let told = happened.len() + means.len() + until.len();
+        let held: Vec<&OutboxLine> = outbox.iter().filter(|line| line.state == EditState::Held).collect();
+        // Of a low window, two of them are worth more than the last sentence.
+        let fit = room.saturating_sub(told).max(2);
+        let shown = if held.len() > fit { fit - 1 } else { held.len() };
+        let name = |line: &&OutboxLine| {
+            self.theme.fit(&format!("{}: {}", line.label, line.what), usize::from(width))
+        };
+        let mut named: Vec<String> = held.iter().take(shown).map(name).collect();
+        named.extend((shown < held.len()).then(|| texts::more_held(held.len() - shown)));
+        picker.about = [happened, means, named, until].concat();
+        self.popups.push(Popup::Picker(picker));
     }
 
     pub(super) fn held_settled(&mut self, value: Option<&str>) -> Effects {

@@ -64,10 +64,7 @@ impl App {
                 self.paint_cell(pen, &shape, form);
                 continue;
             }
-            popup.draw(
-                pen,
-                Rect { height: area.height.saturating_sub(if shape.compact { 1 } else { 2 }), ..area },
-            );
+            popup.draw(pen, shape.over(area));
         }
         self.paint_bottom(pen, area);
     }
@@ -94,7 +91,7 @@ impl App {
             return self.paint_screen(pen);
         }
         if shape.compact {
-            let title = format!("[{} {name}]", self.place.digit());
+            let title = format!("[{}]", pen.place(self.place));
             list::draw_title(pen, shape.title, self.list(), &title);
         }
         if self.detail.focused && shape.pane.is_none() {
@@ -118,7 +115,7 @@ impl App {
         let (shape, name) = (self.shape(), self.place.title());
         let body = shape.whole;
         if shape.compact {
-            let title = format!(" [{} {name}]", self.place.digit());
+            let title = format!(" [{}]", pen.place(self.place));
             pen.put(shape.title, &title, pen.theme.strong());
         } else {
             pen.put(after(shape.title, 1), name, pen.theme.strong());
@@ -229,6 +226,8 @@ impl App {
                 Some(Popup::Confirm(confirm)) => confirm.typed.is_none() || confirm.is_yes(),
                 _ => true,
             },
+            // The activity is looked through for words alone: there is nothing to complete.
+            (Context::Filter, Act::Complete) => self.place != Place::Activity,
             (Context::List, Act::Leave) => !list.filter.text().is_empty(),
             (Context::List, Act::Accept | Act::Mark | Act::Cells) => list.key.is_some(),
             (_, Act::Assign | Act::Unassign) => list.kind != Kind::Region,

@@ -37,6 +37,13 @@ pub struct Shape {
     pub state: Rect,
 }
 
+impl Shape {
+    /// What popups may cover of the window: all but the lines at the bottom.
+    pub fn over(&self, window: Rect) -> Rect {
+        Rect { height: window.height.saturating_sub(if self.compact { 1 } else { 2 }), ..window }
+    }
+}
+
 /// The areas of a window.
 pub fn shape(area: Rect) -> Shape {
     let too_small = area.width < WIDTH_MIN || area.height < HEIGHT_MIN;

@@ -214,10 +214,10 @@ impl App {
         Vec::new()
     }
 
-    /// Enter in what is asked for: on to the next field, or off with it.
-    pub(super) fn ask_accept(&mut self) -> Effects {
+    /// Enter in what is asked for: on to the next field, or off with it; `send`: off with it from any field.
+    pub(super) fn ask_accept(&mut self, send: bool) -> Effects {
         let Some(Popup::Ask(ask)) = self.popups.last_mut() else { return Vec::new() };
-        if ask.at + 1 < ask.fields.len() {
+        if !send && ask.at + 1 < ask.fields.len() {
             ask.step(1);
             return Vec::new();
         }
@@ -225,7 +225,7 @@ impl App {
             return Vec::new();
         }
         let goal = ask.goal.clone();
-        if matches!(goal, ask::Goal::Account { .. } | ask::Goal::AccountEmail { .. }) {
+        if ask.is_of_account() {
             return self.account_asked(&goal);
         } else if goal == ask::Goal::OldPassword {
             let old = ask.secret(field::CURRENT).unwrap_or_default();
@@ -334,6 +334,10 @@ pub(super) fn wish_of(ask: &Ask, project: Option<String>) -> Option<Own> {
             new: secret(field::NEW),
             second: ask.secret(field::SECOND),
         }),
-        ask::Goal::OldPassword | ask::Goal::Account { .. } | ask::Goal::AccountEmail { .. } => return None,
+        ask::Goal::OldPassword
+        | ask::Goal::Account { .. }
+        | ask::Goal::AccountEmail { .. }
+        | ask::Goal::AccountInvite { .. }
+        | ask::Goal::AccountUnban { .. } => return None,
     })
 }

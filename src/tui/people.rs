@@ -46,14 +46,13 @@ impl App {
         let Goal::Account(key, label) = goal.clone() else { return Vec::new() };
         let Some(user) = key.uuid() else { return Vec::new() };
         let ask = match starts(user, value.unwrap_or_default()) {
-            Start::At(wish, None) => return self.administer(wish),
-            Start::At(wish, Some(_)) => {
+            Start::Confirmed(wish, _) => {
                 return self.confirm_deed(user, &label, matches!(wish.deed, AccountDeed::Ban));
             }
             Start::Asked(goal) => goal,
         };
         self.popups.pop();
-        let about = vec![texts::account_of(&label)];
+        let about = vec![about(&ask, &label)];
         self.popups.push(Popup::Ask(Ask::new(ask, about)));
         Vec::new()
     }
@@ -88,6 +87,14 @@ impl App {
     }
 }
 
+/// Whom a form is about, and what becomes of what is typed into it.
+pub(super) fn about(goal: &ask::Goal, label: &str) -> String {
+    match goal {
+        ask::Goal::AccountInvite { .. } | ask::Goal::AccountUnban { .. } => texts::account_why(label),
+        _ => texts::account_of(label),
+    }
+}
+
 /// What can be done about an account.
 pub(super) fn deeds() -> Vec<Choice> {
     let choice = |(value, label, note): (&str, &str, &str)| Choice {
@@ -106,6 +113,8 @@ pub(super) fn wish_of(ask: &Ask, goal: &ask::Goal) -> Option<Administer> {
         ask::Goal::Account { user, create: true } => (*user, AccountDeed::Create(password())),
         ask::Goal::Account { user, .. } => (*user, AccountDeed::SetPassword(password())),
         ask::Goal::AccountEmail { user } => (*user, AccountDeed::SetEmail(ask.text(EMAIL))),
+        ask::Goal::AccountInvite { user } => (*user, AccountDeed::Invite),
+        ask::Goal::AccountUnban { user } => (*user, AccountDeed::Unban),
         _ => return None,
     };
     Some(Administer { user, deed, reason: ask.reason() })
@@ -121,24 +130,24 @@ pub(super) fn why_not(subject: Option<&Key>, role: Option<Role>) -> Option<Strin
     }
 }
 
-/// How a deed begins.
+/// How a deed begins. Each takes a reason.
 pub(super) enum Start {
-    /// At once, or after what it does was told and confirmed.
-    At(Administer, Option<&'static str>),
-    /// With something to be typed.
+    /// After what it does was told and confirmed.
+    Confirmed(Administer, &'static str),
+    /// With something to be typed, be it the reason alone.
     Asked(ask::Goal),
 }
 
 pub(super) fn starts(user: uuid::Uuid, deed: &str) -> Start {
-    let at = |deed: AccountDeed| {
-        let about = deed.warning();
-        Start::At(Administer { user, deed, reason: None }, about)
+    let confirmed = |deed: AccountDeed| {
+        let about = deed.warning().unwrap_or_default();
+        Start::Confirmed(Administer { user, deed, reason: None }, about)
     };
     match deed {
-        "invite" => at(AccountDeed::Invite),
-        "unban" => at(AccountDeed::Unban),
-        "ban" => at(AccountDeed::Ban),
-        "out" => at(AccountDeed::SignOut),
+        "ban" => confirmed(AccountDeed::Ban),
+        "out" => confirmed(AccountDeed::SignOut),
+        "invite" => Start::Asked(ask::Goal::AccountInvite { user }),
+        "unban" => Start::Asked(ask::Goal::AccountUnban { user }),
         "create" => Start::Asked(ask::Goal::Account { user, create: true }),
         "password" => Start::Asked(ask::Goal::Account { user, create: false }),
         _ => Start::Asked(ask::Goal::AccountEmail { user }),

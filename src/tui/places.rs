@@ -36,15 +36,15 @@ impl Place {
         }
     }
 
-    /// The digit that goes there.
-    pub const fn digit(self) -> char {
+    /// The act that goes there.
+    pub const fn act(self) -> Act {
         match self {
-            Self::Users => '1',
-            Self::Regions => '2',
-            Self::Drones => '3',
-            Self::Sync => '4',
-            Self::Activity => '5',
-            Self::Overview => '0',
+            Self::Users => Act::Users,
+            Self::Regions => Act::Regions,
+            Self::Drones => Act::Drones,
+            Self::Sync => Act::GoSync,
+            Self::Activity => Act::GoActivity,
+            Self::Overview => Act::GoOverview,
         }
     }
 
@@ -63,17 +63,9 @@ impl Place {
         Self::ALL.into_iter().find(|place| place.kind() == Some(kind))
     }
 
-    /// The act that goes there.
+    /// Where that act goes.
     pub fn by(act: Act) -> Option<Self> {
-        Some(match act {
-            Act::Users => Self::Users,
-            Act::Regions => Self::Regions,
-            Act::Drones => Self::Drones,
-            Act::GoSync => Self::Sync,
-            Act::GoActivity => Self::Activity,
-            Act::GoOverview => Self::Overview,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|place| place.act() == act)
     }
 
     fn next(self, by: isize) -> Self {

@@ -175,10 +175,10 @@ impl App {
         self.popups.push(Popup::Prompt(Prompt::new(texts::ASIDE_TITLE, &[texts::TAKE_BACK], fields, goal)));
     }
 
-    /// Enter in a popup that asks: to the next field, or on with it.
-    pub(super) fn prompt_accept(&mut self) -> Effects {
+    /// Enter in a popup that asks: to the next field, or on with it; `send`: on with it from any field.
+    pub(super) fn prompt_accept(&mut self, send: bool) -> Effects {
         let Some(Popup::Prompt(ask)) = self.popups.last_mut() else { return Vec::new() };
-        if ask.at + 1 < ask.fields.len() {
+        if !send && ask.at + 1 < ask.fields.len() {
             ask.step(1);
             return Vec::new();
         }

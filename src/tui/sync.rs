@@ -46,8 +46,10 @@ impl App {
             return vec![Effect::Ask(Why::Card(edit), Query::Cards)];
         }
         let mut choices = vec![choice("row", "Open the row", &line.label)];
-        if line.state == EditState::Waiting {
-            choices.push(choice("retry", "Send it now", "with what else waits"));
+        match line.state {
+            EditState::Waiting => choices.push(choice("retry", "Send it now", "with what else waits")),
+            EditState::Held => choices.push(choice("held", "Decide", "about all that is held back")),
+            _ => {}
         }
         let mut about = vec![line.what.clone()];
         about.extend(state_lines(&line.state, self.now, &self.zone));
@@ -74,6 +76,7 @@ impl App {
         self.popups.pop();
         match value {
             Some("retry") => vec![self.submit(Action::Retry { edit })],
+            Some("held") => vec![Effect::Ask(Why::Held, Query::Outbox)],
             _ => self.open(stands_for(&key)),
         }
     }

@@ -650,6 +650,14 @@ impl Fake {
                 Answer::Verbs(self.verbs(*kind))
             }
             Query::Choices { kind, field, .. } => Answer::Choices(self.choices(*kind, field)),
+            Query::ChoicesFor { verb, keys } => {
+                let kind = keys.first().map_or(Kind::Drone, |key| key.kind);
+                let field = if *verb == Verb::SetStatus { "status" } else { "operator_id" };
+                Answer::Choices(self.choices(kind, field))
+            }
+            Query::Locked { keys } => {
+                Answer::Locked(self.locked(keys.first().map_or(Kind::Drone, |key| key.kind)))
+            }
             Query::Consequences { intent } => Answer::Consequences(match intent {
                 Intent::Delete { key } if key.kind == Kind::Region => vec![
                     "Its 88 users and 642 drones stay, without a region. 3 of them have unsent edits."

@@ -2,9 +2,11 @@
 //! service; titles of keys are in the table of keys.
 
 mod asked;
+mod held;
 mod sealed;
 
 pub use asked::*;
+pub use held::*;
 pub use sealed::*;
 
 use crate::domain::Kind;
@@ -211,7 +213,7 @@ pub fn range_begun(range: &str, mark: &str) -> String {
 pub const MARK_DRONES: &str =
     "With several rows marked, assigning is done in the list of drones. c takes the marks away.";
 pub const NOTHING_TOUCHED: &str = "No field was set, so there is nothing to change.";
-pub const AS_IT_IS: &str = "(as it is)";
+pub const AS_IT_IS: &str = "as it is";
 pub const LOOKING: &str = "Looking at what each row would come to …";
 pub const SIGN_IN_AGAIN: &str =
     "SIGN IN AGAIN: the server ended the session. Sign out and in again; unsent edits are kept";
@@ -308,24 +310,6 @@ pub const INITIAL: [&str; 2] = [
     "Load the initial data set: 2 regions, 17 users, 32 drones and who flies what?",
     "Its users cannot sign in until headquarters makes accounts for them. z takes it back.",
 ];
-pub const HELD: [&str; 3] = [
-    "The journal here ends earlier than it once did: it was put back from an older copy, or its end was lost.",
-    "These edits are in it as unsent. They may have been sent since, and changed by others after that.",
-    "Until you decide they stay here, and so does what builds on them. Other edits are sent.",
-];
-pub const SEND: &str = "send";
-pub const LET_GO: &str = "let go";
-/// The value, the choice, and what it does.
-pub const HELD_CHOICES: [(&str, &str, &str); 3] = [
-    ("", "Keep them back", "look at their rows first"),
-    (SEND, "Send them", "changes since are asked about"),
-    (LET_GO, "Let go of them", "sent already, or not wanted"),
-];
-
-pub fn held(edits: usize) -> String {
-    if edits == 1 { "1 edit is held back".to_owned() } else { format!("{edits} edits are held back") }
-}
-
 pub const LOST: &str = "The journal was damaged. These cannot be read any more:";
 pub const LOST_THEN: &str = "Unsent edits among them are gone: look through what you did last.";
 pub const SEEN: &str = "seen";
@@ -403,7 +387,13 @@ pub const ACCOUNT_ONLINE: &str =
 pub const ACCOUNT_NEW: &str = "A sign-in account";
 pub const ACCOUNT_PASSWORD: &str = "A new password";
 pub const ACCOUNT_ADDRESS: &str = "Another address";
+pub const ACCOUNT_INVITE: &str = "An invitation by mail";
+pub const ACCOUNT_UNBAN: &str = "Lift the bar";
 pub const ACCOUNT_ADDRESS_HINT: &str = "an address like name@unit.mil";
+
+pub fn account_why(label: &str) -> String {
+    format!("For {label}. The reason stands in the activity.")
+}
 
 pub fn account_of(label: &str) -> String {
     format!("For {label}. The reason stands in the activity, a password is written down nowhere.")

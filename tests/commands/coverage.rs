@@ -6,7 +6,7 @@ use std::process::Command;
 use flyos::domain::{Fields, Intent, Key, Kind};
 use flyos::service::{
     Action, CopyQuery, Decision, ErrorKind, ListQuery, Query, RowsQuery, Sessions, StoredQuery, Traffic,
-    columns,
+    Verb, columns,
 };
 
 use super::common::FLYOS;
@@ -71,8 +71,11 @@ fn of_query(query: &Query) -> Way {
         Query::Show { .. } | Query::Row { .. } => By(&["users show", "regions show", "drones show"]),
         Query::Status => By(&["status"]),
         Query::Verbs { .. } => Screen { why: "it makes menus; a command is refused with the reason" },
-        Query::Choices { .. } => {
+        Query::Choices { .. } | Query::ChoicesFor { .. } => {
             Screen { why: "it fills pickers; shells complete the values, lists tell the names" }
+        }
+        Query::Locked { .. } => {
+            Screen { why: "it closes fields of a form; a command is refused with the reason" }
         }
         Query::Consequences { .. } => By(&["drones delete"]),
         Query::Outbox => By(&["outbox list"]),
@@ -141,6 +144,8 @@ fn queries() -> Vec<Query> {
         Query::Status,
         Query::Verbs { kind, key: None },
         Query::Choices { kind, field: "status".to_owned(), key: None },
+        Query::ChoicesFor { verb: Verb::SetStatus, keys: Vec::new() },
+        Query::Locked { keys: Vec::new() },
         Query::Consequences { intent: Intent::Delete { key } },
         Query::Outbox,
         Query::Runs,

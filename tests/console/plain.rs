@@ -38,7 +38,7 @@ fn the_work_of_a_day_is_done_by_lines() {
     let server = Server::start(field.data.path());
     let said = format!(
         "main@flyos.mil\n{PASSWORD}\n\
-         drones\nfilter status:active\nfilter\nshow drone-001\n\
+         drones\nfilter status:active\nfilter standby:foo\nfilter\nshow drone-001\n\
          status drone-001\nmaintenance\n\
          edit drone-001\n\n\n\n\nchecked\nyes\n\
          new\ndrone-900\nFlyOS_MQ9\n\n\n\n\nyes\n\
@@ -52,6 +52,7 @@ fn the_work_of_a_day_is_done_by_lines() {
         "32 drones. 1 to 20, by id.",
         "next lists more.",
         "of 32 drones, status:active",
+        "0 of 32 drones, standby:foo, by id.\nThere is no column standby here, but id, model, ",
         "1. drone-001, model FlyOS_MQ5, status ACTIVE",
         "drone-001 is ACTIVE. 4 to choose from.",
         "status MAINTENANCE",
@@ -168,7 +169,7 @@ fn what_the_screen_can_do_is_done_by_words() {
         "They do not count yet.",
         "They count for nothing.",
         "There are no recovery words to take away.",
-        "Your second factor. 1 to choose from.",
+        "Your second factor. There is one choice.",
         "Sign-in account of operator1. 7 to choose from.",
         "Their sessions on all machines end at once.",
         "no address like name@unit.mil",

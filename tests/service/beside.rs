@@ -3,7 +3,8 @@
 use flyos::domain::{Fields, Intent, Key, Kind};
 use flyos::service::beside::{Console, consoles};
 use flyos::service::{
-    Action, Answer, Decision, Done, ErrorKind, Event, Folders, Front, ListQuery, Query, Traffic, columns,
+    Action, Answer, Decision, Done, ErrorKind, Event, Folders, Front, ListQuery, Query, Traffic, Verb,
+    columns,
 };
 
 use super::Server;
@@ -83,6 +84,8 @@ fn every_question_and_action_goes_through_the_socket() {
         Query::Status,
         Query::Verbs { kind: Kind::Drone, key: Some(drone()) },
         Query::Choices { kind: Kind::Drone, field: "region_id".to_owned(), key: Some(drone()) },
+        Query::ChoicesFor { verb: Verb::Assign, keys: vec![drone()] },
+        Query::Locked { keys: vec![drone()] },
         Query::Consequences { intent: intent.clone() },
         Query::Outbox,
         Query::Runs,

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use flyos::domain::Key;
-use flyos::service::{Action, Done, Event, Front, Link};
+use flyos::service::{Action, Done, EditState, Event, Front, Link};
 
 use super::Server;
 use super::door::{PASSWORD, PATIENCE, Person, home};
@@ -93,9 +93,16 @@ fn an_older_journal_sends_nothing_until_somebody_has_decided() {
         }
     };
     person.wait("held back", is_held(2));
+    let ctx = person.service.ctx(Front::Test);
+    let held = || -> Vec<u64> {
+        let lines = person.service.outbox(&ctx).into_iter();
+        lines.filter(|line| line.state == EditState::Held).map(|line| line.edit).collect()
+    };
+    assert_eq!(held().len(), 2, "{:?}", person.service.outbox(&ctx));
+    let retried = person.service.run(&ctx, Action::Retry { edit: held()[0] }).unwrap_err();
+    assert!(retried.message.contains("is held back until you decide"), "{retried:?}");
     // Other edits go, and a wish of the person does not send the old ones either.
     person.set(Key::drone("drone-003"), "status", "STANDBY").unwrap();
-    let ctx = person.service.ctx(Front::Test);
     person.service.run(&ctx, Action::SyncNow).unwrap();
     person.wait("the new one is sent", |service| service.status().waiting == 2);
     assert_eq!(status_of(&server, "drone-003"), "STANDBY");
@@ -120,6 +127,8 @@ fn edits_held_back_are_sent_when_somebody_says_so() {
     found(&person);
     person.wait("held back", |service| service.status().disk.held == 2);
     settle(&person, true);
+    let lines = person.service.outbox(&person.service.ctx(Front::Test));
+    assert!(lines.iter().all(|line| line.state != EditState::Held), "{lines:?}");
     // What the server was told since is asked about, what it has already is not; nothing is lost and nothing overwritten.
     person.wait("sent", |service| {
         let status = service.status();

@@ -235,6 +235,14 @@ pub const TABLE: &[Binding] = &[
         "go on",
         "Goes to the next line; on the last one, sends what was typed.",
     ),
+    bind(
+        Act::Save,
+        &[Press::ctrl('s'), Press::f(2)],
+        &[C::Ask],
+        0,
+        "send",
+        "Sends what was typed, from any line, where every line is there.",
+    ),
     bind(Act::Leave, &[key(Esc)], &[C::Ask], 2, "leave it", "Closes it; nothing is sent."),
     bind(Act::Accept, &[key(Enter)], &[C::Picker, C::Menu], 1, "choose", "Takes the selected line."),
     bind(Act::Leave, &[key(Esc)], &[C::Picker, C::Menu], 2, "close", "Closes it; nothing is changed."),
@@ -265,10 +273,10 @@ pub const TABLE: &[Binding] = &[
     bind(Act::Accept, &[key(Enter)], &[C::Words], 1, "written down", "Asks for the words back."),
     bind(Act::Leave, &[key(Esc)], &[C::Words], 2, "make none", "Forgets these words."),
     // Locked.
-    bind(Act::Accept, &[key(Enter)], &[C::Locked], 1, "unlock", "Unlocks the console."),
+    bind(Act::Accept, &[key(Enter), Press::ctrl('s')], &[C::Locked], 1, "unlock", "Unlocks the console."),
     bind(Act::SignOut, &[Press::f(9)], &[C::Locked], 2, "sign out", "Ends the session."),
     // Signing in.
-    bind(Act::Accept, &[key(Enter)], &[C::SignIn], 1, "sign in", "Signs in."),
+    bind(Act::Accept, &[key(Enter), Press::ctrl('s')], &[C::SignIn], 1, "sign in", "Signs in."),
     bind(Act::Reveal, &[Press::f(6)], &[C::SignIn, C::Locked], 0, "show", "Shows the password, or hides it."),
     bind(
         Act::OtherAccount,

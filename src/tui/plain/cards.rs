@@ -1,8 +1,8 @@
 //! Edits on their way, and those that need a decision.
 
-use super::{Action, Dialogue, Said, TimeZone, choice};
+use super::{Action, Dialogue, PAGE, Said, TimeZone, choice};
 use crate::domain::Fields;
-use crate::service::{Answer, Card, Choice, Decision, Query, status};
+use crate::service::{Answer, Card, Choice, Decision, EditState, OutboxLine, Query, status};
 use crate::tui::decide;
 use crate::tui::popups::Form;
 use crate::tui::screens::detail;
@@ -14,10 +14,7 @@ impl Dialogue {
         if lines.is_empty() {
             return self.talk.say("Nothing waits: everything was sent.");
         }
-        let told = |line: &crate::service::OutboxLine| {
-            format!("Edit {}: {}: {}, {}", line.edit, line.label, line.what, detail::state_word(&line.state))
-        };
-        self.talk.say_all(lines.iter().map(told))
+        self.talk.say_all(lines.iter().map(told_edit))
     }
 
     /// Decides on an edit that needs it: the one of that number, or the only one, or one of several.
@@ -58,6 +55,13 @@ impl Dialogue {
         }
         self.talk.say(&texts::held(disk.held))?;
         self.talk.say_all(texts::HELD)?;
+        let lines = self.service.outbox(&self.ctx());
+        let held = lines.iter().filter(|line| line.state == EditState::Held);
+        let held: Vec<String> = held.map(told_edit).collect();
+        self.talk.say_all(held.iter().take(PAGE))?;
+        if held.len() > PAGE {
+            self.talk.say(&format!("And {} more: outbox lists them all.", held.len() - PAGE))?;
+        }
         let chosen = self.talk.choose("What becomes of them?", &texts::HELD_CHOICES.map(told))?;
         match chosen.and_then(|chosen| chosen.value).as_deref() {
             Some(texts::SEND) => self.act(Action::SettleHeld { send: true }),
@@ -123,4 +127,8 @@ impl Dialogue {
         }
         Ok(Some(fields))
     }
+}
+
+fn told_edit(line: &OutboxLine) -> String {
+    format!("Edit {}: {}: {}, {}", line.edit, line.label, line.what, detail::state_word(&line.state))
 }

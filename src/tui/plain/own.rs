@@ -159,8 +159,7 @@ impl Dialogue {
         let chosen = self.talk.choose(&title, &people::deeds())?;
         let Some(deed) = chosen.and_then(|chosen: Choice| chosen.value) else { return Ok(()) };
         match people::starts(user, &deed) {
-            people::Start::At(wish, None) => self.administer(wish),
-            people::Start::At(wish, Some(about)) => {
+            people::Start::Confirmed(wish, about) => {
                 self.talk.say(about)?;
                 if self.talk.sure("Do it?")? {
                     let why = self.talk.ask(texts::WHY_ASKED)?;
@@ -171,7 +170,7 @@ impl Dialogue {
             }
             people::Start::Asked(goal) => {
                 let mut ask = Ask::new(goal.clone(), Vec::new());
-                self.talk.say(&texts::account_of(&row.label))?;
+                self.talk.say(&people::about(&goal, &row.label))?;
                 if !self.fill_lines(&mut ask)? {
                     return Ok(());
                 }

@@ -3,7 +3,7 @@
 use super::{Action, Dialogue, Kind, PAGE, Said, TimeZone, query};
 use crate::domain::{Fields, Intent, Key};
 use crate::service::{Detail, RowView, Verb, columns, status};
-use crate::tui::answers::holders;
+use crate::tui::acts::holders;
 use crate::tui::decide::pair;
 use crate::tui::popups::Form;
 use crate::tui::popups::form::Entry;
@@ -59,6 +59,7 @@ impl Dialogue {
         let (from, to) = (self.query.offset + 1, self.query.offset + page.rows.len());
         let window = if page.rows.is_empty() { String::new() } else { format!(". {from} to {to}") };
         self.talk.say(&format!("{count}{window}, by {}.", self.query.sort))?;
+        self.talk.say_all(&page.problem)?;
         let lines: Vec<String> = page
             .rows
             .iter()

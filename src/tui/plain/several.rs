@@ -34,32 +34,46 @@ impl Dialogue {
             return self.talk.say(texts::NOTHING_SELECTED);
         }
         match self.wishes_of(verb, keys)? {
-            Some(wishes) if !wishes.is_empty() => self.several(verb, wishes),
-            _ => self.talk.say("Nothing was changed."),
+            Ok(wishes) if !wishes.is_empty() => self.several(verb, wishes),
+            Ok(_) => self.talk.say("Nothing was changed."),
+            Err(why) => self.talk.say(&why),
         }
     }
 
-    /// What is wanted of each; `None`: it was left.
-    fn wishes_of(&mut self, verb: Verb, keys: Vec<Key>) -> Said<Option<Vec<Intent>>> {
+    /// What is wanted of each, nothing where it was left; or why it is possible for none of them.
+    fn wishes_of(&mut self, verb: Verb, keys: Vec<Key>) -> Said<Result<Vec<Intent>, String>> {
         let kind = self.query.kind;
-        let field = match verb {
-            Verb::Delete => return Ok(Some(keys.into_iter().map(|key| Intent::Delete { key }).collect())),
+        match verb {
+            Verb::Delete => return Ok(Ok(keys.into_iter().map(|key| Intent::Delete { key }).collect())),
             Verb::Edit => {
-                let mut form = Form::several(kind, keys.clone());
+                let locked = match self.service.ask(&self.ctx(), &Query::Locked { keys: keys.clone() }) {
+                    Ok(Answer::Locked(locked)) => locked,
+                    Ok(_) => return Ok(Ok(Vec::new())),
+                    Err(error) => return Ok(Err(error.message)),
+                };
+                let mut form = match Form::several(kind, keys.clone(), &locked) {
+                    Ok(form) => form,
+                    Err(why) => return Ok(Err(why)),
+                };
                 self.talk.say(&format!("{}. Enter leaves a field as it is in each.", form.title))?;
                 self.fill_fields(&mut form)?;
                 let set = form.touched();
                 let wish = |key: Key| Intent::Update { key, set: set.clone() };
-                return Ok((!set.is_empty()).then(|| keys.into_iter().map(wish).collect()));
+                let wishes = if set.is_empty() { Vec::new() } else { keys.into_iter().map(wish).collect() };
+                return Ok(Ok(wishes));
             }
-            Verb::SetStatus => "status",
-            _ => "operator_id",
+            _ => {}
+        }
+        let choices = match self.service.ask(&self.ctx(), &Query::ChoicesFor { verb, keys: keys.clone() }) {
+            Ok(Answer::Choices(choices)) => choices,
+            Ok(_) => Vec::new(),
+            Err(error) => return Ok(Err(error.message)),
         };
-        let choices = self.service.choices(&self.ctx(), kind, field, None);
         let choices: Vec<_> = choices.into_iter().filter(|choice| choice.value.is_some()).collect();
         let title = format!("For {}:", texts::rows(keys.len(), kind));
-        let Some(chosen) = self.talk.choose(&title, &choices)? else { return Ok(None) };
-        Ok(Some(keys.iter().filter_map(|key| bulk::wish(verb, key, &chosen.value)).collect()))
+        let chosen = self.talk.choose(&title, &choices)?;
+        let wish = |key: &Key| bulk::wish(verb, key, &chosen.as_ref()?.value);
+        Ok(Ok(keys.iter().filter_map(wish).collect()))
     }
 
     fn several(&mut self, verb: Verb, wishes: Vec<Intent>) -> Said<()> {

@@ -12,6 +12,9 @@ use crate::tui::theme::Theme;
 const LINE_BYTES_MAX: u64 = 4096;
 /// Choices that are read out at once.
 const CHOICES_SHOWN: usize = 20;
+const ONE_OF_SEVERAL: &str = "Number or part of a name, Enter for none:";
+const ONE_THAT_FITS: &str = "Is it this one? Type yes, or a part of another name, Enter for none:";
+const ONLY_ONE: &str = "Is it this one? Type yes, or Enter for none:";
 
 /// Asks for a password at the terminal, unseen.
 pub type Secret = Box<dyn Fn(&str) -> io::Result<SecretString>>;
@@ -91,24 +94,42 @@ impl Talk {
         Ok(self.ask(&format!("{question} Type yes, or Enter for no:"))?.eq_ignore_ascii_case("yes"))
     }
 
-    /// One of several, by its number or a part of its name; `None`: Enter alone.
+    /// One of several, by its number or a part of its name; `None`: Enter alone, or there is none. The only one that is
+    /// left is asked about, since a part of a name may have meant another.
     pub fn choose(&mut self, title: &str, choices: &[Choice]) -> Said<Option<Choice>> {
         let mut part = String::new();
         loop {
             let has = |choice: &&Choice| choice.label.to_lowercase().contains(&part);
             let found: Vec<&Choice> = choices.iter().filter(has).collect();
-            self.say(&format!("{title} {} to choose from.", found.len()))?;
+            match (found.as_slice(), choices) {
+                (_, []) => return self.say(&format!("{title} There is nothing to choose.")).map(|()| None),
+                ([], _) => {
+                    self.say(&format!("Nothing there is called {part}."))?;
+                    part.clear();
+                    continue;
+                }
+                ([_], [_]) => self.say(&format!("{title} There is one choice."))?,
+                ([_], _) => self.say(&format!("{title} One fits."))?,
+                _ => self.say(&format!("{title} {} to choose from.", found.len()))?,
+            }
             for (at, choice) in found.iter().take(CHOICES_SHOWN).enumerate() {
                 self.say(&numbered(at, choice))?;
             }
             if found.len() > CHOICES_SHOWN {
                 self.say(&format!("And {} more: type a part of the name.", found.len() - CHOICES_SHOWN))?;
             }
-            let typed = self.ask("Number or part of a name, Enter for none:")?.to_lowercase();
+            let only = found.len() == 1;
+            let prompt = match choices.len() {
+                1 => ONLY_ONE,
+                _ if only => ONE_THAT_FITS,
+                _ => ONE_OF_SEVERAL,
+            };
+            let typed = self.ask(prompt)?.to_lowercase();
             if typed.is_empty() {
                 return Ok(None);
             }
             let exact = found.iter().position(|choice| choice.label.to_lowercase() == typed);
+            let exact = exact.or((only && typed == "yes").then_some(0));
             let at = exact.or_else(|| typed.parse::<usize>().ok()?.checked_sub(1));
             match at.and_then(|at| found.get(at)) {
                 Some(choice) if choice.why_not.is_none() => return Ok(Some((*choice).clone())),
@@ -191,6 +212,20 @@ mod tests {
         assert_eq!(chosen("3\n").0, "North");
         assert_eq!(chosen("eastern\n").0, "Eastern");
         assert_eq!(chosen("nor\n1\n").0, "North");
+        let (label, told) = chosen("nor\nyes\n");
+        assert_eq!(label, "North");
+        assert!(told.contains("Region? One fits.\n1. North\nIs it this one?"), "{told}");
+        assert_eq!(chosen("nor\neas\nyes\n").0, "Eastern", "another part looks among all of them");
+        let (mut alone, heard) = talk("yes\n");
+        let label = alone.choose("Region?", &choices[..1]).ok().flatten().map(|choice| choice.label);
+        assert_eq!(label.as_deref(), Some("Eastern"));
+        assert!(
+            text(&heard).contains("Region? There is one choice.\n1. Eastern\nIs it this one? Type yes, or")
+        );
+        let (label, told) = chosen("south\n3\n");
+        assert_eq!(label, "North");
+        assert!(told.contains("Nothing there is called south.\nRegion? 3 to choose from."), "{told}");
+        assert_eq!(chosen("yes\n\n").0, "", "of several, yes means none");
         assert_eq!(chosen("\n").0, "");
         let (label, told) = chosen("2\n1\n");
         assert_eq!(label, "Eastern");

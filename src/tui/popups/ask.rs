@@ -40,6 +40,13 @@ pub enum Goal {
     AccountEmail {
         user: uuid::Uuid,
     },
+    /// Why somebody is invited, or the bar of their account is lifted.
+    AccountInvite {
+        user: uuid::Uuid,
+    },
+    AccountUnban {
+        user: uuid::Uuid,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -120,6 +127,8 @@ impl Ask {
                 let email = plain(EMAIL, "E-mail", texts::ACCOUNT_ADDRESS_HINT);
                 (texts::ACCOUNT_ADDRESS, vec![email, why()])
             }
+            Goal::AccountInvite { .. } => (texts::ACCOUNT_INVITE, vec![why()]),
+            Goal::AccountUnban { .. } => (texts::ACCOUNT_UNBAN, vec![why()]),
             Goal::OldPassword => (texts::OLD_TITLE, vec![masked(field::CURRENT, "Old password", "")]),
         };
         let title = title.to_owned();
@@ -243,6 +252,17 @@ impl Ask {
 
     fn has(&self, name: &str) -> bool {
         self.fields.iter().any(|field| field.name == name)
+    }
+
+    /// Is it about somebody else's account?
+    pub const fn is_of_account(&self) -> bool {
+        matches!(
+            self.goal,
+            Goal::Account { .. }
+                | Goal::AccountEmail { .. }
+                | Goal::AccountInvite { .. }
+                | Goal::AccountUnban { .. }
+        )
     }
 
     pub fn draw(&self, pen: &mut Pen, area: Rect) {

@@ -3,17 +3,18 @@
 
 use ratatui::layout::Rect;
 
+mod begin;
 mod cell;
 mod field;
 mod leave;
 
 pub use field::{Entry, FormField};
 
-use field::{cell_of, choices_of};
+use field::choices_of;
 
 use super::{REASON, error_lines};
-use crate::domain::{Field, FieldType, Fields, Intent, Key, Kind, Value, drone};
-use crate::service::{Card, Choice, Detail, ServiceError};
+use crate::domain::{Field, Fields, Intent, Key, Kind, Value, drone};
+use crate::service::{Choice, ServiceError};
 use crate::tui::keys::{Act, Context};
 use crate::tui::press::{Code, Press};
 use crate::tui::texts;
@@ -82,66 +83,6 @@ impl Form {
             mends: None,
             cell: false,
         }
-    }
-
-    /// A form for a row as it is.
-    pub fn edit(detail: &Detail) -> Self {
-        let key = detail.row.key.clone();
-        let columns = key.kind.fields().iter().filter(|field| !field.server);
-        let mut fields: Vec<FormField> = columns
-            .map(|field| {
-                let before = detail.fields.get(field.name).cloned().flatten();
-                let label = match field.ty {
-                    FieldType::Ref(_) => detail.row.cells.get(cell_of(field.name)).cloned(),
-                    _ => None,
-                };
-                let locked = detail.locked.get(field.name).cloned();
-                FormField { locked, ..FormField::column(field, before, label) }
-            })
-            .collect();
-        // The first field that is mine to change has the focus.
-        let at = fields.iter().position(|field| field.locked.is_none()).unwrap_or(0);
-        fields.push(FormField::text(REASON, "Why", texts::WHY_HINT));
-        let title = format!("Edit {}", detail.row.label);
-        let (kind, new) = (key.kind, false);
-        Self {
-            kind,
-            key,
-            new,
-            title,
-            fields,
-            at,
-            saving: None,
-            error: None,
-            consequences: Vec::new(),
-            many: Vec::new(),
-            mends: None,
-            cell: false,
-        }
-    }
-
-    /// A form for several rows, of which only what is touched is changed; what must be unique is not in it.
-    pub fn several(kind: Kind, many: Vec<Key>) -> Self {
-        let columns = kind.fields().iter().filter(|field| !field.server && !field.unique);
-        let as_it_is = Some(texts::AS_IT_IS.to_owned());
-        let mut fields: Vec<_> =
-            columns.map(|field| FormField::column(field, None, as_it_is.clone())).collect();
-        fields.push(FormField::text(REASON, "Why", texts::WHY_HINT));
-        let title = format!("Edit {} {kind}s", many.len());
-        let key = many.first().cloned().unwrap_or_else(|| Key::drone(""));
-        Self { new: false, fields, title, many, at: 0, ..Self::create(kind, key) }
-    }
-
-    /// A form for what an edit set that was not taken.
-    pub fn mend(card: &Card) -> Self {
-        let key = card.line.key.clone();
-        let columns = card.wanted.iter().filter_map(|wanted| {
-            let field = key.kind.field(&wanted.name)?;
-            Some(FormField::column(field, wanted.value.clone(), Some(wanted.text.clone())))
-        });
-        let (fields, title) = (columns.collect(), format!("{}: send again", card.line.label));
-        // Judged as a new row is: all of it, since what was wrong may be wrong together.
-        Self { fields, title, mends: Some(card.edit), ..Self::create(key.kind, key) }
     }
 
     /// What the columns hold now.

@@ -184,6 +184,14 @@ impl Picker {
         pen.put_ends(line(inside, inside.height.saturating_sub(1)), footer, &end, pen.theme.faint());
     }
 
+    /// The columns of a line above the choices, and how many such lines an area has room for.
+    pub fn room(&self, area: Rect) -> (u16, usize) {
+        let below = u16::try_from(self.choices.len().clamp(1, ROWS_MAX) + 3).unwrap_or(u16::MAX);
+        let inside = area.height.saturating_sub(2);
+        let told = inside.saturating_sub(below).max(inside / 2);
+        (self.width().min(area.width).saturating_sub(4), usize::from(told))
+    }
+
     /// As wide as all choices need, whatever the filter leaves of them.
     fn width(&self) -> u16 {
         let needed =

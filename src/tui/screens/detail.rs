@@ -193,7 +193,7 @@ pub fn instant(zone: &TimeZone, text: &str) -> String {
 fn edit_lines(theme: Theme, edit: &OutboxLine, now: Stamp, zone: &TimeZone, width: u16, out: &mut Vec<Line>) {
     out.push(Line::new("", "", Tone::Plain));
     let age = status::age(edit.at, now, zone);
-    let tone = if edit.state.needs_you() { Tone::Warning } else { Tone::Heading };
+    let tone = if edit.state.waits_for_you() { Tone::Warning } else { Tone::Heading };
     out.push(Line::new("", format!("{}  {age}", state_word(&edit.state)), tone));
     for text in wrap(&theme.clean(&edit.what), width.saturating_sub(2)) {
         out.push(Line::new("", format!("  {text}"), Tone::Plain));
@@ -211,6 +211,7 @@ pub const fn state_word(state: &EditState) -> &'static str {
         EditState::Sending => "Not confirmed yet",
         EditState::Confirmed => "Sent",
         EditState::Blocked => "Waits for another edit",
+        EditState::Held => "?! Held back",
         EditState::Conflict { .. } => "?! Conflict",
         EditState::Refused { .. } => "?! Refused",
         EditState::Gone => "?! Gone",
@@ -234,6 +235,7 @@ pub fn state_lines(state: &EditState, now: Stamp, zone: &TimeZone) -> Vec<String
         EditState::Refused { message, .. } => vec![message.clone()],
         EditState::Gone => vec!["The row was deleted by somebody else.".to_owned()],
         EditState::Blocked => vec!["It needs an edit that did not get in.".to_owned()],
+        EditState::Held => vec![texts::MAY_BE_SENT.to_owned()],
         EditState::Waiting | EditState::Sending | EditState::Confirmed => Vec::new(),
     }
 }

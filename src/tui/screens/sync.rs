@@ -32,8 +32,10 @@ const SPARK: usize = 40;
 pub fn lines(sync: &Sync, status: &Status, theme: Theme, now: Stamp, zone: &TimeZone) -> Vec<Line<On>> {
     let mut out = vec![Line::heading(standing(status, now, zone)), counts(sync, status, now)];
     out.push(use_of_line(sync, status, theme));
-    let (stuck, moving): (Vec<_>, Vec<_>) = sync.outbox.iter().partition(|edit| edit.state.needs_you());
-    for (title, edits) in [(texts::NEEDS_YOU, stuck), (texts::ON_THEIR_WAY, moving)] {
+    let (stuck, others): (Vec<_>, Vec<_>) = sync.outbox.iter().partition(|edit| edit.state.needs_you());
+    let (held, moving): (Vec<_>, Vec<_>) = others.into_iter().partition(|edit| edit.state == EditState::Held);
+    for (title, edits) in [(texts::NEEDS_YOU, stuck), (texts::HELD_BACK, held), (texts::ON_THEIR_WAY, moving)]
+    {
         if !edits.is_empty() {
             out.push(Line::empty());
             out.push(Line::heading(format!("{title}  {}", edits.len())));
@@ -67,7 +69,7 @@ pub fn standing(status: &Status, now: Stamp, zone: &TimeZone) -> String {
 
 fn counts(sync: &Sync, status: &Status, now: Stamp) -> Line<On> {
     let unsent = |line: &&OutboxLine| {
-        matches!(line.state, EditState::Waiting | EditState::Sending | EditState::Blocked)
+        matches!(line.state, EditState::Waiting | EditState::Sending | EditState::Blocked | EditState::Held)
     };
     let oldest = sync.outbox.iter().filter(unsent).map(|line| line.at).min();
     let oldest = oldest.map(|at| format!(", the oldest {}", status::ago(at, now))).unwrap_or_default();
@@ -94,7 +96,7 @@ fn use_of_line(sync: &Sync, status: &Status, theme: Theme) -> Line<On> {
 }
 
 fn edit(one: &OutboxLine, now: Stamp, zone: &TimeZone) -> Line<On> {
-    let tone = if one.state.needs_you() { Tone::Warning } else { Tone::Plain };
+    let tone = if one.state.waits_for_you() { Tone::Warning } else { Tone::Plain };
     let parts = vec![
         Part::new(one.label.clone()).wide(18),
         Part::new(state_word(&one.state)).wide(17).tone(tone),

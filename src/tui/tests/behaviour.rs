@@ -1,5 +1,6 @@
 //! What keys do: messages in, state and actions out.
 
+use super::pictures::held;
 use crate::domain::{Intent, Key, Kind, Role, Stamp};
 use crate::service::{
     Action, Answer, Decision, ErrorKind, Event, Gap, Holder, InUse, Link, Query, ServiceError, Traffic, Verb,
@@ -419,9 +420,10 @@ fn edits_that_are_held_back_are_asked_about_and_stay_unless_somebody_says_so() {
         [("Enter", None), ("Esc", None), ("Down Enter", Some(true)), ("Down Down Enter", Some(false))]
     {
         let mut fake = Fake::default();
-        fake.status.disk.held = 2;
+        held(&mut fake, 2);
         let mut bench = Bench::signed_in_with(80, 24, Theme::default(), fake);
         assert!(bench.text().contains("2 edits are held back"), "{}", bench.text());
+        assert!(bench.text().contains("drone-002: status MAINTENANCE"), "{}", bench.text());
         bench.keys(keys);
         assert_eq!(settled(&bench), answer, "{keys}");
         // Asked once, and again on the key for what needs a person.
@@ -430,6 +432,24 @@ fn edits_that_are_held_back_are_asked_about_and_stay_unless_somebody_says_so() {
         bench.fake.cards.clear();
         bench.keys("!");
         assert_eq!(bench.app.popups.len(), 1, "{keys}");
+    }
+}
+
+#[test]
+fn as_many_of_the_edits_held_back_are_named_as_there_is_room_for() {
+    for (size, edits, named, more) in [
+        ((80, 24), 8, 8, None),
+        ((80, 24), 30, 7, Some("and 23 more")),
+        ((60, 15), 2, 2, None),
+        ((60, 15), 3, 1, Some("and 2 more")),
+    ] {
+        let mut fake = Fake::default();
+        held(&mut fake, edits);
+        let bench = Bench::signed_in_with(size.0, size.1, Theme::default(), fake);
+        let text = bench.text();
+        assert_eq!(text.matches(": status MAINTENANCE").count(), named, "{edits} at {size:?}\n{text}");
+        assert_eq!(text.lines().find(|line| line.contains(" more")).is_some(), more.is_some(), "{text}");
+        assert!(more.is_none_or(|more| text.contains(more)), "{text}");
     }
 }
 

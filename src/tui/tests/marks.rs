@@ -1,7 +1,7 @@
 //! Marks, and verbs on all marked rows: the preview, portions, what came of each.
 
-use crate::domain::{Intent, Key, Kind};
-use crate::service::{Action, Done, Event, Verb};
+use crate::domain::{Intent, Key, Kind, Role};
+use crate::service::{Action, Done, Event, Query, Verb};
 use crate::tui::app::{Effect, Msg};
 use crate::tui::keys::Context;
 use crate::tui::popups::Popup;
@@ -265,6 +265,46 @@ fn a_form_for_several_rows_sets_what_was_touched_and_nothing_else() {
     assert_eq!(bench.app.context(), Context::Form, "back to the form");
     bench.keys("Ctrl+S Enter Enter");
     assert_eq!(bench.app.context(), Context::List, "once it is made the form goes too");
+}
+
+#[test]
+fn of_several_rows_a_form_offers_what_the_role_may_change_and_says_why_not() {
+    let mut bench = Bench::signed_in_with(100, 30, Theme::default(), Fake::of(Role::RegionalHq));
+    space(&mut bench);
+    space(&mut bench);
+    bench.keys("e");
+    let text = bench.text();
+    assert!(text.contains("> Status        (as it is)"), "the first that is open has the focus: {text}");
+    assert!(
+        bench.keys("Up Right").text().contains("To change this needs the role MAIN_HQ."),
+        "{}",
+        bench.text()
+    );
+    bench.keys("Ctrl+S");
+    assert!(bench.fake.actions.is_empty(), "nothing could be touched: {:?}", bench.fake.actions);
+    bench.keys("Down Right Ctrl+S");
+    let Some(Action::Rehearse { intents }) = bench.fake.actions.last() else {
+        unreachable!("{:?}", bench.fake.actions)
+    };
+    for intent in intents {
+        let Intent::Update { set, .. } = intent else { unreachable!("{intent:?}") };
+        assert_eq!(set.keys().collect::<Vec<_>>(), ["status"]);
+    }
+}
+
+#[test]
+fn of_several_rows_a_choice_is_asked_of_just_these() {
+    let mut bench = bench();
+    space(&mut bench);
+    space(&mut bench);
+    let press = Msg::Input(crate::tui::decode::Input::Press(crate::tui::testing::parse("u")));
+    let effects = bench.app.update(press);
+    let asked = effects.into_iter().find_map(|effect| match effect {
+        Effect::Ask(_, Query::ChoicesFor { verb, keys }) => Some((verb, keys)),
+        _ => None,
+    });
+    let keys = ["drone-001", "drone-002"].map(Key::drone).to_vec();
+    assert_eq!(asked, Some((Verb::Unassign, keys)));
 }
 
 #[test]

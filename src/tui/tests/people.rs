@@ -40,7 +40,9 @@ fn deeds_that_end_sessions_are_asked_about() {
     assert!(bench.fake.administered.is_empty(), "the answer stands on no");
     bench.keys("p \"bar\" Enter Right Enter");
     bench.keys("p \"out\" Enter Right Enter");
-    bench.keys("p \"invite\" Enter p \"Lift_the\" Enter p \"address\" Enter \"a@b.mil\" Enter Enter");
+    bench.keys(
+        "p \"invite\" Enter Enter p \"Lift_the\" Enter Enter p \"address\" Enter \"a@b.mil\" Enter Enter",
+    );
     let deeds = bench.fake.administered.join(" ");
     for deed in ["Ban", "SignOut", "Invite", "Unban", "SetEmail(\"a@b.mil\")"] {
         assert!(deeds.contains(deed), "{deed}: {deeds}");
@@ -48,12 +50,14 @@ fn deeds_that_end_sessions_are_asked_about() {
 }
 
 #[test]
-fn a_reason_goes_with_the_deed_where_something_is_asked_anyway() {
+fn a_reason_goes_with_every_deed() {
     let mut bench = bench();
     bench.keys("p \"bar\" Enter \"left_the_unit\" Right Enter");
     bench.keys("p \"out\" Enter Right Enter");
     bench.keys("p \"address\" Enter \"a@b.mil\" Enter \"married\" Enter");
     bench.keys("p Enter \"secret99\" Tab \"secret99\" Tab \"new_operator\" Enter");
+    bench.keys("p \"invite\" Enter \"joined\" Enter");
+    bench.keys("p \"Lift_the\" Enter \"came_back\" Enter");
     let deeds: Vec<_> = bench
         .fake
         .administered
@@ -63,16 +67,39 @@ fn a_reason_goes_with_the_deed_where_something_is_asked_anyway() {
             ("SignOut", "reason: None"),
             ("SetEmail", "reason: Some(\"married\")"),
             ("Create", "reason: Some(\"new operator\")"),
+            ("Invite", "reason: Some(\"joined\")"),
+            ("Unban", "reason: Some(\"came back\")"),
         ])
         .collect();
-    assert_eq!(deeds.len(), 4, "{}", bench.text());
+    assert_eq!(deeds.len(), 6, "{}", bench.text());
     for (wish, (deed, reason)) in deeds {
         assert!(wish.contains(deed) && wish.contains(reason), "{deed}: {wish}");
     }
     // One that is too long is told beside its line, before anything is sent.
     bench.keys(&format!("p \"address\" Enter \"a@b.mil\" Enter \"{}\" Enter", "x".repeat(201)));
     assert!(bench.text().contains("At most 200 characters fit."), "{}", bench.text());
-    assert_eq!(bench.fake.administered.len(), 4);
+    assert_eq!(bench.fake.administered.len(), 6);
+}
+
+/// Ctrl+S and F2 send from any line what Enter sends from the last one, and say what is missing.
+#[test]
+fn the_key_that_saves_sends_what_asks_for_a_password_too() {
+    for key in ["Ctrl+S", "F2"] {
+        let mut bench = bench();
+        bench.keys(&format!("p Enter \"secret99\" {key}"));
+        assert!(bench.fake.administered.is_empty() && bench.text().contains(crate::tui::texts::MISSING));
+        bench.keys(&format!("\"secret99\" {key}"));
+        assert_eq!(bench.fake.administered.len(), 1, "{key}: {}", bench.text());
+        bench.keys(&format!("W \"secret\" {key}"));
+        assert_eq!(bench.confided.len(), 1, "{key}: {}", bench.text());
+    }
+    let mut bench = bench();
+    bench.tell(Msg::Service(Event::Locked { syncing: true }));
+    bench.keys("\"secret\" Ctrl+S");
+    assert_eq!(bench.confided.len(), 1);
+    let mut bench = Bench::new(80, 24, Theme::default(), Fake::default());
+    bench.keys("\"secret\" Ctrl+S");
+    assert!(bench.app.sign_in.waiting.is_some() || bench.app.signed_in, "{}", bench.text());
 }
 
 #[test]

@@ -60,7 +60,7 @@ const FORMS: &[Scene] = &[
     scene("form_new_region", "2 n"),
     scene("form_edit", "e Right Up"),
     scene("form_edit_follows", "e Down Down Enter Down Enter"),
-    scene("form_several", "\"_\" \"_\" \"_\" \"_\" e Down Right"),
+    scene("form_several", "\"_\" \"_\" \"_\" \"_\" e Up Down Right"),
     scene("form_refused", "1 n \"main\" Tab \"Ada_Lind\" Tab \"a@b.mil\"").then(|bench| {
         bench.fake.refusal = Some(refusal(Some("username"), "Username main is taken."));
         bench.keys("Ctrl+S");
@@ -116,7 +116,9 @@ const DECISIONS: &[Scene] = &[
     scene("decide_which", "!").with(cards),
     scene("decide", "! Down Enter").with(cards),
     scene("decide_column", "! Down Enter Down Down Enter").with(cards),
-    scene("held", "").with(|fake| fake.status.disk.held = 2),
+    scene("held", "").with(|fake| held(fake, 2)),
+    scene("held_many", "").with(|fake| held(fake, 30)),
+    scene("held_sync", "Esc 4 Down").with(|fake| held(fake, 2)),
     scene("held_put_away", "Esc").with(|fake| (fake.status.disk.lost, fake.status.disk.held) = (3, 2)),
     scene("lost", "!").with(|fake| {
         fake.status.disk.lost = 4;
@@ -134,6 +136,7 @@ const SAID: &[Scene] = &[
     scene("account_of_another", "1 p"),
     scene("account_password", "1 p Enter \"secret99\" Tab \"secret9\" Enter Enter"),
     scene("account_address", "1 p \"address\" Enter"),
+    scene("account_invite", "1 p \"invite\" Enter \"new_operator\""),
     scene("account_ban", "1 p \"bar\" Enter \"left_the_unit\" Right"),
     scene("machines", "U").with(machines),
     scene("machine_erased", "U Down Enter").with(machines),
@@ -260,6 +263,25 @@ pub(super) fn waiting(fake: &mut Fake) {
     let waits = OutboxLine { edit: 9, key, label, what, state: EditState::Waiting, at: ago(134) };
     fake.outbox = vec![outbox_line(), waits];
     fake.cards = vec![Card { edit: 1, ..card() }];
+}
+
+/// So many edits that are held back, beside one that waits and one that needs somebody.
+pub(super) fn held(fake: &mut Fake, edits: u64) {
+    waiting(fake);
+    fake.status.disk.held = usize::try_from(edits).unwrap_or(0);
+    let line = |n: u64| {
+        let label = format!("drone-{n:03}");
+        let what = "status MAINTENANCE (was ACTIVE), region Western (was Eastern)".to_owned();
+        OutboxLine {
+            edit: 20 + n,
+            key: Key::drone(&label),
+            label,
+            what,
+            state: EditState::Held,
+            at: ago(200),
+        }
+    };
+    fake.outbox.extend((1..=edits).map(line));
 }
 
 fn cards(fake: &mut Fake) {

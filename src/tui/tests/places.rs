@@ -1,9 +1,12 @@
 //! The places beside the lists: where their lines lead.
 
-use super::pictures::waiting;
+use std::collections::BTreeMap;
+
+use super::pictures::{held, waiting};
 use crate::domain::{Key, Kind};
 use crate::service::{Action, Activity, ActivityLine, Event, Link, Traffic};
 use crate::tui::app::Msg;
+use crate::tui::keys::with_own;
 use crate::tui::places::Place;
 use crate::tui::popups::Popup;
 use crate::tui::testing::{Bench, Fake, activity, ago};
@@ -18,10 +21,10 @@ fn bench(width: u16, height: u16) -> Bench {
 #[test]
 fn each_place_has_its_digit_and_tab_goes_round() {
     let mut bench = bench(80, 24);
-    for place in Place::ALL {
-        bench.keys(&place.digit().to_string());
+    for (place, digit) in Place::ALL.into_iter().zip(["1", "2", "3", "4", "5", "0"]) {
+        bench.keys(digit);
         assert_eq!(bench.app.place, place);
-        assert!(bench.text().contains(&format!("[{} {}]", place.digit(), place.title())), "{}", bench.text());
+        assert!(bench.text().contains(&format!("[{digit} {}]", place.title())), "{}", bench.text());
     }
     bench.keys("0 Tab");
     assert_eq!(bench.app.place, Place::ALL[0]);
@@ -30,6 +33,58 @@ fn each_place_has_its_digit_and_tab_goes_round() {
     // No verb reaches a row that is not on the screen.
     bench.keys("Del e s a");
     assert!(bench.app.popups.is_empty() && bench.fake.actions.is_empty());
+}
+
+#[test]
+fn a_place_stands_after_the_key_that_goes_there() {
+    let own = |wishes: &[(&str, &str)]| {
+        let wishes = wishes.iter().map(|(name, key)| ((*name).to_owned(), vec![(*key).to_owned()]));
+        with_own(&wishes.collect(), &BTreeMap::new()).expect("sound")
+    };
+    for size in [(120, 40), (80, 24)] {
+        let mut bench = bench(size.0, size.1);
+        bench.app.hands.keys = own(&[("regions", "x"), ("go-sync", "F11")]);
+        let text = bench.text();
+        assert!(
+            text.contains("1 Users") && text.contains("x Regions") && text.contains("F11 Sync"),
+            "{text}"
+        );
+        assert!(!text.contains("2 Regions") && !text.contains("4 Sync"), "{text}");
+        bench.keys("x");
+        assert!(bench.text().contains("[x Regions]"), "{}", bench.text());
+    }
+    let mut small = bench(60, 15);
+    small.app.hands.keys = own(&[("drones", "x")]);
+    assert!(small.text().contains("[x Drones]"), "{}", small.text());
+    // With keys for which there is no room, the places stand alone.
+    let names = ["users", "regions", "drones", "go-sync", "go-activity", "go-overview"];
+    let keys = ["Ctrl+PgUp", "Ctrl+PgDn", "Ctrl+Home", "Ctrl+End", "Ctrl+Ins", "Ctrl+Del"];
+    let mut narrow = bench(80, 24);
+    narrow.app.hands.keys = own(&names.into_iter().zip(keys).collect::<Vec<_>>());
+    assert!(narrow.text().contains(" Users Regions [Drones] Sync Activity Overview"), "{}", narrow.text());
+}
+
+#[test]
+fn the_filter_of_the_activity_offers_nothing_to_complete() {
+    let mut bench = bench(80, 24);
+    assert!(bench.keys("/").text().contains("Tab complete"), "{}", bench.text());
+    bench.keys("Esc 5 /");
+    assert!(bench.text().contains("Esc clear") && !bench.text().contains("complete"), "{}", bench.text());
+}
+
+#[test]
+fn an_edit_that_is_held_back_says_so_and_leads_to_the_decision() {
+    let mut fake = Fake::default();
+    fake.status.disk.held = 2;
+    held(&mut fake, 2);
+    let mut bench = Bench::signed_in_with(80, 24, Theme::default(), fake);
+    bench.keys("Esc 4");
+    let text = bench.text();
+    assert!(text.contains("Held back  2") && text.contains("drone-001          ?! Held back"), "{text}");
+    bench.keys("Down Enter");
+    assert!(bench.text().contains("It may have been sent since"), "{}", bench.text());
+    bench.keys("Down Enter Down Enter");
+    assert_eq!(bench.fake.actions, [Action::SettleHeld { send: true }]);
 }
 
 #[test]

@@ -64,6 +64,12 @@ impl<'a> Pen<'a> {
         told.collect::<Vec<_>>().join("   ")
     }
 
+    /// A place by its name, after the key that goes there as the person has it.
+    pub fn place(&self, place: Place) -> String {
+        let key = self.keys.told(Context::List, place.act());
+        format!("{key} {}", place.title()).trim_start().to_owned()
+    }
+
     /// Writes one text into the area's first line, cut to its width; the columns it took.
     pub fn put(&mut self, area: Rect, text: &str, style: Style) -> u16 {
         let area = area.intersection(self.buffer.area);

@@ -1,4 +1,4 @@
-//! The top line: which places there are, which one is open, and who is signed in.
+//! The top line: which places there are, each after the key that goes there, which one is open, and who is signed in.
 
 use ratatui::layout::Rect;
 
@@ -13,8 +13,12 @@ const WIDTH_WIDE: u16 = 100;
 pub fn draw(pen: &mut Pen, area: Rect, open: Place, account: Option<&Account>) {
     let wide = area.width >= WIDTH_WIDE;
     let mut used = pen.put(area, if wide { " FlyOS " } else { " FlyOS" }, pen.theme.strong());
-    for place in Place::ALL {
-        let text = format!("{} {}", place.digit(), place.title());
+    let named = Place::ALL.map(|place| pen.place(place));
+    let needed: u16 = named.iter().map(|text| columns(text) + if wide { 2 } else { 1 }).sum();
+    // Keys of one's own may have long names: then the places have the room.
+    let keys = used + needed + 2 <= area.width;
+    for (place, named) in Place::ALL.into_iter().zip(&named) {
+        let text = if keys { named } else { place.title() };
         let (text, style) = match (place == open, wide) {
             (true, true) => (format!("[{text}]"), pen.theme.strong()),
             (true, false) => (format!(" [{text}]"), pen.theme.strong()),
