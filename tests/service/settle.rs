@@ -57,9 +57,13 @@ impl Two {
     /// What the second one did meets what the first one did meanwhile.
     fn meet(&self, cards: usize) {
         self.one.up_to_date();
+        let before = self.other.service.status().as_of;
         go_on(&self.other);
-        self.other
-            .wait("cards", |service| service.status().needs_you == cards && service.status().sending == 0);
+        // The answer to the push may come before that to the pull, by which it is known what the first one did.
+        self.other.wait("cards", |service| {
+            let status = service.status();
+            status.needs_you == cards && status.sending == 0 && status.as_of > before
+        });
     }
 
     fn truth(&self, key: &Key, field: &str) -> Option<String> {
