@@ -195,7 +195,8 @@ impl Console {
     }
 
     pub fn resize(&self, cols: u16, rows: u16) {
-        self.screen.lock().unwrap().parser.screen_mut().set_size(rows, cols);
+        // The emulator panics where it has to wrap in a single row; nobody looks at what is in a window that small.
+        self.screen.lock().unwrap().parser.screen_mut().set_size(rows.max(2), cols.max(2));
         let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
         self.master.as_ref().expect("the pty is open").resize(size).expect("a pty can be resized");
     }
