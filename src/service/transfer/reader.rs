@@ -32,14 +32,18 @@ const BESIDE: &[&str] = &[
     "assignedDrones",
     "userCount",
     "droneCount",
-    "unsent",
+    UNSENT,
     "needsYou",
     "alert",
     "alerts",
     "edits",
 ];
 /// Those of them that are texts. A text elsewhere is somebody's own, and was meant for a column.
-const BESIDE_TEXTS: &[&str] = &["unsent", "alert"];
+const BESIDE_TEXTS: &[&str] = &[UNSENT, "alert"];
+/// What of the row is not sent yet.
+const UNSENT: &str = "unsent";
+const DELETED: &str = "This row is deleted here, which is not sent yet: taken in, it would be made anew. Leave it out of the \
+                       file, or take the deletion back first.";
 
 /// One row of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -261,6 +265,9 @@ fn row(
     for (name, value) in object.into_iter().filter(|(name, _)| name != "kind") {
         let told = |why: String| (Some(name.clone()), why);
         let Some(field) = column(kind, &name) else {
+            if name == UNSENT && value == "deleted" {
+                return Err(told(DELETED.to_owned()));
+            }
             if let Some(told) = told_beside(&name, &value) {
                 beside.insert(told);
                 continue;
