@@ -371,6 +371,8 @@ fn a_full_disk_is_told_and_nothing_saved_is_lost() {
         console.text().contains("NOT SAVED")
     });
     console.expect("disk");
+    let written = String::from_utf8_lossy(&console.bytes()).into_owned();
+    assert!(!written.contains("tracing-subscriber"), "the log complains in the midst of the screen");
     drop(file);
     std::fs::remove_file(&filler).unwrap();
     console.send("\x1b");

@@ -1,7 +1,7 @@
 //! Several edits at once: one group, or each for itself, as the person says.
 //!
-//! Each is judged on what the ones before it leave, and all are saved in one write: a crash keeps the first few of those
-//! that stand for themselves, and of a group all or nothing, since a group is one entry.
+//! Each is judged on what the ones before it leave, and they are saved in a few writes: a crash keeps the first few of
+//! those that stand for themselves, and of a group all or nothing, since a group is one entry.
 //! `rehearse` tells before what would come of each, judged in the same way.
 
 use super::edit::accept_reason;

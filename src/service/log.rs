@@ -1,7 +1,8 @@
 //! The log: JSON lines, a file a day, those of a fortnight, for the person who runs the machine alone.
 //!
 //! `FLYOS_LOG` says what is written (`flyos=debug`). Secrets are of types that do not print themselves, and a test
-//! searches every byte of the log for them. A folder that cannot be written is no reason not to start.
+//! searches every byte of the log for them. A folder that cannot be written is no reason not to start, and a line that
+//! cannot be is lost without a word: where the disk is full, the console says so itself.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -21,7 +22,13 @@ pub fn to(state: &Path) {
     let Ok(file) = open(state) else { return };
     let filter = tracing_subscriber::EnvFilter::try_from_env("FLYOS_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("flyos=info,warn"));
-    let log = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(Mutex::new(file)).finish();
+    let log = tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(filter)
+        // It would say so on standard error, in the midst of the screen.
+        .log_internal_errors(false)
+        .with_writer(Mutex::new(file))
+        .finish();
     drop(tracing::subscriber::set_global_default(log));
 }
 

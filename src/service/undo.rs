@@ -20,6 +20,8 @@ use crate::store::{Entry, Store};
 const UNDO_MAX: usize = 200;
 /// Edits of all of them together: two bulk actions of the largest kind.
 const EDITS_MAX: usize = 20_000;
+/// Edits of one write, at most: it has to fit into a segment of the journal, and an edit of one row takes a few kB.
+const WRITE_EDITS_MAX: usize = 500;
 
 const BARRED: &str = " A sign-in account that was barred by the deletion stays barred: delete it in the project's \
                       dashboard, then make a new one.";
@@ -325,12 +327,12 @@ pub(super) fn save(
     write(store, ctx, None, groups)?.pop().ok_or_else(so_already)
 }
 
-/// Saves steps that were judged, each group as one edit, all in one write.
+/// Saves steps that were judged, each group as one edit, some hundreds in one write.
 pub(super) fn write(
     store: &mut Store,
     ctx: &OpCtx,
     reason: Option<&str>,
-    groups: Vec<(String, Vec<Step>)>,
+    mut groups: Vec<(String, Vec<Step>)>,
 ) -> Result<Vec<Made>, ServiceError> {
     if groups.is_empty() {
         return Ok(Vec::new());
@@ -342,10 +344,24 @@ pub(super) fn write(
         // Each its own: the name of a group on the wire is made of it.
         Entry::Edit(Edit { op: Uuid::now_v7(), by, at, reason, changes, drops: Some(rules::drops_of(steps)) })
     };
-    let entries: Vec<Entry> = groups.iter().map(|(_, steps)| entry(steps)).collect();
-    let last = store.books.note(&entries).map_err(|error| explain::not_saved(&error))?;
-    let first = last + 1 - entries.len() as u64;
-    let reason = reason.map(str::to_owned);
-    let made = |(edit, (summary, steps))| Made { edit, steps, reason: reason.clone(), summary };
-    Ok((first..).zip(groups).map(made).collect())
+    let (all, mut made) = (groups.len(), Vec::with_capacity(groups.len()));
+    while !groups.is_empty() {
+        let rest = groups.split_off(groups.len().min(WRITE_EDITS_MAX));
+        let entries: Vec<Entry> = groups.iter().map(|(_, steps)| entry(steps)).collect();
+        let last = store.books.note(&entries).map_err(|error| match made.len() {
+            0 => explain::not_saved(&error),
+            saved => explain::not_saved(&error)
+                .hint(format!("{saved} of {all} edits were saved before that and are safe.")),
+        })?;
+        let first = last + 1 - entries.len() as u64;
+        let reason = reason.map(str::to_owned);
+        made.extend((first..).zip(groups).map(|(edit, (summary, steps))| Made {
+            edit,
+            steps,
+            reason: reason.clone(),
+            summary,
+        }));
+        groups = rest;
+    }
+    Ok(made)
 }

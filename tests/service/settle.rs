@@ -639,3 +639,20 @@ fn an_empty_project_is_offered_the_initial_data_set() {
     hq.up_to_date();
     assert_eq!([Kind::Region, Kind::User, Kind::Drone, Kind::Assignment].map(count), [0, 1, 0, 0]);
 }
+
+/// More bytes than a segment of the journal has room for: they are saved in several writes, and still are one deed.
+#[test]
+fn very_many_edits_with_long_reasons_are_saved_and_taken_back() {
+    let two = Two::start();
+    let person = &two.other;
+    let drone = |n: usize| Intent::Create {
+        key: Key::drone(&format!("d-{n:062}")),
+        fields: Kind::Drone.with_presets([("model".to_owned(), Some("FlyOS_MQ9".to_owned()))].into()),
+    };
+    let (intents, reason) = ((0..9_000).map(drone).collect(), Some("r".repeat(200)));
+    let done = run(person, Action::Bulk { intents, reason, together: false, deed: None });
+    assert!(matches!(&done, Ok(Done::Bulk { saved: 9_000, refused }) if refused.is_empty()), "{done:?}");
+    assert_eq!(person.service.status().waiting, 9_000);
+    run(person, Action::Undo).unwrap();
+    assert_eq!(person.service.status().waiting, 0);
+}
