@@ -650,8 +650,8 @@ fn very_many_edits_with_long_reasons_are_saved_and_taken_back() {
         fields: Kind::Drone.with_presets([("model".to_owned(), Some("FlyOS_MQ9".to_owned()))].into()),
     };
     let (intents, reason) = ((0..9_000).map(drone).collect(), Some("r".repeat(200)));
-    let done = run(person, Action::Bulk { intents, reason, together: false, deed: None });
-    assert!(matches!(&done, Ok(Done::Bulk { saved: 9_000, refused }) if refused.is_empty()), "{done:?}");
+    let saved = run(person, Action::Bulk { intents, reason, together: false, deed: None });
+    assert!(matches!(&saved, Ok(Done::Bulk { saved: 9_000, refused }) if refused.is_empty()), "{saved:?}");
     assert_eq!(person.service.status().waiting, 9_000);
     run(person, Action::Undo).unwrap();
     assert_eq!(person.service.status().waiting, 0);
