@@ -1,6 +1,6 @@
 //! Reading tables: the small part of `PostgREST`'s query language that the console's tools use.
 //!
-//! `select=*`, `column=eq.value`, `column=in.(a,"b")`, `order=a.desc,b`, `limit=n`. Anything else is told
+//! `select=*`, `column=eq.value`, `column=gt.value`, `column=in.(a,"b")`, `order=a.desc,b`, `limit=n`. Anything else is told
 //! that it is not there (PGRST127) and never quietly passed over. Rows are filtered by the caller's role,
 //! and at most 1000 are given, as Supabase does.
 
@@ -31,10 +31,27 @@ const PARAMETERS_MAX: usize = 64;
 /// What a query asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Asked {
-    filters: Vec<(&'static str, Vec<String>)>,
+    filters: Vec<(&'static str, Test)>,
     /// Columns and whether they go down.
     order: Vec<(&'static str, bool)>,
     limit: Option<usize>,
+}
+
+/// What a column must be.
+#[derive(Debug, PartialEq, Eq)]
+enum Test {
+    In(Vec<String>),
+    /// As texts: uuids and times are stored so that they compare alike.
+    Above(String),
+}
+
+impl Test {
+    fn holds(&self, now: &str) -> bool {
+        match self {
+            Self::In(values) => values.iter().any(|value| value == now),
+            Self::Above(value) => now > value.as_str(),
+        }
+    }
 }
 
 /// The parameters of a query, as they came.
@@ -166,8 +183,11 @@ fn order(kind: Kind, text: &str) -> Result<Vec<(&'static str, bool)>, Refused> {
     text.split(',').filter(|part| !part.is_empty()).map(term).collect()
 }
 
-fn filter(kind: Kind, name: &str, text: &str) -> Result<(&'static str, Vec<String>), Refused> {
+fn filter(kind: Kind, name: &str, text: &str) -> Result<(&'static str, Test), Refused> {
     let field = column(kind, name)?;
+    if let Some(value) = text.strip_prefix("gt.") {
+        return Ok((field.name, Test::Above(as_stored(field, value.to_owned())?)));
+    }
     let values = if let Some(value) = text.strip_prefix("eq.") {
         vec![value.to_owned()]
     } else if let Some(list) = text.strip_prefix("in.(").and_then(|rest| rest.strip_suffix(')')) {
@@ -176,7 +196,7 @@ fn filter(kind: Kind, name: &str, text: &str) -> Result<(&'static str, Vec<Strin
         return Err(not_there(&format!("The filter {name}={text}")));
     };
     let values = values.into_iter().map(|value| as_stored(field, value)).collect::<Result<_, _>>()?;
-    Ok((field.name, values))
+    Ok((field.name, Test::In(values)))
 }
 
 /// The items of an `in` list; `None` where quotes are left open or the list is too long.
@@ -238,7 +258,7 @@ fn rows(engine: &Engine, kind: Kind, asked: &Asked, reader: Reader) -> Vec<Field
         Reader::Nobody => false,
     };
     let passes = |record: &Record| {
-        asked.filters.iter().all(|(name, values)| record.get(name).is_some_and(|now| values.contains(&now)))
+        asked.filters.iter().all(|(name, test)| record.get(name).is_some_and(|now| test.holds(&now)))
     };
     let limit = asked.limit.unwrap_or(ROWS_MAX).min(ROWS_MAX);
     let keys = world.keys(kind);
@@ -283,8 +303,14 @@ mod tests {
             parse(Kind::Drone, &pairs).map_err(|(_, code, _)| code)
         };
         assert!(
-            code(&[("select", "*"), ("status", "eq.ACTIVE"), ("order", "id.desc,model"), ("limit", "5")])
-                .is_ok()
+            code(&[
+                ("select", "*"),
+                ("status", "eq.ACTIVE"),
+                ("id", "gt.d"),
+                ("order", "id.desc"),
+                ("limit", "5")
+            ])
+            .is_ok()
         );
         for query in [
             ("select", "id"),
