@@ -39,7 +39,7 @@ const VIEWS: usize = 20;
 /// Given to a program after its first list, for what it still loads; some draw a clock and are never silent.
 const LOADED: Duration = Duration::from_secs(2);
 /// A frame is over when nothing came for so long.
-const FRAME_OVER: Duration = Duration::from_millis(150);
+const FRAME_OVER: Duration = Duration::from_millis(40);
 
 /// What is measured beside the console.
 struct Other {
