@@ -30,21 +30,7 @@ impl Form {
         let at = fields.iter().position(|field| field.locked.is_none()).unwrap_or(0);
         fields.push(FormField::text(REASON, "Why", texts::WHY_HINT));
         let title = format!("Edit {}", detail.row.label);
-        let (kind, new) = (key.kind, false);
-        Self {
-            kind,
-            key,
-            new,
-            title,
-            fields,
-            at,
-            saving: None,
-            error: None,
-            consequences: Vec::new(),
-            many: Vec::new(),
-            mends: None,
-            cell: false,
-        }
+        Self { new: false, title, fields, at, ..Self::create(key.kind, key) }
     }
 
     /// A form for several rows, of which only what is touched is changed; what must be unique is not in it. `locked`: the
