@@ -1,5 +1,5 @@
-//! `flyos activity`: who did what, when, from where and why, newest first; of everything or of one row. It is read from the server
-//! where there is a line, and is else what an open console has.
+//! `flyos activity`: who did what, when, from where and why, newest first; of everything or of one row. It is read from
+//! the server where there is a line, and is else what an open console has.
 
 use std::io::Write;
 use std::time::Duration;

@@ -1,6 +1,7 @@
-//! Who did what, when, from where and why: the newest lines that this person may see, kept in memory and told at once, with one's own
-//! edits that are not sent yet on top. The lines come from the server, a page at a time: when somebody looks, again when
-//! rows have changed since, and further back when asked for. Without a line what came before is told, with its age.
+//! Who did what, when, from where and why: the newest lines that this person may see, kept in memory and told at once,
+//! with one's own edits that are not sent yet on top. The lines come from the server, a page at a time: when somebody
+//! looks, again when rows have changed since, and further back when asked for. Without a line what came before is told,
+//! with its age.
 //!
 //! Nothing of it is written to a disk: it is read anew at the next sign-in.
 
