@@ -145,7 +145,8 @@ pub async fn sign_in(mut request: Request<'_>) -> Result<Open, SignInError> {
     let find = move || {
         let found = AccountFolder::find(&data, &url, &email)?;
         // Else the server has to say whose it is.
-        Ok::<_, StoreError>(found.filter(|folder| is_of(folder, &url)))
+        let found = found.filter(|folder| is_of(folder, &url));
+        found.map(|folder| AccountFolder::create_or_open(&data, folder.account())).transpose()
     };
     let known = blocking(find).await??;
     match known {

@@ -35,6 +35,8 @@ const SESSION_AAD: &[u8] = b"refresh token";
 /// How long another process may be at the file, and how often it is asked for.
 const TURN_PATIENCE: Duration = if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(10) };
 const TURN_PAUSE: Duration = Duration::from_millis(5);
+/// The same for what need not be done now.
+const LOOK_PATIENCE: Duration = Duration::from_millis(500);
 /// The first line, before the sum of the rest.
 const SUM: &str = "# sum ";
 /// In the place of a sum, which it is none of.
@@ -137,15 +139,17 @@ impl AccountFolder {
 
     /// One process at a time changes the file: on the folder, since the file is replaced, and `lock` is held by a console
     /// for hours. Each has it for some milliseconds; one that was stopped meanwhile is not waited for without end.
-    fn turn(&self) -> Result<File, StoreError> {
+    fn turn(&self, patience: Duration) -> Result<File, StoreError> {
         let turn = File::open(self.path()).map_err(StoreError::io("opening", self.path()))?;
-        let patience = Instant::now() + TURN_PATIENCE;
+        let end = Instant::now() + patience;
         loop {
             match turn.try_lock() {
                 Ok(()) => return Ok(turn),
-                Err(TryLockError::WouldBlock) if Instant::now() < patience => std::thread::sleep(TURN_PAUSE),
+                Err(TryLockError::WouldBlock) if Instant::now() < end => std::thread::sleep(TURN_PAUSE),
                 // To the person it is a console that does not answer.
-                Err(TryLockError::WouldBlock) => return Err(StoreError::Locked { holder: None }),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(StoreError::Locked { holder: self.holder().map(Box::new) });
+                }
                 Err(TryLockError::Error(error)) => {
                     return Err(StoreError::from_io("locking", self.path(), error));
                 }
@@ -159,7 +163,7 @@ impl AccountFolder {
         &self,
         change: impl FnOnce(&mut AccountFile) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let _turn = self.turn()?;
+        let _turn = self.turn(TURN_PATIENCE)?;
         let before = self.account_file()?;
         let mut file = before.clone();
         let done = change(&mut file)?;
@@ -187,12 +191,21 @@ impl AccountFolder {
     }
 
     /// Puts right what reading got round, and brings the copy up to date. What cannot be put right is left as it is: who
-    /// reads it is told.
+    /// reads it is told. It waits for whoever is at the file, and not without end: reading does without.
     pub(super) fn mend_account(&self) -> Result<(), StoreError> {
         if self.is_erasing() {
             return Ok(());
         }
-        let _turn = self.turn()?;
+        let _turn = match self.turn(LOOK_PATIENCE) {
+            Err(StoreError::Locked { holder }) => {
+                tracing::warn!(
+                    ?holder,
+                    "account.toml is not looked over: a process that has its turn does not go on"
+                );
+                return Ok(());
+            }
+            turn => turn?,
+        };
         let path = self.account_path();
         let found = match disk::read_bounded(&path, ACCOUNT_BYTES_MAX) {
             // Too large to be ours: as damaged as can be.
@@ -399,8 +412,12 @@ mod tests {
             .expect("kept");
         let stopped = File::open(folder.path()).expect("the folder");
         stopped.try_lock().expect("free");
+        let _lock = folder.lock().expect("free");
         let error = folder.update(|_| Ok(())).expect_err("it is taken");
-        assert!(matches!(error, StoreError::Locked { .. }), "{error}");
+        assert!(matches!(error, StoreError::Locked { holder: Some(_) }), "{error}");
+        // What is there is read all the same: who it is can be told, and the console be taken over.
+        let again = AccountFolder::create_or_open(root.path(), Uuid::from_u128(7)).expect("opened");
+        assert!(again.account_file().is_ok());
         drop(stopped);
         folder.update(|_| Ok(())).expect("it is free again");
     }

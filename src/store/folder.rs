@@ -77,13 +77,12 @@ impl AccountFolder {
         Ok(ids.map(|account| Self::of(root, account)).collect())
     }
 
-    /// The folder of whom `email` names at the project `url`, if this machine has one. Folders whose file
-    /// cannot be read are passed over: they cannot be this one's to open either.
+    /// The folder of whom `email` names at the project `url`, if this machine has one, as it lies there. Folders whose
+    /// file cannot be read are passed over: they cannot be this one's to open either.
     pub fn find(root: &Path, url: &str, email: &str) -> Result<Option<Self>, StoreError> {
         let is_theirs =
             |folder: &Self| folder.read().ok().flatten().is_some_and(|file| file.is_for(url, email));
-        let found = Self::all(root)?.into_iter().find(is_theirs);
-        found.map(|folder| Self::create_or_open(root, folder.account)).transpose()
+        Ok(Self::all(root)?.into_iter().find(is_theirs))
     }
 
     /// The sign-in's uuid.

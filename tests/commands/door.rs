@@ -104,8 +104,13 @@ fn a_console_that_hangs_is_told_and_nothing_is_opened() {
     let field = Field::new();
     let console = field.console(OPERATOR);
     signal(console.pid(), Signal::STOP);
+    // As one that was stopped while it wrote account.toml; which this one may have been.
+    let accounts = std::fs::read_dir(field.home.path().join("data/accounts")).unwrap();
+    let turn = std::fs::File::open(accounts.flatten().next().expect("an account").path()).unwrap();
+    drop(turn.try_lock());
     field.bare(&["sync"]).says(10, "does not answer");
     field.by(OPERATOR, &["sync"]).says(10, "does not answer");
+    drop(turn);
     signal(console.pid(), Signal::CONT);
     field.bare(&["sync"]).says(0, "");
 }

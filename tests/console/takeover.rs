@@ -124,8 +124,12 @@ fn a_stopped_console_is_woken_to_end_and_gives_its_terminal_back() {
     let told = field.status(&[]);
     assert_eq!(told.status.code(), Some(10), "{told:?}");
     assert!(String::from_utf8_lossy(&told.stderr).contains("does not answer"), "{told:?}");
+    // As one that was stopped while it wrote account.toml; which this one may have been.
+    let turn = std::fs::File::open(field.account()).unwrap();
+    drop(turn.try_lock());
     let mut second = second(&field, &address);
     second.expect(QUESTION);
+    drop(turn);
     second.expect("It does not answer now");
     second.send(YES);
     second.expect(&format!("Process {} was told to end (SIGTERM)", first.pid()));
