@@ -98,7 +98,7 @@ impl Look {
 /// What the main program decides.
 pub struct Options {
     pub look: Look,
-    /// Where a text goes that is too long for a clipboard.
+    /// Where a text goes that is too long for a clipboard, and what libraries write to standard error.
     pub folder: PathBuf,
     /// Shuts the store on the way out by a signal; the ordinary end leaves that to the caller.
     pub shutdown: Box<dyn Fn() + Send + Sync>,
@@ -134,7 +134,7 @@ const BATCH_MAX: usize = 1024;
 /// Shows the console until somebody leaves it, or another console takes over: then this tells where the session
 /// went. The terminal is given back whatever happens.
 pub fn run(service: Service, options: Options) -> Result<Option<String>, TuiError> {
-    let tty = Tty::find().map_err(TuiError::NoTerminal)?;
+    let tty = Tty::find(&options.folder).map_err(TuiError::NoTerminal)?;
     let (sender, receiver) = mpsc::channel();
     let shutdown: signals::Shutdown = Arc::from(options.shutdown);
     let pending = subscribe(&service, sender.clone(), Arc::clone(&shutdown));

@@ -1,10 +1,15 @@
 //! Taking the terminal and giving it back. There is one string of bytes that gives it back, `TEARDOWN`, and
 //! every way out writes it: the end of the program, a panic, a signal, suspension. Whoever comes first does
 //! it; the others find it done.
+//!
+//! While the terminal is ours, what libraries and the runtime write to standard error goes to `stderr.log` instead of
+//! across the picture, and what they say after that to the shell's screen again.
 
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
@@ -30,6 +35,11 @@ static LEFT: AtomicBool = AtomicBool::new(false);
 static WRITING: Mutex<()> = Mutex::new(());
 /// How long giving back waits for it: a terminal that takes no bytes keeps nobody.
 const WRITING_PATIENCE: Duration = Duration::from_millis(50);
+/// Standard error as it was, while it goes elsewhere.
+static ERRORS: Mutex<Option<OwnedFd>> = Mutex::new(None);
+/// The file it goes to, beside the log, and the bytes from which it is begun anew.
+const ERRORS_FILE: &str = "stderr.log";
+const ERRORS_BYTES_MAX: u64 = 1 << 20;
 /// The line settings as they were.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
@@ -37,17 +47,20 @@ static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 pub struct Tty {
     input: OwnedFd,
     output: File,
+    /// Where what is written to standard error goes meanwhile.
+    errors: PathBuf,
 }
 
 impl Tty {
-    /// Finds the terminal: standard input and output where they are one, else the controlling terminal.
-    pub fn find() -> io::Result<Self> {
+    /// Finds the terminal: standard input and output where they are one, else the controlling terminal. `folder`: where
+    /// the log is.
+    pub fn find(folder: &Path) -> io::Result<Self> {
         let (stdin, stdout) = (io::stdin(), io::stdout());
         let controlling = || File::options().read(true).write(true).open("/dev/tty");
         let input = if isatty(&stdin) { stdin.as_fd().try_clone_to_owned()? } else { controlling()?.into() };
         let output =
             if isatty(&stdout) { File::from(stdout.as_fd().try_clone_to_owned()?) } else { controlling()? };
-        Ok(Self { input, output })
+        Ok(Self { input, output, errors: folder.join(ERRORS_FILE) })
     }
 
     pub fn input(&self) -> io::Result<OwnedFd> {
@@ -72,6 +85,7 @@ impl Tty {
             *kept = Some(before);
         }
         tcsetattr(&self.input, OptionalActions::Now, &raw)?;
+        turn_errors(&self.errors);
         (&self.output).write_all(SETUP)?;
         if LEFT.load(Ordering::SeqCst) {
             // It was given back meanwhile, perhaps before these last bytes.
@@ -98,6 +112,7 @@ impl Tty {
         }
         (&self.output).write_all(TEARDOWN).ok();
         restore_settings(&self.input);
+        restore_errors();
     }
 
     /// A line for after the end, where the shell goes on.
@@ -149,6 +164,37 @@ fn window(columns: u16, rows: u16) -> Size {
     Size { width: told(columns, 80).min(COLUMNS_MAX), height: told(rows, 24).min(ROWS_MAX) }
 }
 
+/// Standard error goes to that file from now on, where it would go across the picture; what a shell sent elsewhere stays
+/// there. A file that cannot be opened is no reason to show it on the picture.
+fn turn_errors(path: &Path) {
+    let Ok(mut kept) = ERRORS.lock() else { return };
+    if kept.is_some() || !isatty(io::stderr()) {
+        return;
+    }
+    let is_long = std::fs::metadata(path).is_ok_and(|found| found.len() > ERRORS_BYTES_MAX);
+    let mut options = File::options();
+    options.create(true).mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    if is_long {
+        options.write(true).truncate(true)
+    } else {
+        options.append(true)
+    };
+    let file = options.open(path).or_else(|_| File::options().write(true).open("/dev/null"));
+    if let (Ok(file), Ok(before)) = (file, io::stderr().as_fd().try_clone_to_owned())
+        && rustix::stdio::dup2_stderr(&file).is_ok()
+    {
+        *kept = Some(before);
+    }
+}
+
+fn restore_errors() {
+    if let Ok(mut kept) = ERRORS.try_lock()
+        && let Some(before) = kept.take()
+    {
+        let _ = rustix::stdio::dup2_stderr(&before);
+    }
+}
+
 fn restore_settings(tty: &impl AsFd) {
     // A poisoned or busy lock must not keep the way out waiting.
     if let Ok(before) = BEFORE.try_lock()
@@ -185,6 +231,7 @@ pub fn leave_at_once(words: Option<&str>) {
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return;
     }
+    restore_errors();
     let _writing = others_written();
     let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
     if let Ok(tty) = rustix::fs::open("/dev/tty", flags, rustix::fs::Mode::empty()) {

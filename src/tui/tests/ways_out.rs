@@ -18,7 +18,8 @@ const READY: &[u8] = b"ready";
 #[ignore = "it is the program that the other tests of this file start"]
 fn the_program() {
     let Some(how) = std::env::var_os("FLYOS_TEST_HANG") else { return };
-    let tty = Tty::find().expect("a terminal");
+    let folder = std::env::var_os("FLYOS_TEST_FOLDER").expect("a folder");
+    let tty = Tty::find(folder.as_ref()).expect("a terminal");
     let (sender, _deaf) = mpsc::channel();
     let never: signals::Shutdown = Arc::new(|| std::thread::sleep(Duration::from_secs(60)));
     signals::watch(sender.clone(), Arc::clone(&never)).expect("watched");
@@ -28,6 +29,14 @@ fn the_program() {
     tty.output().expect("its output").write_all(READY).expect("written");
     if how == "moved" {
         signals::leave_soon(11, "it went there".to_owned(), never);
+    } else if how == "errors" {
+        writeln!(std::io::stderr(), "across the picture").expect("written");
+        tty.leave();
+        writeln!(std::io::stderr(), "for the shell").expect("written");
+        tty.enter().expect("taken again");
+        writeln!(std::io::stderr(), "across it again").expect("written");
+        tty.leave();
+        return;
     } else if how == "panic" {
         // One elsewhere would be painted over: it goes to the log, and the screen stays.
         let elsewhere = std::thread::spawn(|| unreachable!("in the background"));
@@ -45,13 +54,16 @@ struct Program {
     /// What it wrote, all of it once it has ended.
     seen: mpsc::Receiver<Vec<u8>>,
     written: Vec<u8>,
+    folder: tempfile::TempDir,
 }
 
 fn start(how: &str) -> Program {
     let pair = native_pty_system().openpty(PtySize::default()).expect("a pty");
     let mut command = CommandBuilder::new(std::env::current_exe().expect("this program"));
     command.args(["--ignored", "--exact", "tui::tests::ways_out::the_program", "--nocapture"]);
+    let folder = tempfile::tempdir().expect("a folder");
     command.env("FLYOS_TEST_HANG", how);
+    command.env("FLYOS_TEST_FOLDER", folder.path());
     let child = pair.slave.spawn_command(command).expect("started");
     let mut reader = pair.master.try_clone_reader().expect("its output");
     let (sender, seen) = mpsc::channel();
@@ -63,7 +75,7 @@ fn start(how: &str) -> Program {
             }
         }
     });
-    let mut program = Program { child, _master: pair.master, seen, written: Vec::new() };
+    let mut program = Program { child, _master: pair.master, seen, written: Vec::new(), folder };
     program.wait_for(READY);
     program
 }
@@ -129,4 +141,18 @@ fn a_panic_gives_the_terminal_back_before_it_says_so() {
     let (back, said) = (find(TEARDOWN), find(b"on the screen's thread"));
     assert!(back.is_some() && back < said, "{:?}", String::from_utf8_lossy(&program.written));
     assert_eq!(find(b"in the background"), None, "what panics elsewhere is not painted over the picture");
+}
+
+#[test]
+fn what_is_written_to_standard_error_does_not_go_across_the_picture() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut program = start("errors");
+    program.end();
+    program.wait_for(b"for the shell");
+    let find = |what: &[u8]| program.written.windows(what.len()).position(|window| window == what);
+    assert_eq!(find(b"across"), None, "{:?}", String::from_utf8_lossy(&program.written));
+    assert!(find(TEARDOWN) < find(b"for the shell"));
+    let file = program.folder.path().join("stderr.log");
+    assert_eq!(std::fs::read_to_string(&file).expect("kept"), "across the picture\nacross it again\n");
+    assert_eq!(file.metadata().expect("its mode").permissions().mode() & 0o777, 0o600);
 }
