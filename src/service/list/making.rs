@@ -167,7 +167,9 @@ impl Lists {
             }
         } else {
             let sorting = Sorting::new(query);
-            let mut found: Vec<(SortKey, Item)> = Vec::new();
+            // Growing step by step would leave tens of MB behind that the system does not get back.
+            let most = if query.filter.trim().is_empty() { places as usize } else { 0 };
+            let mut found: Vec<(SortKey, Item)> = Vec::with_capacity(most);
             look(&mut |replica| {
                 found.extend(keyed(replica.view(), &filter, &sorting, ghost_rows(&order.ghosts)));
             });
