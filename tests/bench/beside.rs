@@ -40,6 +40,8 @@ const VIEWS: usize = 20;
 const LOADED: Duration = Duration::from_secs(2);
 /// A frame is over when nothing came for so long.
 const FRAME_OVER: Duration = Duration::from_millis(40);
+/// A key is answered within so long, or counted as answered then.
+const ANSWERED: Duration = Duration::from_millis(500);
 
 /// What is measured beside the console.
 struct Other {
@@ -194,14 +196,14 @@ fn first_byte(column: &mut Column, screen: &mut Screen) -> anyhow::Result<()> {
 }
 
 fn keys(column: &mut Column, screen: &mut Screen, views: [&str; 2]) -> anyhow::Result<()> {
-    screen.settle()?;
+    screen.answer(FRAME_OVER, LOADED)?;
     let mut press = |keys: &mut dyn Iterator<Item = &str>| -> anyhow::Result<(Samples, Samples)> {
         let (mut bytes, mut latency) = (Samples::default(), Samples::default());
         for key in keys {
             let sent = screen.send(key)?;
-            let heard = screen.settle_for(FRAME_OVER)?;
+            let heard = screen.answer(FRAME_OVER, ANSWERED)?;
             bytes.push(float(u64::try_from(heard.bytes)?));
-            latency.push_ms(heard.first.map_or(FRAME_OVER, |first| first.saturating_duration_since(sent)));
+            latency.push_ms(heard.first.map_or(ANSWERED, |first| first.saturating_duration_since(sent)));
         }
         Ok((bytes, latency))
     };

@@ -10,6 +10,7 @@ mod common;
 mod door;
 mod machine;
 mod person;
+#[expect(dead_code, reason = "the other bench uses the rest")]
 mod pty;
 mod pure;
 mod report;

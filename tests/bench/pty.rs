@@ -162,6 +162,21 @@ impl Screen {
         Ok(heard)
     }
 
+    /// What comes to a key: waits for its first piece and then until nothing came for `gap`, in all for no longer than
+    /// `most`, since some programs draw without end.
+    pub fn answer(&mut self, gap: Duration, most: Duration) -> anyhow::Result<Heard> {
+        let end = Instant::now() + most;
+        let mut heard = Heard::default();
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let patience = if heard.first.is_some() { gap.min(left) } else { left };
+            match self.take(patience)? {
+                Some((at, bytes)) if !left.is_zero() => heard.take(at, bytes),
+                _ => return Ok(heard),
+            }
+        }
+    }
+
     pub fn settle(&mut self) -> anyhow::Result<Heard> {
         self.settle_for(SETTLED)
     }

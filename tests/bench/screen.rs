@@ -1,7 +1,7 @@
 //! What is measured from outside: the program in a pty, as a person has it.
 
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use flyos::domain::Key;
 
@@ -24,13 +24,11 @@ const TO_THE_EDGE: usize = 24;
 /// A frame is over when nothing came for so long.
 const FRAME_OVER: Duration = Duration::from_millis(25);
 /// How long idling is watched.
-const IDLE: Duration = Duration::from_secs(10);
+const IDLE: Duration = Duration::from_secs(60);
 /// The promise is 0 % of a processor; a tenth of one in a hundred counts as that.
-const CPU_IDLE_MS_MAX: f64 = 10.0;
+const CPU_IDLE_MS_MAX: f64 = 60.0;
 /// Without a line tries follow each other ever more seldom; after so long the next ones are 16 s apart.
 const TRIES_THIN_OUT: Duration = Duration::from_secs(16);
-/// Ages on the screen change with the minute; the watch begins early enough in one, in s.
-const MINUTE_LATEST_S: u64 = 46;
 /// A row that the first screen of the drones shows.
 const FIRST_ROW: &str = "drone-001";
 /// The row that others change while the console shows it.
@@ -283,25 +281,21 @@ pub fn from_others(column: &mut Column, screen: &mut Screen, other: &Person) -> 
     Ok(())
 }
 
-/// Ten seconds in which nobody does anything.
+/// A minute in which nobody does anything; a minute of the clock begins within it.
 pub fn idle(column: &mut Column, screen: &mut Screen, online: bool) -> anyhow::Result<()> {
     let word = if online { "online" } else { "offline" };
     if !online {
         screen.listen(TRIES_THIN_OUT)?;
     }
     screen.settle()?;
-    let second = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs() % 60;
-    if second > MINUTE_LATEST_S {
-        screen.listen(Duration::from_secs(62 - second))?;
-    }
     let before = machine::usage(screen.pid()?)?;
     let heard = screen.listen(IDLE)?;
     let used = machine::usage(screen.pid()?)?.since(&before);
     let bytes = float(u64::try_from(heard.bytes)?);
     let switches = float(used.switches) / IDLE.as_secs_f64();
     let (none, one) = (Target::AtMost(0.0), Target::AtMost(1.0));
-    column.put(&format!("idle {word}, bytes in 10 s"), Unit::Bytes, bytes, none);
-    column.ms(&format!("idle {word}, CPU time in 10 s"), used.cpu_ms, Target::AtMost(CPU_IDLE_MS_MAX));
+    column.put(&format!("idle {word}, bytes in 60 s"), Unit::Bytes, bytes, none);
+    column.ms(&format!("idle {word}, CPU time in 60 s"), used.cpu_ms, Target::AtMost(CPU_IDLE_MS_MAX));
     column.put(&format!("idle {word}, context switches a second"), Unit::Count, switches, one);
     Ok(())
 }
