@@ -374,29 +374,29 @@ fn ghost_rows(ghosts: &[Record]) -> impl Iterator<Item = (Item, RowRef<'_>)> {
 /// Takes rows out of an order and puts those that still belong there in again, ghosts always.
 fn stir(replica: &Replica, query: &ListQuery, filter: &Filter, order: &mut Order, stirred: &BTreeSet<u32>) {
     let world = replica.view();
-    order.items.retain(|item| matches!(item, Item::Row(place) if !stirred.contains(place)));
+    // Most rows are far from what was stirred: a look at the ends saves them the look into the set.
+    let (first, last) = (stirred.first().copied().unwrap_or(1), stirred.last().copied().unwrap_or(0));
+    order.items.retain(|item| match item {
+        Item::Row(place) => *place < first || *place > last || !stirred.contains(place),
+        Item::Ghost(_) => false,
+    });
     order.ghosts = ghosts(replica, query.kind);
     let sorting = Sorting::new(query);
     let rows =
         stirred.iter().filter_map(|place| Some((Item::Row(*place), world.row_at(query.kind, *place)?)));
     let rows = rows.chain(ghost_rows(&order.ghosts));
     let mut found: Vec<(SortKey, Item)> = keyed(world, filter, &sorting, rows).collect();
-    if found.is_empty() {
-        return;
-    }
     found.sort_unstable_by(|(a, _), (b, _)| sorting.compare(a, b));
-    let mut items = Vec::with_capacity(order.items.len() + found.len());
-    let mut rest = order.items.as_slice();
-    for (key, item) in &found {
-        let before = rest.partition_point(|item| {
+    // From the end, so that each row that stays is moved once and at once.
+    let mut end = order.items.len();
+    order.items.resize(end + found.len(), Item::Ghost(0));
+    for (before, (key, item)) in found.iter().enumerate().rev() {
+        let place = order.items[..end].partition_point(|item| {
             let row = order.row(world, query.kind, *item);
             row.is_some_and(|row| sorting.compare(&sorting.key(world, row), key).is_lt())
         });
-        let (taken, left) = rest.split_at(before);
-        items.extend_from_slice(taken);
-        items.push(*item);
-        rest = left;
+        order.items.copy_within(place..end, place + before + 1);
+        order.items[place + before] = *item;
+        end = place;
     }
-    items.extend_from_slice(rest);
-    order.items = items;
 }
