@@ -5,7 +5,7 @@
 //! are written in one batch, so an older cache is only older, and what it lacks is pulled and replayed again.
 //! One tree: key `0` is the meta, `1 | number` a page of rows (`pages`). Numbers say in which order pages came to be;
 //! keys and values say nothing else without the data key.
-//! sled may panic on damaged files; such a panic is caught here and is damage like any other.
+//! sled may panic on damaged files; such a panic is caught (`guarded`) and is damage like any other.
 //!
 //! Calls block, and sled has one gate for the whole process: one thread of the caller's own, never a task.
 //!
@@ -20,7 +20,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::ops::RangeInclusive;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, SyncSender};
@@ -33,7 +32,7 @@ use uuid::Uuid;
 
 use super::disk;
 use super::error::{READING, StoreError};
-use super::lax::lax;
+use super::guarded::{guarded, sled_error};
 use super::pages::{self, Directory};
 use super::row;
 use crate::domain::{Key, Role, Stamp};
@@ -387,35 +386,6 @@ impl pages::Shelf for Pages<'_> {
         }
         Ok(())
     }
-}
-
-/// Runs a call into sled; a panic in it is damage.
-fn guarded<T>(dir: &Path, call: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
-    match lax(|| catch_unwind(AssertUnwindSafe(call))) {
-        Ok(done) => done.map_err(|error| sled_error(dir, error)),
-        Err(_) => Err(StoreError::corrupt(format!("the cache in {} is damaged", dir.display()))),
-    }
-}
-
-/// The one place where sled's errors get a meaning.
-fn sled_error(dir: &Path, error: sled::Error) -> StoreError {
-    match error {
-        // Its lock has no kind of its own. Ours comes first, so this is seen only when that was left out.
-        sled::Error::Io(error) if error.to_string().contains("could not acquire lock") => {
-            StoreError::Locked { holder: None }
-        }
-        // These come of reading what is not what was written.
-        sled::Error::Io(error) if damaged(&error) => {
-            StoreError::corrupt(format!("the cache in {} is damaged: {error}", dir.display()))
-        }
-        sled::Error::Io(error) => StoreError::from_io("using the cache in", dir, error),
-        other => StoreError::corrupt(format!("the cache in {} is damaged: {other}", dir.display())),
-    }
-}
-
-fn damaged(error: &io::Error) -> bool {
-    use io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
-    matches!(error.kind(), InvalidData | InvalidInput | Other | UnexpectedEof)
 }
 
 /// Takes away snapshots that were never finished: sled refuses to open beside one, and makes a new one.

@@ -28,6 +28,7 @@ pub mod error;
 pub mod filesystem;
 pub mod folder;
 mod frame;
+mod guarded;
 mod held;
 pub mod holder;
 pub mod journal;
