@@ -27,6 +27,8 @@ const FRAME_OVER: Duration = Duration::from_millis(25);
 const IDLE: Duration = Duration::from_secs(60);
 /// The promise is 0 % of a processor; a tenth of one in a hundred counts as that.
 const CPU_IDLE_MS_MAX: f64 = 60.0;
+/// Nothing is written but what a new minute of the clock changes: an age in words, at the most.
+const MINUTE_BYTES_MAX: f64 = 60.0;
 /// Without a line tries follow each other ever more seldom; after so long the next ones are 16 s apart.
 const TRIES_THIN_OUT: Duration = Duration::from_secs(16);
 /// A row that the first screen of the drones shows.
@@ -293,8 +295,8 @@ pub fn idle(column: &mut Column, screen: &mut Screen, online: bool) -> anyhow::R
     let used = machine::usage(screen.pid()?)?.since(&before);
     let bytes = float(u64::try_from(heard.bytes)?);
     let switches = float(used.switches) / IDLE.as_secs_f64();
-    let (none, one) = (Target::AtMost(0.0), Target::AtMost(1.0));
-    column.put(&format!("idle {word}, bytes in 60 s"), Unit::Bytes, bytes, none);
+    let (minute, one) = (Target::AtMost(MINUTE_BYTES_MAX), Target::AtMost(1.0));
+    column.put(&format!("idle {word}, bytes in 60 s"), Unit::Bytes, bytes, minute);
     column.ms(&format!("idle {word}, CPU time in 60 s"), used.cpu_ms, Target::AtMost(CPU_IDLE_MS_MAX));
     column.put(&format!("idle {word}, context switches a second"), Unit::Count, switches, one);
     Ok(())
