@@ -171,20 +171,22 @@ fn turn_errors(path: &Path) {
     if kept.is_some() || !isatty(io::stderr()) {
         return;
     }
-    let is_long = std::fs::metadata(path).is_ok_and(|found| found.len() > ERRORS_BYTES_MAX);
-    let mut options = File::options();
-    options.create(true).mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
-    if is_long {
-        options.write(true).truncate(true)
-    } else {
-        options.append(true)
-    };
-    let file = options.open(path).or_else(|_| File::options().write(true).open("/dev/null"));
+    let file = errors_file(path).or_else(|_| File::options().write(true).open("/dev/null"));
     if let (Ok(file), Ok(before)) = (file, io::stderr().as_fd().try_clone_to_owned())
         && rustix::stdio::dup2_stderr(&file).is_ok()
     {
         *kept = Some(before);
     }
+}
+
+/// At its end, also where another console writes into it.
+fn errors_file(path: &Path) -> io::Result<File> {
+    let no_link = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    let file = File::options().append(true).create(true).mode(0o600).custom_flags(no_link).open(path)?;
+    if file.metadata()?.len() > ERRORS_BYTES_MAX {
+        file.set_len(0)?;
+    }
+    Ok(file)
 }
 
 fn restore_errors() {
