@@ -119,7 +119,7 @@ pub fn create(engine: &mut Engine, auth: &mut Auth, wish: &Wish, now: Stamp) -> 
         confirmed: wish.confirm,
         claim: claim(&account.app_metadata),
     };
-    let commit = engine.link_new(new, Uuid::now_v7(), now).map_err(|_| Fault::Database)?;
+    let commit = engine.link_new(new, Uuid::now_v7(), now);
     auth.put_account(&account);
     Ok((account.clone(), commit, touched(account.id, Vec::new())))
 }
@@ -143,11 +143,13 @@ pub fn update(engine: &mut Engine, auth: &mut Auth, id: Uuid, wish: &Wish, now: 
     account.banned_until = wish.ban.from(account.banned_until);
     merge(&mut account.app_metadata, &wish.app_metadata);
     merge(&mut account.user_metadata, &wish.user_metadata);
-    let named = claim(&wish.app_metadata);
     let mut commit = Commit::default();
-    if named.is_some() || confirms || email.is_some() {
-        let new = NewAccount { id, email: &account.email, confirmed: !account.unconfirmed, claim: named };
-        commit = engine.link(new, now).map_err(|_| Fault::Database)?;
+    // One that is barred because its profile went is nobody's new account.
+    let barred = account.banned_until == Some(DEACTIVATED_UNTIL);
+    if !barred && (!wish.app_metadata.is_empty() || confirms || email.is_some()) {
+        let claim = claim(&account.app_metadata);
+        let new = NewAccount { id, email: &account.email, confirmed: !account.unconfirmed, claim };
+        commit = engine.link(new, now);
     }
     if let Some(email) = &email
         && commit.is_empty()
@@ -170,18 +172,23 @@ pub fn delete(engine: &mut Engine, auth: &mut Auth, id: Uuid, now: Stamp) -> (Co
 pub fn bar(auth: &mut Auth, bars: &[Bar], now: Stamp) -> AuthCommit {
     let mut done = AuthCommit::default();
     for bar in bars {
-        let (Bar::Set(id) | Bar::Lift(id)) = *bar;
-        let Some(mut account) = auth.account(id).cloned() else { continue };
-        let was = account.banned_until;
+        let (Bar::Set(id) | Bar::Lift(id) | Bar::Gone { account: id, .. }) = *bar;
+        let Some(was) = auth.account(id).cloned() else { continue };
+        let mut account = was.clone();
         account.banned_until = match bar {
             // A ban by hand stays what it is, so that reactivating does not lift it.
-            Bar::Set(_) => Some(was.filter(|until| *until > now).unwrap_or(DEACTIVATED_UNTIL)),
-            Bar::Lift(_) => was.filter(|until| *until != DEACTIVATED_UNTIL),
+            Bar::Set(_) | Bar::Gone { .. } => {
+                Some(was.banned_until.filter(|until| *until > now).unwrap_or(DEACTIVATED_UNTIL))
+            }
+            Bar::Lift(_) => was.banned_until.filter(|until| *until != DEACTIVATED_UNTIL),
         };
-        if matches!(bar, Bar::Set(_)) {
+        if let Bar::Gone { profile, .. } = bar {
+            account.app_metadata.insert(PROFILE_CLAIM.to_owned(), profile.to_string().into());
+        }
+        if !matches!(bar, Bar::Lift(_)) {
             done.ended.extend(auth.end_all(id));
         }
-        if account.banned_until != was {
+        if (account.banned_until, &account.app_metadata) != (was.banned_until, &was.app_metadata) {
             auth.put_account(&account);
             done.accounts.insert(id);
         }

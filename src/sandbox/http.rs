@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::faults::{Answer, FaultSettings};
 use super::keys::{ApiKey, BadToken, Claims};
 use super::shared::{Shared, now_s};
-use super::{admin_http, admin_users, auth_http, realtime, rows, rpc};
+use super::{admin_http, admin_users, auth_http, realtime, rows, rpc, writes};
 
 /// The largest body that is read.
 pub const BODY_BYTES_MAX: usize = 4 << 20;
@@ -57,7 +57,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/functions/v1/{name}", any(admin_users::call))
         .route("/auth/v1/.well-known/jwks.json", get(auth_http::jwks))
         .route("/rest/v1/rpc/{function}", post(rpc::call))
-        .route("/rest/v1/{table}", get(rows::read))
+        .route("/rest/v1/{table}", get(rows::read).post(writes::insert).delete(writes::delete))
         .route("/realtime/v1/websocket", get(realtime::connect))
         .route("/sandbox/v1/faults", get(show_faults).post(set_faults))
         .route("/sandbox/v1/mails", get(show_mails))

@@ -2,8 +2,8 @@
 //! stand-alone `flyos sandbox` and tests.
 //!
 //! A request passes `line` (the socket, which faults can take down), `http` (API key, faults, routes) and
-//! ends in `auth_http`, `rpc`, `rows` or `realtime`; those work on `engine` and `auth`, which are plain data,
-//! through `shared`. With a data folder, `persist` keeps every transaction before it is answered.
+//! ends in `auth_http`, `rpc`, `rows`, `writes` (both by `query`) or `realtime`; those work on `engine` and `auth`, which
+//! are plain data, through `shared`. With a data folder, `persist` keeps every transaction before it is answered.
 //!
 //! Managing sign-in accounts: `accounts` does it to the data, `admin_http` is the admin API for it, `admin_rpc`
 //! the database's part, and `admin_users` stands for the Edge Function of that name.
@@ -28,11 +28,13 @@ mod http;
 mod keys;
 mod line;
 mod persist;
+mod query;
 mod realtime;
 mod rows;
 mod rpc;
 mod seed;
 mod shared;
+mod writes;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

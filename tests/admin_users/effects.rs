@@ -165,10 +165,12 @@ async fn deactivating_or_deleting_a_profile_bans_its_account_by_itself() {
 async fn accounts_without_a_profile_are_listed_with_the_reason_and_can_be_deleted() {
     let sandbox = start().await;
     let main = sign_in(&sandbox, MAIN).await;
-    let id = user_named(&sandbox, "d_okafor");
+    let (id, seeded) = (user_named(&sandbox, "d_okafor"), user_named(&sandbox, "operator2"));
     ask(&main, json!({"action": "create", "profile": id, "password": PASSWORD})).await;
-    main.edit(delete_of(&row(&sandbox, &Key::user(id)).expect("a row"))).await;
-    main.edit(delete_of(&row(&sandbox, &Key::user(user_named(&sandbox, "operator2"))).expect("a row"))).await;
+    // Made for a profile or not: the account of one that went names it.
+    for id in [id, seeded] {
+        main.edit(delete_of(&row(&sandbox, &Key::user(id)).expect("a row"))).await;
+    }
     let reply = ask(&main, json!({"action": "list_unlinked"})).await;
     let AdminReply::Unlinked { accounts, next: None, .. } =
         serde_json::from_value(reply.clone()).expect("a list")
@@ -184,7 +186,7 @@ async fn accounts_without_a_profile_are_listed_with_the_reason_and_can_be_delete
         told,
         [
             ("d.okafor@flyos.mil", WhyUnlinked::ProfileDeleted, Some(id)),
-            (OPERATOR2, WhyUnlinked::NoProfile, None)
+            (OPERATOR2, WhyUnlinked::ProfileDeleted, Some(seeded))
         ]
     );
     assert!(accounts.iter().all(|one| one.account.banned_until.is_some()), "{reply}");
@@ -319,12 +321,6 @@ async fn the_admin_api_is_for_the_secret_key_alone_and_speaks_as_the_real_one() 
             (400, "validation_failed"),
         ),
         (Method::POST, users.to_owned(), json!({"email": EAST}), (422, "email_exists")),
-        (
-            Method::POST,
-            users.to_owned(),
-            json!({"email": "x@y.z", "app_metadata": {"flyos_profile_id": Uuid::nil()}}),
-            (500, "unexpected_failure"),
-        ),
         (Method::GET, format!("{users}/{}", Uuid::nil()), json!({}), (404, "user_not_found")),
         (Method::GET, format!("{users}/nonsense"), json!({}), (404, "validation_failed")),
         (Method::DELETE, format!("{users}/{}", Uuid::nil()), json!({}), (404, "user_not_found")),
@@ -361,6 +357,10 @@ async fn the_admin_api_is_for_the_secret_key_alone_and_speaks_as_the_real_one() 
         "the youngest first"
     );
     assert_eq!(list["users"][0]["identities"], Json::Null);
+    // One that names a profile that is not there is made, and has none.
+    let body = json!({"email": "x@y.z", "app_metadata": {"flyos_profile_id": Uuid::nil()}});
+    assert_eq!(admin(&sandbox, Method::POST, users, &body).await.0, 200);
+    assert!(sandbox.with_world(|world| world.users().all(|user| &*user.email != "x@y.z")));
     // An account made without a word about a profile gets one that may do nothing.
     let body = json!({"email": "Nova.Lee@flyos.mil", "password": PASSWORD, "email_confirm": true});
     let (status, made) = admin(&sandbox, Method::POST, users, &body).await;
@@ -371,6 +371,26 @@ async fn the_admin_api_is_for_the_secret_key_alone_and_speaks_as_the_real_one() 
         (Some("OPERATOR"), false)
     );
     assert_eq!(opens(&sandbox, "nova.lee@flyos.mil", PASSWORD).await, "ok");
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_profile_made_anew_under_its_id_is_not_its_old_accounts() {
+    let sandbox = start().await;
+    let main = sign_in(&sandbox, MAIN).await;
+    let key = Key::user(user_named(&sandbox, "operator2"));
+    let old = row(&sandbox, &key).expect("a row");
+    let account = sandbox.with_world(|world| world.user(key.uuid()?)?.auth_user_id).expect("an account");
+    main.edit(delete_of(&old)).await;
+    let mut again = old.fields();
+    again.retain(|name, _| key.kind.field(name).is_some_and(|field| !field.server));
+    sandbox.admin(&[Change::insert(key.clone(), again)]).expect("allowed");
+    let path = format!("/auth/v1/admin/users/{account}");
+    let write = async || admin(&sandbox, Method::PUT, &path, &json!({"app_metadata": {"note": "x"}})).await.0;
+    let linked = || sandbox.with_world(|world| world.user(key.uuid()?)?.auth_user_id);
+    assert_eq!((write().await, linked()), (200, None), "it is barred");
+    let (status, _) = admin(&sandbox, Method::PUT, &path, &json!({"ban_duration": "none"})).await;
+    assert_eq!((status, write().await, linked()), (200, 200, Some(account)), "headquarters let it in again");
     sandbox.shutdown().await;
 }
 

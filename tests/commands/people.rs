@@ -260,15 +260,58 @@ fn headquarters_sees_who_is_without_a_profile_and_what_a_sync_would_make_of_it()
     field.by(EAST, &["accounts", "status"]).says(3, "for MAIN_HQ alone");
     let refused = field.by(MAIN, &["accounts", "sync"]);
     refused.says(2, "lists accounts without a profile, and links none");
-    // By the secret key it is the same; the training server takes none of the questions for linking, and looking is not
-    // changing.
+    // By the secret key it is the same.
     let key = private_file(&field.home.path().join("key"), &field.server().service_role_key);
     let by_key = field.bare(&["accounts", "status", "--secret-key-file", &key, "--json"]);
     assert_eq!(by_key.badly(13)["missing"], 2);
-    let by_key = field.bare(&["accounts", "sync", "--dry-run", "--secret-key-file", &key]);
-    assert!(by_key.out.contains("Looking at the sign-in accounts failed: "), "{by_key:?}");
+    let by_key = field.bare(&["accounts", "sync", "--dry-run", "--secret-key-file", &key, "--json"]).well();
+    for account in told["accounts"].as_array().unwrap() {
+        let email = account["email"].as_str().unwrap();
+        let same = of(&by_key, email);
+        assert_eq!((&same["outcome"], &same["why"]), (&account["outcome"], &account["why"]), "{email}");
+    }
     let mut console = field.console(MAIN);
     assert_eq!(field.bare(&["accounts", "status", "--json"]).badly(13)["missing"], 2);
     console.send("\x11");
     assert_eq!(console.ended(), 0);
+}
+
+#[test]
+fn the_secret_key_gives_accounts_their_profiles() {
+    let field = Field::new();
+    let key = private_file(&field.home.path().join("key"), &field.server().service_role_key);
+    let person = |name: &str| {
+        let mail = format!("{name}@flyos.mil");
+        let fields = ["--username", name, "--full-name", name, "--mail", &mail, "--role", "REGIONAL_HQ"];
+        field.json(MAIN, &[&["users", "create"], &fields[..], &["--region", "Eastern"]].concat());
+        account(&field, &mail, true);
+    };
+    // One whose profile is an OPERATOR's by now, one whose profile went before the two were linked, one whose profile
+    // went after, though a ban by hand stood.
+    person("taken");
+    field.json(MAIN, &["users", "set", "taken", "--role", "OPERATOR"]);
+    person("late");
+    field.json(MAIN, &["users", "delete", "late", "--yes"]);
+    field.json(MAIN, &["users", "ban", "operator2", "--yes"]);
+    field.json(MAIN, &["users", "delete", "operator2", "--yes"]);
+    let sync = || field.bare(&["accounts", "sync", "--secret-key-file", &key, "--json"]).well();
+    let sums = |told: &serde_json::Value| {
+        ["linked", "made", "ofDeletedProfiles", "left", "failed"].map(|name| told[name].as_u64().unwrap())
+    };
+    let told = sync();
+    assert_eq!(sums(&told), [1, 1, 1, 0, 0], "{told}");
+    assert_eq!(sums(&sync()), [0, 0, 1, 0, 0], "once is enough");
+    let status = field.bare(&["accounts", "status", "--secret-key-file", &key, "--json"]).well();
+    assert_eq!((&status["missing"], &status["ofDeletedProfiles"]), (&0.into(), &1.into()), "{status}");
+
+    assert_eq!(field.gets_in("taken@flyos.mil", PASSWORD).well()["role"], "OPERATOR");
+    let refused = field.gets_in("late@flyos.mil", PASSWORD).badly(3);
+    assert!(refused["message"].as_str().unwrap().contains("INACTIVE"), "{refused}");
+    let users = field.json(MAIN, &["users", "list", "--filter", "username:late"]);
+    let made = &users["users"][0];
+    assert_eq!((&made["role"], &made["status"]), (&"OPERATOR".into(), &"INACTIVE".into()), "{users}");
+    field.json(MAIN, &["users", "set", "late", "--status", "ACTIVE"]);
+    field.gets_in("late@flyos.mil", PASSWORD).well();
+    let gone = field.gets_in("operator2@flyos.mil", PASSWORD);
+    assert_ne!(gone.code, 0, "{gone:?}");
 }

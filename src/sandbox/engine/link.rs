@@ -18,13 +18,15 @@ const USERNAME_CHARS: std::ops::RangeInclusive<usize> = 3..=56;
 /// What a change of profiles does to an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bar {
-    /// Its profile is INACTIVE now, or gone: no sign-in any more, and every session ends.
+    /// Its profile is INACTIVE now: no sign-in any more, and every session ends.
     Set(Uuid),
+    /// Its profile is gone: the same, and it names that profile from now on, so that it is never taken for a new account.
+    Gone { account: Uuid, profile: Uuid },
     /// Its profile is ACTIVE again: the ban that came with the deactivation goes.
     Lift(Uuid),
 }
 
-/// A new account, as far as linking looks at it.
+/// An account without a profile, as far as linking looks at it.
 #[derive(Clone, Copy, Debug)]
 pub struct NewAccount<'a> {
     pub id: Uuid,
@@ -33,10 +35,6 @@ pub struct NewAccount<'a> {
     /// What the admin API wrote under `flyos_profile_id`.
     pub claim: Option<&'a str>,
 }
-
-/// The admin API named a profile that is not there or has an account already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoSuchLink;
 
 /// What the steps do to accounts, in order.
 pub(super) fn bars(engine: &Engine, steps: &[Step]) -> Vec<Bar> {
@@ -48,7 +46,10 @@ fn bar(engine: &Engine, change: &Change) -> Option<Bar> {
     let id = |text: Option<&str>| text.and_then(|text| Uuid::try_parse(text).ok());
     match &change.op {
         Op::Insert { .. } => None,
-        Op::Delete { base } => id(base.get("auth_user_id")?.as_deref()).map(Bar::Set),
+        Op::Delete { base } => {
+            let account = id(base.get("auth_user_id")?.as_deref())?;
+            Some(Bar::Gone { account, profile: change.key.uuid()? })
+        }
         Op::Update { base, set } => {
             let account = engine.world.user(change.key.uuid()?)?.auth_user_id?;
             let status = |fields: &crate::domain::Fields| {
@@ -72,12 +73,7 @@ impl Engine {
     }
 
     /// Gives a new account its profile; `fresh` is the id of the one that may have to be made.
-    pub fn link_new(
-        &mut self,
-        account: NewAccount<'_>,
-        fresh: Uuid,
-        now: Stamp,
-    ) -> Result<Commit, NoSuchLink> {
+    pub fn link_new(&mut self, account: NewAccount<'_>, fresh: Uuid, now: Stamp) -> Commit {
         if account.claim.is_some() || self.has_email(account.email) {
             return self.link(account, now);
         }
@@ -87,17 +83,18 @@ impl Engine {
         user.email = account.email.into();
         (user.role, user.status) = (Some(Role::Operator), Some(Status::Inactive));
         user.auth_user_id = Some(account.id);
-        Ok(self.write_user(user, now))
+        self.write_user(user, now)
     }
 
-    /// Links an account to the profile that is there for it, if one is.
-    pub fn link(&mut self, account: NewAccount<'_>, now: Stamp) -> Result<Commit, NoSuchLink> {
+    /// Links an account to the profile that is there for it, if one is. One that it names gets its address, where nobody
+    /// else has it.
+    pub fn link(&mut self, account: NewAccount<'_>, now: Stamp) -> Commit {
         if self.profile_of(account.id).is_some() {
-            return Ok(Commit::default());
+            return Commit::default();
         }
         let found = if let Some(claim) = account.claim {
             let named = Uuid::try_parse(claim).ok().and_then(|id| self.world.user(id));
-            Some(named.filter(|user| user.auth_user_id.is_none()).ok_or(NoSuchLink)?)
+            named.filter(|user| user.auth_user_id.is_none())
         } else {
             let keys: Vec<_> = self.world.named(Kind::User, "email", account.email).collect();
             let one = if let [key] = &keys[..] { key.uuid() } else { None };
@@ -105,9 +102,14 @@ impl Engine {
                 account.confirmed && user.auth_user_id.is_none() && user.role == Some(Role::Operator)
             })
         };
-        let Some(mut user) = found.cloned() else { return Ok(Commit::default()) };
+        let Some(mut user) = found.cloned() else { return Commit::default() };
         user.auth_user_id = Some(account.id);
-        Ok(self.write_user(user, now))
+        let others = |key: Key| key != Key::user(user.id);
+        let free = || !self.world.named(Kind::User, "email", account.email).any(others);
+        if account.claim.is_some() && !account.email.is_empty() && free() {
+            user.email = account.email.into();
+        }
+        self.write_user(user, now)
     }
 
     /// An account is gone: its profile stays, without one.
@@ -205,34 +207,46 @@ mod tests {
         Engine::new(id(0xe), world)
     }
 
-    fn link(claim: Option<&str>, email: &str, confirmed: bool) -> Result<(Engine, Commit), NoSuchLink> {
+    fn link(claim: Option<&str>, email: &str, confirmed: bool) -> (Engine, Commit) {
         let mut engine = engine();
         let account = NewAccount { id: id(200), email, confirmed, claim };
-        let commit = engine.link_new(account, id(300), NOW)?;
+        let commit = engine.link_new(account, id(300), NOW);
         assert_eq!(rules::broken(engine.world()), Vec::<String>::new());
-        Ok((engine, commit))
+        (engine, commit)
     }
 
-    fn linked(claim: Option<&str>, email: &str, confirmed: bool) -> Result<Option<Uuid>, NoSuchLink> {
-        link(claim, email, confirmed).map(|(engine, _)| engine.profile_of(id(200)).map(|user| user.id))
+    fn linked(claim: Option<&str>, email: &str, confirmed: bool) -> Option<Uuid> {
+        link(claim, email, confirmed).0.profile_of(id(200)).map(|user| user.id)
     }
 
     #[test]
     fn an_account_gets_the_profile_that_is_meant_for_it_and_no_other() {
         let two = id(2).to_string();
-        assert_eq!(linked(Some(&two), "whoever@x.y", false), Ok(Some(id(2))), "the admin API says so");
-        assert_eq!(linked(Some(&id(1).to_string()), "x@y.z", true), Err(NoSuchLink), "it has one");
-        assert_eq!(linked(Some(&id(9).to_string()), "x@y.z", true), Err(NoSuchLink));
-        assert_eq!(linked(Some("nonsense"), "user3@flyos.mil", true), Err(NoSuchLink));
-        assert_eq!(linked(None, "user3@flyos.mil", true), Ok(Some(id(3))));
-        assert_eq!(linked(None, "user3@flyos.mil", false), Ok(None), "anybody can claim an address");
-        assert_eq!(linked(None, "user2@flyos.mil", true), Ok(None), "headquarters is not taken like this");
-        assert_eq!(linked(None, "user1@flyos.mil", true), Ok(None));
+        assert_eq!(linked(Some(&two), "whoever@x.y", false), Some(id(2)), "the admin API says so");
+        assert_eq!(linked(Some(&id(1).to_string()), "x@y.z", true), None, "it has one");
+        assert_eq!(linked(Some(&id(9).to_string()), "x@y.z", true), None, "it is not there");
+        assert_eq!(linked(Some("nonsense"), "user3@flyos.mil", true), None);
+        assert_eq!(linked(None, "user3@flyos.mil", true), Some(id(3)));
+        assert_eq!(linked(None, "user3@flyos.mil", false), None, "anybody can claim an address");
+        assert_eq!(linked(None, "user2@flyos.mil", true), None, "headquarters is not taken like this");
+        assert_eq!(linked(None, "user1@flyos.mil", true), None);
+    }
+
+    #[test]
+    fn a_profile_that_an_account_names_gets_its_address_where_it_is_free() {
+        let address = |email: &str| {
+            let (engine, _) = link(Some(&id(2).to_string()), email, true);
+            engine.profile_of(id(200)).map(|user| user.email.to_string())
+        };
+        assert_eq!(address("new@x.y").as_deref(), Some("new@x.y"));
+        assert_eq!(address("user3@flyos.mil").as_deref(), Some("User2@flyos.mil"), "another has it");
+        let (engine, _) = link(None, "user3@flyos.mil", true);
+        assert_eq!(engine.profile_of(id(200)).map(|user| &*user.email), Some("User3@flyos.mil"));
     }
 
     #[test]
     fn an_account_of_nobody_gets_a_profile_that_may_do_nothing() {
-        let (engine, commit) = link(None, "u@x.y", true).expect("a profile");
+        let (engine, commit) = link(None, "u@x.y", true);
         let made = engine.profile_of(id(200)).expect("made").clone();
         assert_eq!(
             (made.role, made.status, made.region_id),
@@ -241,16 +255,14 @@ mod tests {
         assert_eq!((&*made.username, &*made.email), ("u_user", "u@x.y"));
         assert!(commit.keys.contains(&Key::user(made.id)));
         assert!(Record::User(made).flaws().is_empty());
-        let (engine, _) = link(None, "user_1@x.y", true).expect("a profile");
+        let (engine, _) = link(None, "user_1@x.y", true);
         assert_eq!(engine.profile_of(id(200)).map(|user| &*user.username), Some("user_1_2"));
     }
 
     #[test]
     fn deactivating_and_deleting_bar_the_account() {
         let mut engine = engine();
-        engine
-            .link(NewAccount { id: id(203), email: "user3@flyos.mil", confirmed: true, claim: None }, NOW)
-            .expect("linked");
+        engine.link(NewAccount { id: id(203), email: "user3@flyos.mil", confirmed: true, claim: None }, NOW);
         let mut set = |status: &str| {
             let record = engine.world().get(&Key::user(id(3))).expect("a row");
             let fields = [("status".to_owned(), Some(status.to_owned()))].into();
@@ -261,7 +273,7 @@ mod tests {
         assert_eq!(set("ACTIVE"), [Bar::Lift(id(203))]);
         let record = engine.world().get(&Key::user(id(3))).expect("a row");
         let commit = engine.admin(&[Change::delete(&record)], NOW).expect("allowed");
-        assert_eq!(commit.bars, [Bar::Set(id(203))]);
+        assert_eq!(commit.bars, [Bar::Gone { account: id(203), profile: id(3) }]);
         // A profile under the same id is another one: the account does not come back with it.
         let mut again = record.fields();
         again.retain(|name, _| !["id", "auth_user_id", "created_at", "updated_at"].contains(&name.as_str()));
