@@ -129,8 +129,7 @@ pub fn update(engine: &mut Engine, auth: &mut Auth, id: Uuid, wish: &Wish, now: 
     let Some(mut account) = auth.account(id).cloned() else { return Err(Fault::Database) };
     let email = wish.email.as_ref().map(|email| email.to_lowercase());
     if let Some(email) = &email {
-        let others = auth.account_of(email).is_some_and(|other| other.id != id);
-        if others || !engine.email_is_free(email, id) {
+        if auth.account_of(email).is_some_and(|other| other.id != id) {
             return Err(Fault::Database);
         }
         account.email.clone_from(email);
@@ -138,7 +137,6 @@ pub fn update(engine: &mut Engine, auth: &mut Auth, id: Uuid, wish: &Wish, now: 
     if let Some(password) = &wish.password {
         account.set_password(password).map_err(Fault::Own)?;
     }
-    let confirms = wish.confirm && account.unconfirmed;
     account.unconfirmed &= !wish.confirm;
     account.banned_until = wish.ban.from(account.banned_until);
     merge(&mut account.app_metadata, &wish.app_metadata);
@@ -146,7 +144,7 @@ pub fn update(engine: &mut Engine, auth: &mut Auth, id: Uuid, wish: &Wish, now: 
     let mut commit = Commit::default();
     // One that is barred because its profile went is nobody's new account.
     let barred = account.banned_until == Some(DEACTIVATED_UNTIL);
-    if !barred && (!wish.app_metadata.is_empty() || confirms || email.is_some()) {
+    if !barred && (!wish.app_metadata.is_empty() || wish.confirm || email.is_some()) {
         let claim = claim(&account.app_metadata);
         let new = NewAccount { id, email: &account.email, confirmed: !account.unconfirmed, claim };
         commit = engine.link(new, now);

@@ -142,6 +142,9 @@ impl Desk<'_> {
             AdminRequest::SetEmail { profile, email } => {
                 let (_, account) = self.target(*profile)?;
                 let email = email.to_lowercase();
+                if !self.engine.email_is_free(&email, account.id) {
+                    return Err(AdminRefusal::email_taken(&email));
+                }
                 let wish = Wish { email: Some(email.clone()), confirm: true, ..Wish::default() };
                 self.update(action, &account, &wish).map_err(|_| AdminRefusal::email_taken(&email))
             }

@@ -194,15 +194,16 @@ fn filter(kind: Kind, name: &str, text: &str) -> Result<(&'static str, Test), Re
     Ok((field.name, Test::In(values)))
 }
 
-/// The parts of a pattern. `*` stands for `%`, which would have to be escaped in an address.
+/// The parts of a pattern. `*` always stands for `%`, which would have to be escaped in an address.
 fn pattern_of(field: &Field, text: &str) -> Result<Vec<Part>, Refused> {
     if !matches!(field.ty, FieldType::Text { .. } | FieldType::Choice(_)) {
-        return Err((404, "42883", "operator does not exist: uuid ~~* unknown".to_owned()));
+        let ty = if matches!(field.ty, FieldType::Time) { "timestamp with time zone" } else { "uuid" };
+        return Err((404, "42883", format!("operator does not exist: {ty} ~~* unknown")));
     }
-    let (mut parts, mut chars) = (Vec::new(), text.chars());
+    let (mut parts, mut chars) = (Vec::new(), text.chars().map(|char| if char == '*' { '%' } else { char }));
     while let Some(char) = chars.next() {
         let taken = match char {
-            '%' | '*' => {
+            '%' => {
                 parts.push(Part::Any);
                 continue;
             }
@@ -279,7 +280,7 @@ fn unquote(text: &str) -> Option<(String, Option<&str>)> {
 }
 
 /// The value in the form in which it is stored, as SQL reads uuids and times.
-fn as_stored(field: &Field, value: String) -> Result<String, Refused> {
+pub fn as_stored(field: &Field, value: String) -> Result<String, Refused> {
     let wrong =
         |ty: &str, value: &str| (400, "22P02", format!("invalid input syntax for type {ty}: \"{value}\""));
     match field.ty {
@@ -321,6 +322,8 @@ mod tests {
             (r"a\_b", "A_B", true),
             ("%unit%", "ann@unit.mil", true),
             ("*aab", "aaab", true),
+            (r"a\*b", "a*b", false),
+            (r"a\*b", "a%b", true),
             ("a%b%c", "abxxc", true),
             ("a%b%c", "acxxb", false),
             ("%", "", true),

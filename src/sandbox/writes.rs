@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::http::{Asker, asker, body_of, rest_error};
 use super::keys::ApiKey;
-use super::query::{Pairs, Refused, asked, kind_of, not_there, told};
+use super::query::{Pairs, Refused, as_stored, asked, kind_of, not_there, told};
 use super::shared::Shared;
 use crate::domain::{Change, Fields, Key, Kind, Reason, Refusal};
 
@@ -91,7 +91,7 @@ fn row(body: Option<&[u8]>) -> Result<Change, Refused> {
             _ => (400, "PGRST102", "Empty or invalid json".to_owned()),
         });
     };
-    let (mut set, mut id) = (Fields::new(), Uuid::new_v4());
+    let (mut set, mut id) = (Fields::new(), None);
     for (name, value) in told {
         let value = match value {
             Json::Null => None,
@@ -103,15 +103,19 @@ fn row(body: Option<&[u8]>) -> Result<Change, Refused> {
                 let words = format!("Could not find the '{name}' column of 'profiles' in the schema cache");
                 return Err((400, "PGRST204", words));
             }
-            (Some(_), value) if name == "id" => {
-                let text = value.unwrap_or_default();
-                let wrong = |_| (400, "22P02", format!("invalid input syntax for type uuid: \"{text}\""));
-                id = Uuid::try_parse(&text).map_err(wrong)?;
+            (Some(field), value) if name == "id" => {
+                let text = value.map(|text| as_stored(field, text)).transpose()?;
+                id = text.and_then(|text| Uuid::try_parse(&text).ok());
             }
             (Some(field), _) if field.server => return Err(not_there(&format!("Writing the column {name}"))),
-            (Some(_), value) => drop(set.insert(name, value)),
+            (Some(field), value) => {
+                let value = value.map(|text| as_stored(field, text)).transpose()?;
+                set.insert(name, value);
+            }
         }
     }
+    let without = "null value in column \"id\" of relation \"profiles\" violates not-null constraint";
+    let id = id.ok_or_else(|| (400, "23502", without.to_owned()))?;
     Ok(Change::insert(Key::user(id), set))
 }
 

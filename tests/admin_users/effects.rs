@@ -357,6 +357,26 @@ async fn the_admin_api_is_for_the_secret_key_alone_and_speaks_as_the_real_one() 
         "the youngest first"
     );
     assert_eq!(list["users"][0]["identities"], Json::Null);
+    // An address that is a profile's is taken, and links where it may.
+    let body =
+        json!({"email": "c@x.y", "email_confirm": true, "app_metadata": {"flyos_profile_id": Uuid::nil()}});
+    let (status, made) = admin(&sandbox, Method::POST, users, &body).await;
+    let path = format!("{users}/{}", made["id"].as_str().expect("an id"));
+    let of = |name: &str| {
+        sandbox.with_world(|world| {
+            world.users().find(|user| &*user.username == name).and_then(|user| user.auth_user_id)
+        })
+    };
+    let body = json!({"email": "d.okafor@flyos.mil", "app_metadata": {"flyos_profile_id": null}});
+    assert_eq!((status, admin(&sandbox, Method::PUT, &path, &body).await.0), (200, 200));
+    assert_eq!(of("d_okafor").map(|id| id.to_string()), made["id"].as_str().map(str::to_owned));
+    let body = json!({"email": "root@localhost"});
+    assert_eq!(admin(&sandbox, Method::PUT, &path, &body).await.0, 200);
+    assert_eq!(
+        &*user(&sandbox, "d_okafor").email,
+        "d.okafor@flyos.mil",
+        "the account has it, the profile does not"
+    );
     // One that names a profile that is not there is made, and has none.
     let body = json!({"email": "x@y.z", "app_metadata": {"flyos_profile_id": Uuid::nil()}});
     assert_eq!(admin(&sandbox, Method::POST, users, &body).await.0, 200);

@@ -1,4 +1,4 @@
-//! Reading tables: what the training server does not do, and says so. The rest is in `tests/server/twins/`.
+//! Reading and writing tables: what the training server does not do, and says so. The rest is in `tests/server/twins/`.
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;

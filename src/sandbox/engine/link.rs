@@ -15,6 +15,8 @@ use crate::domain::{Change, Key, Kind, Op, Record, Role, Stamp, Status, User, sc
 /// The shortest username, and one that leaves room for a number.
 const USERNAME_CHARS: std::ops::RangeInclusive<usize> = 3..=56;
 
+const UUID_CHARS: usize = 36;
+
 /// What a change of profiles does to an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bar {
@@ -77,6 +79,9 @@ impl Engine {
         if account.claim.is_some() || self.has_email(account.email) {
             return self.link(account, now);
         }
+        if !is_address(account.email) {
+            return Commit::default();
+        }
         let mut user = User::new(fresh);
         user.username = self.free_username(account.email).into();
         user.full_name = user.username.clone();
@@ -93,7 +98,9 @@ impl Engine {
             return Commit::default();
         }
         let found = if let Some(claim) = account.claim {
-            let named = Uuid::try_parse(claim).ok().and_then(|id| self.world.user(id));
+            // As a uuid is written as text, and in no other way of those it can be read from.
+            let id = Uuid::try_parse(claim).ok().filter(|_| claim.len() == UUID_CHARS);
+            let named = id.and_then(|id| self.world.user(id));
             named.filter(|user| user.auth_user_id.is_none())
         } else {
             let keys: Vec<_> = self.world.named(Kind::User, "email", account.email).collect();
@@ -104,9 +111,7 @@ impl Engine {
         };
         let Some(mut user) = found.cloned() else { return Commit::default() };
         user.auth_user_id = Some(account.id);
-        let others = |key: Key| key != Key::user(user.id);
-        let free = || !self.world.named(Kind::User, "email", account.email).any(others);
-        if account.claim.is_some() && !account.email.is_empty() && free() {
+        if account.claim.is_some() && self.takes_address(user.id, account.email) {
             user.email = account.email.into();
         }
         self.write_user(user, now)
@@ -126,15 +131,21 @@ impl Engine {
         self.world.named(Kind::User, "email", email).all(|key| own.as_ref() == Some(&key))
     }
 
-    /// An account has a new address, and so has its profile.
+    /// An account has a new address, and so has its profile, where that can have it.
     pub fn copy_email(&mut self, account: Uuid, email: &str, now: Stamp) -> Commit {
         match self.profile_of(account).filter(|user| *user.email != *email).cloned() {
-            None => Commit::default(),
-            Some(mut user) => {
+            Some(mut user) if self.takes_address(user.id, email) => {
                 user.email = email.into();
                 self.write_user(user, now)
             }
+            _ => Commit::default(),
         }
+    }
+
+    /// Is that an address, and nobody else's?
+    fn takes_address(&self, profile: Uuid, email: &str) -> bool {
+        let own = Key::user(profile);
+        is_address(email) && self.world.named(Kind::User, "email", email).all(|key| key == own)
     }
 
     fn has_email(&self, email: &str) -> bool {
@@ -175,6 +186,13 @@ impl Engine {
         self.finish(&mut commit);
         commit
     }
+}
+
+/// Does the rule of the column take it as it is?
+fn is_address(email: &str) -> bool {
+    let kept =
+        Kind::User.field("email").and_then(|field| field.accept(&Some(email.to_owned())).ok().flatten());
+    kept.as_deref() == Some(email)
 }
 
 #[cfg(test)]
@@ -226,6 +244,12 @@ mod tests {
         assert_eq!(linked(Some(&id(1).to_string()), "x@y.z", true), None, "it has one");
         assert_eq!(linked(Some(&id(9).to_string()), "x@y.z", true), None, "it is not there");
         assert_eq!(linked(Some("nonsense"), "user3@flyos.mil", true), None);
+        assert_eq!(
+            linked(Some(&id(2).simple().to_string()), "x@y.z", true),
+            None,
+            "no uuid as SQL writes it"
+        );
+        assert_eq!(linked(None, "root@localhost", true), None, "no address that a profile could have");
         assert_eq!(linked(None, "user3@flyos.mil", true), Some(id(3)));
         assert_eq!(linked(None, "user3@flyos.mil", false), None, "anybody can claim an address");
         assert_eq!(linked(None, "user2@flyos.mil", true), None, "headquarters is not taken like this");
@@ -240,6 +264,7 @@ mod tests {
         };
         assert_eq!(address("new@x.y").as_deref(), Some("new@x.y"));
         assert_eq!(address("user3@flyos.mil").as_deref(), Some("User2@flyos.mil"), "another has it");
+        assert_eq!(address("root@localhost").as_deref(), Some("User2@flyos.mil"), "it is none");
         let (engine, _) = link(None, "user3@flyos.mil", true);
         assert_eq!(engine.profile_of(id(200)).map(|user| &*user.email), Some("User3@flyos.mil"));
     }

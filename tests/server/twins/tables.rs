@@ -1,4 +1,4 @@
-//! Plain reads of tables, for what the sync does not carry.
+//! Plain reads and writes of tables, for what the sync does not carry.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value as Json, json};
@@ -125,7 +125,12 @@ async fn the_secret_key_makes_profiles_and_takes_them_away(server: &impl Server)
     assert_eq!(post(row("xy", json!({}))).await, refused(400, "23514"));
     assert_eq!(post(row("new_two", json!({"region_id": Uuid::now_v7()}))).await, refused(409, "23503"));
     assert_eq!(post(row("new_two", json!({"id": "two"}))).await, refused(400, "22P02"));
+    assert_eq!(post(row("new_two", json!({"id": null}))).await, refused(400, "23502"));
+    assert_eq!(post(row("new_two", json!({"region_id": "east"}))).await, refused(400, "22P02"));
     assert_eq!(post(row("new_two", json!({"colour": "red"}))).await, refused(400, "PGRST204"));
+    let region = server.world().await.regions().next().expect("a region").id.to_string().to_uppercase();
+    let other = row("other", json!({"region_id": region}));
+    assert_eq!(post(other.clone()).await, refused(201, ""));
     assert_eq!(usernames(server, "profiles?username=ilike.new%25").await, ["new_one"]);
 
     let delete = async |filter: &str| {
