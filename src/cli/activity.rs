@@ -86,7 +86,7 @@ fn tell(door: &Door, found: &service::Activity, out: &mut Out<impl Write>) -> Re
         super::note(missing);
     }
     if out.is_json() {
-        return out.value(json!({
+        return out.value(&json!({
             "success": true, "activity": found.lines, "totalCount": found.lines.len(), "more": found.more,
             "asOf": found.as_of, "complete": missing.is_none(), "missing": missing,
         }));

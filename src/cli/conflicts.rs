@@ -151,7 +151,7 @@ fn export(door: &Door, edits: &[u64], out: &mut Out<impl Write>) -> Result<(), S
 
 fn list(cards: &[Card], out: &mut Out<impl Write>) -> Result<(), ServiceError> {
     if out.is_json() {
-        return out.value(json!({ "success": true, "conflicts": cards, "totalCount": cards.len() }));
+        return out.value(&json!({ "success": true, "conflicts": cards, "totalCount": cards.len() }));
     }
     let lines: Vec<_> = cards.iter().map(|card| card.line.clone()).collect();
     super::note(&format!("{} to be decided", cards.len()));
@@ -160,7 +160,7 @@ fn list(cards: &[Card], out: &mut Out<impl Write>) -> Result<(), ServiceError> {
 
 fn show(card: &Card, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
     if out.is_json() {
-        return out.value(json!({ "success": true, "conflict": card }));
+        return out.value(&json!({ "success": true, "conflict": card }));
     }
     let mut lines = vec![
         vec!["edit".to_owned(), card.edit.to_string()],

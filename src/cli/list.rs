@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::door::{Door, unexpected};
 use super::out::Out;
@@ -82,11 +82,10 @@ impl Listing {
             super::note(&format!("{shown} of {} {name}, page {current} of {pages}", page.matched));
             return out.text(&as_table(kind, &page.rows, super::now(), out.width()));
         }
-        let rows: Vec<Value> = page.rows.iter().map(as_listed).collect();
-        out.value(json!({
-            "success": true, plural(kind): rows, "totalCount": page.matched, "pages": pages,
-            "currentPage": current, "asOf": page.as_of,
-        }))
+        let about = json!({
+            "totalCount": page.matched, "pages": pages, "currentPage": current, "asOf": page.as_of,
+        });
+        out.rows(&plural(kind), page.rows.iter().map(as_listed), &about)
     }
 }
 
@@ -153,7 +152,7 @@ pub fn show(door: &Door, kind: Kind, name: &str, out: &mut Out<impl Write>) -> R
             row.insert("alerts".to_owned(), json!(detail.alerts));
             row.insert("edits".to_owned(), json!(detail.edits));
         }
-        return out.value(json!({ "success": true, kind.noun(): row }));
+        return out.value(&json!({ "success": true, kind.noun(): row }));
     }
     out.text(&in_words(kind, &detail))
 }

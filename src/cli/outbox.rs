@@ -62,7 +62,7 @@ impl Outbox {
             Self::List => {
                 let lines = door.outbox()?;
                 if out.is_json() {
-                    return out.value(json!({ "success": true, "edits": lines, "totalCount": lines.len() }));
+                    return out.value(&json!({ "success": true, "edits": lines, "totalCount": lines.len() }));
                 }
                 super::note(&format!("{} unsent", lines.len()));
                 out.text(&as_table(&lines, out.width()))

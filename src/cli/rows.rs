@@ -41,7 +41,8 @@ pub fn as_json(data: &RowData) -> Value {
     };
     let state = json!({ "unsent": data.row.mark, "needs_you": data.row.needs_you, "alert": data.row.alert });
     for more in [computed, state] {
-        row.extend(more.as_object().cloned().unwrap_or_default());
+        let Value::Object(more) = more else { continue };
+        row.extend(more);
     }
     Value::Object(row)
 }

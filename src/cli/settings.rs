@@ -30,7 +30,7 @@ impl Settings {
         let path = Config::path(folders);
         match self {
             Self::Show => show(config, out),
-            Self::Path if out.is_json() => out.value(json!({
+            Self::Path if out.is_json() => out.value(&json!({
                 "success": true, "config": path, "data": folders.data, "state": folders.state,
             })),
             Self::Path => out.text(&format!("{}\n", path.display())),
@@ -72,7 +72,7 @@ fn show(config: &Config, out: &mut Out<impl Write>) -> Result<(), ServiceError> 
             .iter()
             .map(|view| json!({ "name": view.name, "url": view.url, "problem": config.problem(&view.name) }));
         let projects: Vec<_> = projects.collect();
-        return out.value(json!({
+        return out.value(&json!({
             "success": true, "projects": projects, "defaultProject": config.default_project,
             "accounts": config.accounts().iter().map(|(project, email)| json!({ "project": project, "email": email })).collect::<Vec<_>>(),
             "leaseDays": lease, "lockMinutes": lock, "graceDays": grace, "syncWhileLocked": config.sync_while_locked,

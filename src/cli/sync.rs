@@ -154,7 +154,7 @@ fn all_runs(door: &Door) -> Result<Vec<RunView>, ServiceError> {
 fn runs(door: &Door, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
     let runs = all_runs(door)?;
     if out.is_json() {
-        return out.value(json!({ "success": true, "runs": runs, "totalCount": runs.len() }));
+        return out.value(&json!({ "success": true, "runs": runs, "totalCount": runs.len() }));
     }
     let head = ["BEGAN", "WHAT", "CAME OF IT", "TOOK", "BYTES"].map(str::to_owned).to_vec();
     let zone = jiff::tz::TimeZone::system();

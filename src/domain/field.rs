@@ -1,5 +1,7 @@
 //! Descriptions of columns, said once per kind: forms, lists, filters, merge and the server read them.
 
+use std::borrow::Cow;
+
 use unicode_width::UnicodeWidthChar as _;
 
 use super::{Kind, Refusal, Value};
@@ -95,14 +97,18 @@ impl Field {
 }
 
 /// A name in the API's spelling: `region_id` becomes `regionId`. What has no `_` stays as it is.
-pub fn camel_case(name: &str) -> String {
+pub fn camel_case(name: &str) -> Cow<'_, str> {
+    if !name.contains('_') {
+        return Cow::Borrowed(name);
+    }
     let mut words = name.split('_');
     let first = words.next().unwrap_or_default().to_owned();
-    words.fold(first, |text, word| {
+    Cow::Owned(words.fold(first, |mut text, word| {
         let mut letters = word.chars();
         let capital = letters.next().map(|letter| letter.to_ascii_uppercase());
-        text + &capital.into_iter().chain(letters).collect::<String>()
-    })
+        text.extend(capital.into_iter().chain(letters));
+        text
+    }))
 }
 
 /// Characters that must not reach a terminal or a name: controls, bidirectional overrides, and other
@@ -115,7 +121,7 @@ pub fn is_harmful(c: char) -> bool {
 }
 
 /// The text without what a terminal would act on, for every place that prints: each such character is told by a dot.
-pub fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
+pub fn harmless(text: &str) -> Cow<'_, str> {
     if text.chars().any(is_harmful) {
         text.chars().map(|c| if is_harmful(c) { '.' } else { c }).collect::<String>().into()
     } else {

@@ -95,6 +95,17 @@ impl Field {
         Ended::of(&child.wait_with_output().unwrap())
     }
 
+    /// A command of that person, with this in its environment as well.
+    pub fn with_env(&self, email: &str, args: &[&str], name: &str, value: &str) -> Ended {
+        let (home, args) = (self.home.path(), [args, &["--email", email, "--password-stdin"]].concat());
+        let mut command = Command::new(FLYOS);
+        command.args(args).env_clear().envs(self.env(home)).env(name, value).current_dir(home);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        drop(child.stdin.take().unwrap().write_all(format!("{PASSWORD}\n").as_bytes()));
+        Ended::of(&child.wait_with_output().unwrap())
+    }
+
     /// A command that is given nothing.
     pub fn bare(&self, args: &[&str]) -> Ended {
         self.fed(args, "")

@@ -133,3 +133,30 @@ fn a_file_with_a_secret_that_others_may_read_is_refused_everywhere_alike() {
         told.says(2, "chmod 600");
     }
 }
+
+#[test]
+fn the_log_has_what_was_wished_and_a_wish_that_cannot_be_read_is_told() {
+    let field = Field::new();
+    let state = field.home.path().join("state");
+    let lines = |wish: &str| {
+        for file in std::fs::read_dir(&state).into_iter().flatten() {
+            std::fs::remove_file(file.unwrap().path()).unwrap();
+        }
+        assert_eq!(field.with_env(OPERATOR, &["sync"], "FLYOS_LOG", wish).code, 0, "{wish}");
+        let files = std::fs::read_dir(&state).unwrap().map(|file| file.unwrap().path());
+        let text = files.filter(|file| file.to_string_lossy().ends_with(".log")).map(std::fs::read_to_string);
+        let text: String = text.collect::<Result<_, _>>().unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<serde_json::Value>>()
+    };
+    let of = |lines: &[serde_json::Value], ours: bool, level: &str| {
+        let from = |line: &&serde_json::Value| line["target"].as_str().unwrap().starts_with("flyos") == ours;
+        lines.iter().filter(from).filter(|line| line["level"] == level).count()
+    };
+    let told = lines("flyos=loud");
+    assert!(told[0]["fields"]["message"].as_str().unwrap().contains("it is passed over"), "{told:?}");
+    let told = lines("trace, flyos=warn");
+    assert!(of(&told, false, "TRACE") > 0 && of(&told, true, "INFO") == 0, "{told:?}");
+    let told = lines("flyos=info");
+    assert!(of(&told, false, "TRACE") == 0 && of(&told, true, "INFO") > 0, "{told:?}");
+    assert_eq!(lines("off"), [json!(null); 0]);
+}
