@@ -9,8 +9,14 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use tracing::Level;
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
 
+/// Where somebody says what is written.
+const WISH: &str = "FLYOS_LOG";
 /// Days whose files are kept.
 const FILES_MAX: usize = 14;
 /// What one process writes in a day, in bytes: a fault that repeats does not fill the disk.
@@ -20,16 +26,30 @@ const DAY_SECONDS: u64 = 24 * 60 * 60;
 /// Begins to log into `flyos.YYYY-MM-DD.log` in that folder.
 pub fn to(state: &Path) {
     let Ok(file) = open(state) else { return };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("FLYOS_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("flyos=info,warn"));
-    let log = tracing_subscriber::fmt()
+    let wish = std::env::var_os(WISH);
+    let wished = wish.as_deref().map(|text| text.to_str().and_then(wished));
+    let unread = wished == Some(None);
+    let usual = || Targets::new().with_target("flyos", Level::INFO).with_default(Level::WARN);
+    let filter = wished.flatten().unwrap_or_else(usual);
+    let lines = tracing_subscriber::fmt::layer()
         .json()
-        .with_env_filter(filter)
         // It would say so on standard error, in the midst of the screen.
         .log_internal_errors(false)
-        .with_writer(Mutex::new(file))
-        .finish();
-    drop(tracing::subscriber::set_global_default(log));
+        .with_writer(Mutex::new(file));
+    drop(tracing::subscriber::set_global_default(
+        tracing_subscriber::registry().with(lines.with_filter(filter)),
+    ));
+    if unread {
+        tracing::warn!(?wish, "{WISH} is no list of levels such as flyos=debug,warn: it is passed over");
+    }
+}
+
+/// Levels, and modules with theirs; `None` where that cannot be read. (By itself, `Targets` takes nearly anything for the
+/// name of a module, which then is none.)
+fn wished(text: &str) -> Option<Targets> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '-' | '=');
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    parts.iter().all(|part| part.chars().all(is_name)).then(|| parts.join(",").parse().ok()).flatten()
 }
 
 fn open(state: &Path) -> io::Result<Bounded<RollingFileAppender>> {
@@ -98,6 +118,19 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!([lines[0], lines[2]], ["12345678", "efg"], "{text}");
         assert!(lines[1].contains("enough for today") && lines.len() == 3, "{text}");
+    }
+
+    #[test]
+    fn a_wish_is_read_as_it_is_meant_or_not_at_all() {
+        let enabled = |text: &str, target: &str, level: Level| {
+            wished(text).map(|levels| levels.would_enable(target, &level))
+        };
+        assert_eq!(enabled("warn, flyos=debug", "flyos::sync", Level::DEBUG), Some(true));
+        assert_eq!(enabled("warn, flyos=debug", "hyper", Level::INFO), Some(false));
+        assert_eq!(enabled("off", "flyos", Level::ERROR), Some(false));
+        for unread in ["flyos=loud", "flyos[sync]=debug", "flyos debug", "a=b=c"] {
+            assert_eq!(wished(unread), None, "{unread}");
+        }
     }
 
     #[test]

@@ -5,8 +5,8 @@ use super::session::Inner;
 use crate::domain::{Kind, RowRef};
 use crate::store::replica::Replica;
 
-/// Rows that are looked at on the spot: it takes less than a frame may.
-pub const AT_ONCE_MAX: usize = 20_000;
+/// Rows that are looked at on the spot: some 8 ms on a slow machine, half of what a frame may take.
+pub const AT_ONCE_MAX: usize = 10_000;
 /// Places that one look goes over.
 pub const SLICE: u32 = 4_096;
 

@@ -150,7 +150,9 @@ pub fn known(column: &mut Column, place: Place<'_>, online: bool, rows: usize) -
     column.ms(&format!("known account, {word}: Enter to {end}"), settled.median(), Target::None);
     if online {
         let (now, _) = machine::memory(screen.pid()?)?;
-        column.put("memory of a known account (VmRSS)", Unit::Mb, now, memory_limit(rows));
+        // With as many rows as the programs beside it show, it is held to what they take.
+        let limit = if rows <= 10_000 { Target::AtMost(25.0) } else { memory_limit(rows) };
+        column.put("memory of a known account (VmRSS)", Unit::Mb, now, limit);
     }
     Ok(screen)
 }
