@@ -401,14 +401,14 @@ pub fn man(command: clap::Command, folder: Option<&Path>) -> anyhow::Result<()> 
     print(&String::from_utf8_lossy(&page))
 }
 
-/// Tells an error on standard error, or as JSON in the place of the answer, and gives the exit code of its kind.
+/// Tells an error on standard error, or as JSON in the place of the answer (where that can be written), and gives the exit
+/// code of its kind.
 pub fn explain(error: &anyhow::Error, json: bool) -> ExitCode {
     let causes = error.chain().map(|cause| cause.to_string().trim_end_matches('.').to_owned());
     let own = ServiceError::new(ErrorKind::Fault, causes.collect::<Vec<_>>().join(": ") + ".");
     let told = error.downcast_ref::<ServiceError>().unwrap_or(&own);
-    if json {
-        drop(writeln!(std::io::stdout().lock(), "{}", cli::error_json(told)));
-    } else {
+    let is_told = json && writeln!(std::io::stdout().lock(), "{}", cli::error_json(told)).is_ok();
+    if !is_told {
         let mut err = std::io::stderr().lock();
         // A server's words may be among them: nothing in them reaches the terminal as a code.
         drop(writeln!(err, "flyos: {}", told.message.lines().map(harmless).collect::<Vec<_>>().join("\n")));

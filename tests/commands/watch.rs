@@ -160,3 +160,21 @@ fn the_log_has_what_was_wished_and_a_wish_that_cannot_be_read_is_told() {
     assert!(of(&told, false, "TRACE") == 0 && of(&told, true, "INFO") > 0, "{told:?}");
     assert_eq!(lines("off"), [json!(null); 0]);
 }
+
+#[test]
+fn an_answer_that_cannot_be_written_is_told_where_it_can_be() {
+    let field = Field::new();
+    for words in [&["config", "path"][..], &["config", "path", "--json"], &["drones", "show", "--json"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_flyos"));
+        command
+            .args(words)
+            .env_clear()
+            .env("FLYOS_HOME", field.home.path())
+            .stdin(std::process::Stdio::null());
+        let output = command.stdout(full).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        let (code, why) = if words[0] == "drones" { (2, "<ID>") } else { (9, "could not be printed") };
+        assert!(output.status.code() == Some(code) && told.contains(why), "{words:?} {told}");
+    }
+}
