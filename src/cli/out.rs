@@ -95,24 +95,21 @@ impl<W: Write> Out<W> {
         let written = written.and_then(|()| to.write_all(b"\n")).and_then(|()| to.flush());
         // Not written once more where it could not be.
         drop(to.into_parts());
-        self.ended(written)
+        ended(written)
     }
 
     pub fn text(&mut self, text: &str) -> Result<(), ServiceError> {
-        let written = self.to.write_all(text.as_bytes());
-        self.ended(written)
+        ended(self.to.write_all(text.as_bytes()).and_then(|()| self.to.flush()))
     }
+}
 
-    fn ended(&mut self, written: io::Result<()>) -> Result<(), ServiceError> {
-        written.and_then(|()| self.to.flush()).or_else(|error| match error.kind() {
-            // Whoever reads has seen enough (`| head`).
-            io::ErrorKind::BrokenPipe => Ok(()),
-            _ => Err(ServiceError::new(
-                ErrorKind::Storage,
-                format!("The answer could not be printed: {error}."),
-            )),
-        })
-    }
+/// What came of writing an answer.
+fn ended(written: io::Result<()>) -> Result<(), ServiceError> {
+    written.or_else(|error| match error.kind() {
+        // Whoever reads has seen enough (`| head`).
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(ServiceError::new(ErrorKind::Storage, format!("The answer could not be printed: {error}."))),
+    })
 }
 
 /// A value that is written with its keys as answers have them.

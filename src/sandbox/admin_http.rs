@@ -18,7 +18,7 @@ use super::accounts::{self, Ban, Done, Fault, Wish};
 use super::auth::{Account, Auth, Mail, MailFor, PASSWORD_BYTES_MAX};
 use super::auth_http::{AuthError, failed, read_json, user_json};
 use super::engine::{Commit, Engine};
-use super::http::bearer;
+use super::http::{bearer, key_of};
 use super::keys::{ApiKey, BadToken};
 use super::shared::{Shared, Stuck, now, now_s};
 use crate::domain::Stamp;
@@ -33,7 +33,7 @@ fn invalid(message: &str) -> AuthError {
 /// Is it the secret key that asks, and it alone?
 fn gate(shared: &Shared, request: &Request) -> Result<(), AuthError> {
     let not_admin = || AuthError::new(403, "not_admin", "User not allowed");
-    let key = request.extensions().get::<ApiKey>().copied().unwrap_or(ApiKey::Publishable);
+    let key = key_of(request);
     let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let token = text("authorization").and_then(bearer).filter(|token| text("apikey") != Some(*token));
     match token.map(|token| shared.keys.verify(token, now_s())) {

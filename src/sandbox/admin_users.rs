@@ -140,9 +140,9 @@ impl Desk<'_> {
                 self.update(action, &account, &Wish { ban: Ban::Lift, ..Wish::default() })
             }
             AdminRequest::SetEmail { profile, email } => {
-                let (_, account) = self.target(*profile)?;
+                let (user, account) = self.target(*profile)?;
                 let email = email.to_lowercase();
-                if !self.engine.email_is_free(&email, account.id) {
+                if !self.engine.email_is_free(&email, user.id) {
                     return Err(AdminRefusal::email_taken(&email));
                 }
                 let wish = Wish { email: Some(email.clone()), confirm: true, ..Wish::default() };

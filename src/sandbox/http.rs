@@ -171,9 +171,15 @@ async fn fault_answer(shared: &Shared) -> Option<Response> {
     }
 }
 
+/// The API key that a request came through the gate with.
+pub fn key_of(request: &Request) -> ApiKey {
+    request.extensions().get::<ApiKey>().copied().unwrap_or(ApiKey::Publishable)
+}
+
 /// Who asks the data API, by the API key and the token; the refusal as `PostgREST` words it.
-pub fn asker(shared: &Shared, headers: &HeaderMap, key: ApiKey) -> Result<Asker, Box<Response>> {
-    let alone = match key {
+pub fn asker(shared: &Shared, request: &Request) -> Result<Asker, Box<Response>> {
+    let headers = request.headers();
+    let alone = match key_of(request) {
         ApiKey::Secret => Asker::Service,
         ApiKey::Publishable => Asker::Anon,
     };

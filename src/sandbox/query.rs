@@ -79,6 +79,11 @@ pub fn told((status, code, message): Refused) -> Response {
     }
 }
 
+/// That table is not for who asks.
+pub fn denied(table: &str) -> Refused {
+    (401, "42501", format!("permission denied for table {table}"))
+}
+
 /// The kind whose table that is.
 pub fn kind_of(table: &str) -> Result<Kind, Refused> {
     let unknown = || format!("Could not find the table 'public.{table}' in the schema cache");

@@ -9,9 +9,8 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::engine::Engine;
-use super::http::{Asker, asker, rest_error};
-use super::keys::ApiKey;
-use super::query::{Asked, Pairs, asked, told};
+use super::http::{Asker, asker};
+use super::query::{Asked, Pairs, asked, denied, told};
 use super::shared::Shared;
 use crate::domain::{Actor, Fields, Kind, Record, policy};
 
@@ -34,10 +33,9 @@ pub async fn read(
 }
 
 fn reader(shared: &Shared, table: &str, request: &Request) -> Result<Reader, Box<Response>> {
-    let key = request.extensions().get::<ApiKey>().copied().unwrap_or(ApiKey::Publishable);
-    Ok(match asker(shared, request.headers(), key)? {
+    Ok(match asker(shared, request)? {
         Asker::Anon => {
-            return Err(Box::new(rest_error(401, "42501", &format!("permission denied for table {table}"))));
+            return Err(Box::new(told(denied(table))));
         }
         Asker::Service => Reader::All,
         // Nobody works in a session that has ended.

@@ -18,7 +18,7 @@ use super::arguments::{self, Arguments};
 use super::device_keys;
 use super::engine::{Caller, Commit, Engine, Fault};
 use super::http::{Asker, asker, body_of, rest_error, rest_error_with};
-use super::keys::{ApiKey, Claims};
+use super::keys::Claims;
 use super::line::Cut;
 use super::shared::{Shared, now};
 use crate::domain::Kind;
@@ -67,8 +67,7 @@ fn refuse(status: u16, code: &str, message: &str) -> Box<Response> {
 }
 
 async fn answer(shared: &Shared, function: &str, cut: &Cut, request: Request) -> Answer {
-    let key = request.extensions().get::<ApiKey>().copied().unwrap_or(ApiKey::Publishable);
-    let asker = asker(shared, request.headers(), key)?;
+    let asker = asker(shared, &request)?;
     let too_large = || refuse(413, "PT413", "The body is larger than this server reads.");
     let body = body_of(request).await.ok_or_else(too_large)?;
     let arguments = arguments(function, &body)?;

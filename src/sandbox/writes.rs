@@ -13,10 +13,9 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::http::{Asker, asker, body_of, rest_error};
-use super::keys::ApiKey;
-use super::query::{Pairs, Refused, as_stored, asked, kind_of, not_there, told};
+use super::query::{Pairs, Refused, as_stored, asked, denied, kind_of, not_there, told};
 use super::shared::Shared;
-use crate::domain::{Change, Fields, Key, Kind, Reason, Refusal};
+use crate::domain::{Change, Fields, Key, Kind, Reason, Refusal, World};
 
 /// `POST /rest/v1/profiles`: one row; nothing is answered but that it is there.
 pub async fn insert(
@@ -56,8 +55,8 @@ pub async fn delete(
             told(not_there("An order or a limit of what is deleted"))
         }
         Ok((kind, asked)) => write(&shared, StatusCode::NO_CONTENT, |world| {
-            let rows = world.keys(kind).iter().filter_map(|key| world.get(key)).collect::<Vec<_>>();
-            rows.iter().filter(|row| asked.passes(row)).map(Change::delete).collect()
+            let rows = world.keys(kind).into_iter().filter_map(|key| world.get(&key));
+            rows.filter(|row| asked.passes(row)).map(|row| Change::delete(&row)).collect()
         }),
         Err(refused) => told(refused),
     }
@@ -65,11 +64,10 @@ pub async fn delete(
 
 /// The secret key, alone, for profiles?
 fn gate(shared: &Shared, table: &str, request: &Request) -> Result<(), Box<Response>> {
-    let key = request.extensions().get::<ApiKey>().copied().unwrap_or(ApiKey::Publishable);
     let refuse = |refused| Err(Box::new(told(refused)));
-    match (asker(shared, request.headers(), key)?, kind_of(table)) {
+    match (asker(shared, request)?, kind_of(table)) {
         (_, Err(refused)) => refuse(refused),
-        (Asker::Anon, _) => refuse((401, "42501", format!("permission denied for table {table}"))),
+        (Asker::Anon, _) => refuse(denied(table)),
         (Asker::User(_), _) => refuse(not_there("Writing a table, but by sync_push,")),
         (Asker::Service, Ok(Kind::User)) => Ok(()),
         (Asker::Service, Ok(_)) => refuse(not_there("Writing a table other than profiles")),
@@ -85,11 +83,10 @@ fn minimal(headers: &HeaderMap) -> Result<(), Refused> {
 /// The new row that a body asks for.
 fn row(body: Option<&[u8]>) -> Result<Change, Refused> {
     let body = body.ok_or_else(|| (413, "PT413", "The body is larger than this server reads.".to_owned()))?;
-    let Ok(Json::Object(told)) = serde_json::from_slice(body) else {
-        return Err(match serde_json::from_slice(body) {
-            Ok(Json::Array(_)) => not_there("Several rows at once"),
-            _ => (400, "PGRST102", "Empty or invalid json".to_owned()),
-        });
+    let told = match serde_json::from_slice(body) {
+        Ok(Json::Object(told)) => told,
+        Ok(Json::Array(_)) => return Err(not_there("Several rows at once")),
+        _ => return Err((400, "PGRST102", "Empty or invalid json".to_owned())),
     };
     let (mut set, mut id) = (Fields::new(), None);
     for (name, value) in told {
@@ -103,14 +100,16 @@ fn row(body: Option<&[u8]>) -> Result<Change, Refused> {
                 let words = format!("Could not find the '{name}' column of 'profiles' in the schema cache");
                 return Err((400, "PGRST204", words));
             }
-            (Some(field), value) if name == "id" => {
-                let text = value.map(|text| as_stored(field, text)).transpose()?;
-                id = text.and_then(|text| Uuid::try_parse(&text).ok());
+            (Some(field), _) if field.server && name != "id" => {
+                return Err(not_there(&format!("Writing the column {name}")));
             }
-            (Some(field), _) if field.server => return Err(not_there(&format!("Writing the column {name}"))),
             (Some(field), value) => {
                 let value = value.map(|text| as_stored(field, text)).transpose()?;
-                set.insert(name, value);
+                if name == "id" {
+                    id = value.and_then(|text| Uuid::try_parse(&text).ok());
+                } else {
+                    set.insert(name, value);
+                }
             }
         }
     }
@@ -120,11 +119,7 @@ fn row(body: Option<&[u8]>) -> Result<Change, Refused> {
 }
 
 /// Carries out what `changes` makes of the rows, whole or not at all.
-fn write(
-    shared: &Shared,
-    done: StatusCode,
-    changes: impl FnOnce(&crate::domain::World) -> Vec<Change>,
-) -> Response {
+fn write(shared: &Shared, done: StatusCode, changes: impl FnOnce(&World) -> Vec<Change>) -> Response {
     let written = shared.transact(|engine, now| {
         let changes = changes(engine.world());
         engine.admin(&changes, now).map(|commit| ((), commit))

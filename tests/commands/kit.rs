@@ -77,9 +77,14 @@ impl Field {
 
     /// A command that runs.
     pub fn running(&self, home: &Path, args: &[&str]) -> Child {
+        self.command(home, args).spawn().unwrap()
+    }
+
+    fn command(&self, home: &Path, args: &[&str]) -> Command {
         let mut command = Command::new(FLYOS);
         command.args(args).env_clear().envs(self.env(home)).current_dir(home);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
     }
 
     /// A command, with this text as its input.
@@ -89,21 +94,14 @@ impl Field {
 
     /// The same on another machine.
     pub fn fed_at(&self, home: &Path, args: &[&str], input: &str) -> Ended {
-        let mut child = self.running(home, args);
-        // One that asks for nothing may have ended already.
-        drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
-        Ended::of(&child.wait_with_output().unwrap())
+        Ended::fed(self.running(home, args), input)
     }
 
     /// A command of that person, with this in its environment as well.
     pub fn with_env(&self, email: &str, args: &[&str], name: &str, value: &str) -> Ended {
         let (home, args) = (self.home.path(), [args, &["--email", email, "--password-stdin"]].concat());
-        let mut command = Command::new(FLYOS);
-        command.args(args).env_clear().envs(self.env(home)).env(name, value).current_dir(home);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        drop(child.stdin.take().unwrap().write_all(format!("{PASSWORD}\n").as_bytes()));
-        Ended::of(&child.wait_with_output().unwrap())
+        let child = self.command(home, &args).env(name, value).spawn().unwrap();
+        Ended::fed(child, &format!("{PASSWORD}\n"))
     }
 
     /// A command that is given nothing.
@@ -139,6 +137,12 @@ impl Field {
 }
 
 impl Ended {
+    fn fed(mut child: Child, input: &str) -> Self {
+        // One that asks for nothing may have ended already.
+        drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+        Self::of(&child.wait_with_output().unwrap())
+    }
+
     pub fn of(output: &Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         Self { code: output.status.code().unwrap(), out: text(&output.stdout), err: text(&output.stderr) }

@@ -18,7 +18,16 @@ impl Field {
 
     /// A new operator's profile.
     fn new_person(&self) {
-        let fields = ["--username", "p_lotz", "--full-name", "Pia Lotz", "--mail", PIA, "--role", "OPERATOR"];
+        self.profile(["p_lotz", "Pia Lotz", PIA, "OPERATOR"]);
+    }
+
+    /// A new profile of that name, and the address that goes with it.
+    fn named(&self, name: &str, role: &str) {
+        self.profile([name, name, &format!("{name}@flyos.mil"), role]);
+    }
+
+    fn profile(&self, [name, full_name, mail, role]: [&str; 4]) {
+        let fields = ["--username", name, "--full-name", full_name, "--mail", mail, "--role", role];
         self.json(MAIN, &[&["users", "create"], &fields[..], &["--region", "Eastern"]].concat());
     }
 
@@ -217,13 +226,8 @@ fn headquarters_sees_who_is_without_a_profile_and_what_a_sync_would_make_of_it()
     assert_eq!(all_well["profiles"], field.json(MAIN, &["users", "list"])["totalCount"], "{all_well}");
 
     // One whose address is a profile's that is no OPERATOR's, one that is not confirmed, one whose profile went.
-    let person = |name: &str, role: &str| {
-        let mail = format!("{name}@flyos.mil");
-        let fields = ["--username", name, "--full-name", name, "--mail", &mail, "--role", role];
-        field.json(MAIN, &[&["users", "create"], &fields[..], &["--region", "Eastern"]].concat());
-    };
-    person("commander", "REGIONAL_HQ");
-    person("newcomer", "OPERATOR");
+    field.named("commander", "REGIONAL_HQ");
+    field.named("newcomer", "OPERATOR");
     account(&field, "commander@flyos.mil", true);
     account(&field, "newcomer@flyos.mil", false);
     field.json(MAIN, &["users", "delete", "operator2", "--yes"]);
@@ -281,10 +285,8 @@ fn the_secret_key_gives_accounts_their_profiles() {
     let field = Field::new();
     let key = private_file(&field.home.path().join("key"), &field.server().service_role_key);
     let person = |name: &str| {
-        let mail = format!("{name}@flyos.mil");
-        let fields = ["--username", name, "--full-name", name, "--mail", &mail, "--role", "REGIONAL_HQ"];
-        field.json(MAIN, &[&["users", "create"], &fields[..], &["--region", "Eastern"]].concat());
-        account(&field, &mail, true);
+        field.named(name, "REGIONAL_HQ");
+        account(&field, &format!("{name}@flyos.mil"), true);
     };
     // One whose profile is an OPERATOR's by now, one whose profile went before the two were linked, one whose profile
     // went after, though a ban by hand stood.

@@ -11,6 +11,7 @@
 //! project's secret key, the direct path of `remote::admin`. `tests/wire/admin_cases.json` holds them together.
 
 mod read;
+pub use read::uuid as written_uuid;
 mod refusal;
 
 use std::collections::BTreeMap;

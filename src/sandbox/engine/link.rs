@@ -10,12 +10,11 @@ use uuid::Uuid;
 
 use super::{Commit, Engine};
 use crate::domain::rules::{self, Step};
-use crate::domain::{Change, Key, Kind, Op, Record, Role, Stamp, Status, User, scope};
+use crate::domain::{Change, Fields, Key, Kind, Op, Record, Role, Stamp, Status, User, scope};
+use crate::remote::wire::admin::written_uuid;
 
 /// The shortest username, and one that leaves room for a number.
 const USERNAME_CHARS: std::ops::RangeInclusive<usize> = 3..=56;
-
-const UUID_CHARS: usize = 36;
 
 /// What a change of profiles does to an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,9 +53,8 @@ fn bar(engine: &Engine, change: &Change) -> Option<Bar> {
         }
         Op::Update { base, set } => {
             let account = engine.world.user(change.key.uuid()?)?.auth_user_id?;
-            let status = |fields: &crate::domain::Fields| {
-                fields.get("status").and_then(Option::as_deref).and_then(Status::parse)
-            };
+            let status =
+                |fields: &Fields| fields.get("status").and_then(Option::as_deref).and_then(Status::parse);
             match (status(base), status(set)?) {
                 (was, Status::Inactive) if was != Some(Status::Inactive) => Some(Bar::Set(account)),
                 (Some(Status::Inactive), Status::Active) => Some(Bar::Lift(account)),
@@ -98,9 +96,7 @@ impl Engine {
             return Commit::default();
         }
         let found = if let Some(claim) = account.claim {
-            // As a uuid is written as text, and in no other way of those it can be read from.
-            let id = Uuid::try_parse(claim).ok().filter(|_| claim.len() == UUID_CHARS);
-            let named = id.and_then(|id| self.world.user(id));
+            let named = written_uuid(claim).and_then(|id| self.world.user(id));
             named.filter(|user| user.auth_user_id.is_none())
         } else {
             let keys: Vec<_> = self.world.named(Kind::User, "email", account.email).collect();
@@ -125,10 +121,10 @@ impl Engine {
         self.write_user(user, now)
     }
 
-    /// Whether an address is free for an account's profile.
-    pub fn email_is_free(&self, email: &str, account: Uuid) -> bool {
-        let own = self.profile_of(account).map(|user| Key::user(user.id));
-        self.world.named(Kind::User, "email", email).all(|key| own.as_ref() == Some(&key))
+    /// Whether no other profile has an address.
+    pub fn email_is_free(&self, email: &str, profile: Uuid) -> bool {
+        let own = Key::user(profile);
+        self.world.named(Kind::User, "email", email).all(|key| key == own)
     }
 
     /// An account has a new address, and so has its profile, where that can have it.
@@ -144,8 +140,7 @@ impl Engine {
 
     /// Is that an address, and nobody else's?
     fn takes_address(&self, profile: Uuid, email: &str) -> bool {
-        let own = Key::user(profile);
-        is_address(email) && self.world.named(Kind::User, "email", email).all(|key| key == own)
+        is_address(email) && self.email_is_free(email, profile)
     }
 
     fn has_email(&self, email: &str) -> bool {
@@ -190,9 +185,8 @@ impl Engine {
 
 /// Does the rule of the column take it as it is?
 fn is_address(email: &str) -> bool {
-    let kept =
-        Kind::User.field("email").and_then(|field| field.accept(&Some(email.to_owned())).ok().flatten());
-    kept.as_deref() == Some(email)
+    let set = Fields::from([("email".to_owned(), Some(email.to_owned()))]);
+    rules::check_values(Kind::User, &set, false).is_ok()
 }
 
 #[cfg(test)]

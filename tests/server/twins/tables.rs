@@ -116,35 +116,35 @@ async fn the_secret_key_makes_profiles_and_takes_them_away(server: &impl Server)
     let mut main = sign_in(server, MAIN).await;
     main.drain(1000).await;
     let before = main.copy.len();
-    let refused = |status: u16, code: &str| (status, code.to_owned());
+    let told = |status: u16, code: &str| (status, code.to_owned());
     let made = row("new_one", json!({}));
-    assert_eq!(post(made.clone()).await, refused(201, ""));
+    assert_eq!(post(made.clone()).await, told(201, ""));
     main.drain(1000).await;
     assert_eq!(main.copy.len(), before + 1, "everybody hears of it");
-    assert_eq!(post(row("NEW_ONE", json!({"email": "other@unit.mil"}))).await, refused(409, "23505"));
-    assert_eq!(post(row("xy", json!({}))).await, refused(400, "23514"));
-    assert_eq!(post(row("new_two", json!({"region_id": Uuid::now_v7()}))).await, refused(409, "23503"));
-    assert_eq!(post(row("new_two", json!({"id": "two"}))).await, refused(400, "22P02"));
-    assert_eq!(post(row("new_two", json!({"id": null}))).await, refused(400, "23502"));
-    assert_eq!(post(row("new_two", json!({"region_id": "east"}))).await, refused(400, "22P02"));
-    assert_eq!(post(row("new_two", json!({"colour": "red"}))).await, refused(400, "PGRST204"));
+    assert_eq!(post(row("NEW_ONE", json!({"email": "other@unit.mil"}))).await, told(409, "23505"));
+    assert_eq!(post(row("xy", json!({}))).await, told(400, "23514"));
+    assert_eq!(post(row("new_two", json!({"region_id": Uuid::now_v7()}))).await, told(409, "23503"));
+    assert_eq!(post(row("new_two", json!({"id": "two"}))).await, told(400, "22P02"));
+    assert_eq!(post(row("new_two", json!({"id": null}))).await, told(400, "23502"));
+    assert_eq!(post(row("new_two", json!({"region_id": "east"}))).await, told(400, "22P02"));
+    assert_eq!(post(row("new_two", json!({"colour": "red"}))).await, told(400, "PGRST204"));
     let region = server.world().await.regions().next().expect("a region").id.to_string().to_uppercase();
     let other = row("other", json!({"region_id": region}));
-    assert_eq!(post(other.clone()).await, refused(201, ""));
+    assert_eq!(post(other).await, told(201, ""));
     assert_eq!(usernames(server, "profiles?username=ilike.new%25").await, ["new_one"]);
 
     let delete = async |filter: &str| {
         let call = by_key(server, Method::DELETE, &format!("profiles?{filter}")).send();
         let reply = call.await.expect("an answer");
-        if reply.status() == StatusCode::NO_CONTENT { refused(204, "") } else { code_of(reply).await }
+        if reply.status() == StatusCode::NO_CONTENT { told(204, "") } else { code_of(reply).await }
     };
-    assert_eq!(delete("role=eq.MAIN_HQ").await, refused(400, "23514"), "one remains");
-    assert_eq!(delete("username=eq.nobody").await, refused(204, ""));
+    assert_eq!(delete("role=eq.MAIN_HQ").await, told(400, "23514"), "one remains");
+    assert_eq!(delete("username=eq.nobody").await, told(204, ""));
     let id = made["id"].as_str().expect("an id");
-    assert_eq!(delete(&format!("id=eq.{id}&auth_user_id=is.null")).await, refused(204, ""));
+    assert_eq!(delete(&format!("id=eq.{id}&auth_user_id=is.null")).await, told(204, ""));
     let count = server.world().await.users().count();
     assert_eq!(usernames(server, "profiles?username=ilike.new%25").await, [""; 0]);
     let linked = server.world().await.users().find(|user| user.auth_user_id.is_some()).expect("a user").id;
-    assert_eq!(delete(&format!("id=eq.{linked}&auth_user_id=is.null")).await, refused(204, ""));
+    assert_eq!(delete(&format!("id=eq.{linked}&auth_user_id=is.null")).await, told(204, ""));
     assert_eq!(server.world().await.users().count(), count, "who has an account stays");
 }
