@@ -102,11 +102,16 @@ pub(super) fn chosen(words: [&str; 2], otherwise: &str) -> Result<SecretString, 
 
 /// Asks at the terminal, also where input and output lead elsewhere. Empty: only Enter was pressed.
 pub fn typed(words: &str) -> io::Result<SecretString> {
-    let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
-    terminal.write_all(words.as_bytes())?;
+    asked(&OpenOptions::new().read(true).write(true).open("/dev/tty")?, words)
+}
+
+/// What is typed before the question is thrown away: so nothing is asked before that is done, or an answer that comes at
+/// once would be lost, and shown.
+fn asked(mut terminal: &File, words: &str) -> io::Result<SecretString> {
     let line = {
-        let _unseen = Unseen::begin(&terminal)?;
-        first_line(&terminal)
+        let _unseen = Unseen::begin(terminal)?;
+        terminal.write_all(words.as_bytes())?;
+        first_line(terminal)
     };
     terminal.write_all(b"\n")?;
     line
@@ -153,4 +158,46 @@ fn first_line(mut from: &File) -> io::Result<SecretString> {
     }
     let text = std::str::from_utf8(&line).map_err(|_| io::Error::other("it is no text"))?;
     Ok(SecretString::from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    use std::time::{Duration, Instant};
+
+    use portable_pty::{PtySize, native_pty_system};
+    use rustix::fs::OFlags;
+
+    use super::*;
+
+    /// The terminal takes no more output: whoever asked before typing is unseen would never come so far.
+    #[test]
+    fn nothing_is_asked_before_what_is_typed_is_unseen_and_kept() {
+        let pty = native_pty_system().openpty(PtySize::default()).expect("a pty");
+        let name = pty.master.tty_name().expect("its name");
+        let terminal = OpenOptions::new().read(true).write(true).open(&name).expect("the terminal");
+        let flags = i32::try_from(OFlags::NONBLOCK.bits()).expect("a flag");
+        let mut full = OpenOptions::new().write(true).custom_flags(flags).open(&name).expect("the terminal");
+        while full.write(&[b'x'; 512]).is_ok() {}
+
+        let (asks, watched) =
+            (terminal.try_clone().expect("the terminal"), terminal.try_clone().expect("the terminal"));
+        let asking = std::thread::spawn(move || asked(&asks, "Password: "));
+        let end = Instant::now() + Duration::from_secs(30);
+        while tcgetattr(&watched).expect("its modes").local_modes.contains(LocalModes::ECHO) {
+            assert!(Instant::now() < end, "it was asked first, and what is typed is shown");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        pty.master.take_writer().expect("its keys").write_all(b"secret\n").expect("typed");
+        let mut screen = pty.master.try_clone_reader().expect("its screen");
+        let mut shown = Vec::new();
+        let mut piece = [0; 4096];
+        while !shown.ends_with(b"Password: \r\n") {
+            let read = screen.read(&mut piece).expect("what is shown");
+            shown.extend_from_slice(&piece[..read]);
+        }
+        let line = asking.join().expect("an end").expect("an answer");
+        assert_eq!(line.expose_secret(), "secret");
+        assert!(tcgetattr(&terminal).expect("its modes").local_modes.contains(LocalModes::ECHO));
+    }
 }
