@@ -19,6 +19,8 @@ use crate::store::{AccountFolder, Holder};
 /// How long a console may take to answer a command: what the server does at once it may ask for 65 s, and tells how that
 /// ended.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(75);
+/// How long it may take to say who it is. A machine that has much to do is slow, and a command has nobody who waits.
+const WHOIS_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// An open console.
 #[derive(Clone, Debug)]
@@ -50,7 +52,8 @@ fn look(folder: AccountFolder) -> Result<Seen, ServiceError> {
         }
         Ok(Reply::Refused(error)) => Err(error),
         Ok(_) => Err(explain::not_understood(&LineError::Garbage)),
-        Err(LineError::Nobody) => Ok(Seen::Nobody),
+        // One that hangs up is about to end; the lock tells when it has.
+        Err(LineError::Nobody | LineError::Ended) => Ok(Seen::Nobody),
         Err(error @ LineError::Version { .. }) => Err(explain::not_understood(&error)),
         Err(_) => Ok(Seen::Silent),
     }
@@ -132,7 +135,7 @@ impl Console {
     }
 
     fn done(&self, request: &Request) -> Result<Done, ServiceError> {
-        match ask(self.folder.path(), request).map_err(|error| explain::not_understood(&error))? {
+        match ask(self.folder.path(), request).map_err(|error| explain::not_told(&error))? {
             Reply::Done(done) => Ok(done),
             other => Err(refused(other)),
         }
@@ -149,7 +152,7 @@ fn refused(reply: Reply) -> ServiceError {
 /// One request, on a runtime of its own: commands have no other.
 fn ask(folder: &Path, request: &Request) -> Result<Reply, LineError> {
     let patience = match request {
-        Request::Whois => crate::session::socket::MESSAGE_TIME_MAX,
+        Request::Whois => WHOIS_TIME_MAX,
         _ => ANSWER_TIME_MAX,
     };
     let runtime =
@@ -159,10 +162,10 @@ fn ask(folder: &Path, request: &Request) -> Result<Reply, LineError> {
 
 /// The console that has an account open does not answer.
 pub fn silent(holder: &Holder, now: Stamp) -> ServiceError {
+    let process = holder.tty.as_ref().map(|_| format!(" (process {})", holder.pid)).unwrap_or_default();
     let message = format!(
-        "The console on {} (process {}), opened {}, has an account open and does not answer.",
+        "The console on {}{process}, opened {}, has an account open and does not answer.",
         holder.place(),
-        holder.pid,
         ago(holder.since, now)
     );
     ServiceError::new(ErrorKind::Locked, message)

@@ -92,9 +92,15 @@ impl InUse {
         let holder = &self.holder;
         let process = holder.tty.as_ref().map(|_| format!(" (process {})", holder.pid)).unwrap_or_default();
         let opened = format!("Opened {}", ago(holder.since, now));
-        let at = format!("By the console on {}{process}.", holder.place());
-        let (how, then) = match &self.whois {
+        let (who, how, then) = match &self.whois {
+            Ok(whois) if whois.command => (
+                "a command",
+                format!("{opened}. {}", unsent(whois.unsent)),
+                "It ends by itself when it is done. If you take over, it finishes what it is saving, and ends. Saved \
+                 edits come along.",
+            ),
             Ok(whois) => (
+                "the console",
                 format!(
                     "{opened}, {}{}. {}",
                     idle(whois.last_key, now),
@@ -105,12 +111,13 @@ impl InUse {
                  come along; what is typed in an open form there does not.",
             ),
             Err(why) => (
+                "the console",
                 format!("{opened}. {why}"),
                 "If you take over, it is asked to leave; if it does not, its process is told to end, and killed if \
                  need be. Saved edits come along: they are on the disk.",
             ),
         };
-        vec![at, how, then.to_owned()]
+        vec![format!("By {who} on {}{process}.", holder.place()), how, then.to_owned()]
     }
 
     /// The same for who is not asked.
@@ -256,14 +263,10 @@ pub(super) async fn call(folder: &Path, request: &Request, patience: Duration) -
     line.hear(patience).await
 }
 
-/// Who has it open; where they do not tell, why, in a sentence.
-pub(super) async fn whois(folder: &Path) -> Result<Whois, String> {
-    match call(folder, &Request::Whois, MESSAGE_TIME_MAX).await {
-        Ok(Reply::Whois(whois)) => Ok(Whois { holder: whois.holder.plain(), ..whois }),
-        Err(LineError::Version { .. }) => Err("It is of another version and tells no more.".to_owned()),
-        answer => {
-            tracing::info!(?answer, "the console that has the account open does not answer");
-            Err("It does not answer now, so it hangs or is suspended.".to_owned())
-        }
+/// Who has it open.
+pub(super) async fn whois(folder: &Path) -> Result<Whois, LineError> {
+    match call(folder, &Request::Whois, MESSAGE_TIME_MAX).await? {
+        Reply::Whois(whois) => Ok(Whois { holder: whois.holder.plain(), ..whois }),
+        _ => Err(LineError::Garbage),
     }
 }

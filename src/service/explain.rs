@@ -106,6 +106,17 @@ pub(super) fn not_understood(error: &LineError) -> ServiceError {
     }
 }
 
+/// The same, where something was to be done.
+pub(super) fn not_told(error: &LineError) -> ServiceError {
+    let told = not_understood(error);
+    match error {
+        LineError::Silent | LineError::Ended | LineError::Io(_) => told
+            .hint("Whether it was done before that is not known. Nothing that was saved is lost.")
+            .hint("flyos outbox lists what is saved and not sent yet, flyos activity what was done."),
+        _ => told,
+    }
+}
+
 /// The server could not be asked for what it does at once or not at all.
 pub(super) fn not_asked(error: &RemoteError) -> ServiceError {
     remote(error)

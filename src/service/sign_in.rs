@@ -2,6 +2,7 @@
 //! last one: what an earlier one comes to is passed over.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Instant;
 
 use secrecy::SecretString;
 
@@ -60,12 +61,18 @@ impl Inner {
     }
 
     pub(super) async fn attempt(this: &Arc<Self>, attempt: u64, credentials: Credentials) {
-        let opened = this.try_sign_in(&credentials).await;
-        let in_use = match &opened {
-            Err(Failure::InUse(folder, holder)) => takeover::ask(folder, holder.as_deref()).await,
-            _ => None,
+        let is_last = || read(&this.state, |state| state.attempt) == attempt;
+        let end = Instant::now() + takeover::PASSING_TIME_MAX;
+        let (opened, in_use) = loop {
+            let opened = this.try_sign_in(&credentials).await;
+            let Err(Failure::InUse(folder, holder)) = &opened else { break (opened, None) };
+            let (in_use, passes) = takeover::ask(folder, holder.as_deref()).await;
+            let left = end.saturating_duration_since(Instant::now());
+            if !(passes && is_last() && takeover::free_within(folder, left).await) {
+                break (opened, in_use);
+            }
         };
-        if read(&this.state, |state| state.attempt) != attempt {
+        if !is_last() {
             return; // Somebody else tries by now.
         }
         match opened {

@@ -24,6 +24,8 @@ const YIELD_TIME_MAX: Duration = Duration::from_secs(4);
 const FREE_TIME_MAX: Duration = Duration::from_secs(2);
 /// How long a process may take to end after a request; it needs half a second itself.
 const END_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long who is about to let go by itself is waited for, before a person is asked.
+pub(super) const PASSING_TIME_MAX: Duration = Duration::from_secs(5);
 const STEP: Duration = Duration::from_millis(20);
 
 /// A sign-in that found the account open elsewhere.
@@ -33,12 +35,24 @@ pub(super) struct Pending {
     pub(super) credentials: Credentials,
 }
 
-/// Asks who has it; `None` where nobody answers and nothing of another process was written down.
-pub(super) async fn ask(folder: &AccountFolder, holder: Option<&Holder>) -> Option<InUse> {
-    let whois = control::whois(folder.path()).await;
+/// Asks who has it; `None` where nobody answers and nothing of another process was written down. And whether it is about
+/// to let go: a command, or a console that is ending.
+pub(super) async fn ask(folder: &AccountFolder, holder: Option<&Holder>) -> (Option<InUse>, bool) {
+    let told = control::whois(folder.path()).await;
+    let passes = match &told {
+        Ok(whois) => whois.command,
+        Err(error) => matches!(error, LineError::Nobody | LineError::Ended),
+    };
+    let whois = told.map_err(|error| {
+        tracing::info!(%error, "who has the account open does not tell");
+        match error {
+            LineError::Version { .. } => "It is of another version and tells no more.".to_owned(),
+            _ => "It does not answer now, so it hangs or is suspended.".to_owned(),
+        }
+    });
     let written = holder.filter(|holder| holder.pid != std::process::id());
-    let holder = whois.as_ref().map(|whois| &whois.holder).ok().or(written)?.clone();
-    Some(InUse { holder, whois })
+    let holder = whois.as_ref().map(|whois| &whois.holder).ok().or(written).cloned();
+    (holder.map(|holder| InUse { holder, whois }), passes)
 }
 
 impl Inner {
@@ -99,7 +113,8 @@ async fn gone(running: &Arc<Running>) -> bool {
     tokio::task::spawn_blocking(move || running.gone_within(END_TIME_MAX)).await.unwrap_or(false)
 }
 
-async fn free_within(folder: &AccountFolder, time: Duration) -> bool {
+/// Waits until nobody has it; `false`: it took longer.
+pub(super) async fn free_within(folder: &AccountFolder, time: Duration) -> bool {
     let free = async {
         while !folder.is_free() {
             tokio::time::sleep(STEP).await;

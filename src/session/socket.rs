@@ -39,6 +39,7 @@ pub enum LineError {
     Nobody,
     #[error("no answer came in time")]
     Silent,
+    /// It hung up, as one does that is about to end.
     #[error("the other side hung up")]
     Ended,
     #[error("the message is longer than {MESSAGE_BYTES_MAX} bytes")]
@@ -106,6 +107,14 @@ fn short(folder: &Path) -> io::Result<(OwnedFd, PathBuf)> {
     Ok((folder, path))
 }
 
+/// A line that failed while it was used.
+fn lost(error: io::Error) -> LineError {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => LineError::Ended,
+        _ => LineError::Io(error),
+    }
+}
+
 /// A line between two processes of the same user.
 #[derive(Debug)]
 pub struct Line {
@@ -140,7 +149,7 @@ impl Line {
             return Err(LineError::TooLong);
         }
         let sent = timeout(MESSAGE_TIME_MAX, self.stream.get_mut().write_all(&line)).await;
-        sent.map_err(|_| LineError::Silent)?.map_err(LineError::Io)
+        sent.map_err(|_| LineError::Silent)?.map_err(lost)
     }
 
     /// The next message, if it comes within that time.
@@ -148,7 +157,7 @@ impl Line {
         let mut line = Vec::new();
         let mut limited = (&mut self.stream).take(MESSAGE_BYTES_MAX as u64);
         let read = timeout(patience, limited.read_until(b'\n', &mut line)).await;
-        read.map_err(|_| LineError::Silent)?.map_err(LineError::Io)?;
+        read.map_err(|_| LineError::Silent)?.map_err(lost)?;
         if line.pop() != Some(b'\n') {
             return Err(if line.len() + 1 >= MESSAGE_BYTES_MAX {
                 LineError::TooLong
@@ -284,6 +293,18 @@ mod tests {
         take_away(folder).expect("taken away");
         assert!(!folder.join(NAME).exists());
         take_away(folder).expect("gone is as well");
+    }
+
+    #[tokio::test]
+    async fn one_that_ends_with_a_caller_before_its_door_hung_up() {
+        let place = Place::new();
+        let listener = Listener::bind(place.0.path()).expect("bound");
+        let mut before = Line::call(place.0.path()).await.expect("connected");
+        let mut after = Line::call(place.0.path()).await.expect("connected");
+        before.say(&["whois"]).await.expect("said");
+        drop(listener);
+        assert!(matches!(before.hear::<Message>(MESSAGE_TIME_MAX).await, Err(LineError::Ended)));
+        assert!(matches!(after.say(&["whois"]).await, Err(LineError::Ended)));
     }
 
     #[tokio::test]

@@ -99,6 +99,27 @@ fn commands_at_the_same_time_wait_for_each_other() {
     });
 }
 
+/// One that is ending may have its socket still, and answers nobody there.
+#[test]
+fn one_that_hangs_up_is_waited_for() {
+    let field = Field::new();
+    field.by(MAIN, &["sign-in"]);
+    let accounts = std::fs::read_dir(field.home.path().join("data/accounts")).unwrap();
+    let folder = accounts.flatten().next().expect("an account").path();
+    let lock = std::fs::File::open(folder.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let door = std::os::unix::net::UnixListener::bind(folder.join("control.sock")).unwrap();
+    let hanging_up = std::thread::spawn(move || {
+        // Who looks for a console, and who finds the account in use.
+        for _ in 0..2 {
+            drop(door.accept().unwrap());
+        }
+        drop((door, lock));
+    });
+    field.by(MAIN, &["sync", "--json"]).well();
+    hanging_up.join().unwrap();
+}
+
 #[test]
 fn a_console_that_hangs_is_told_and_nothing_is_opened() {
     let field = Field::new();

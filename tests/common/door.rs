@@ -77,7 +77,12 @@ impl Person {
     }
 
     pub fn sign_in(&self, email: &str, password: &str) -> Result<bool, ServiceError> {
-        self.service.sign_in(&self.service.ctx(Front::Test), "p", email, password.into());
+        self.sign_in_as(Front::Test, email, password)
+    }
+
+    /// The same, as a front of that kind.
+    pub fn sign_in_as(&self, front: Front, email: &str, password: &str) -> Result<bool, ServiceError> {
+        self.service.sign_in(&self.service.ctx(front), "p", email, password.into());
         loop {
             match self.events.recv_timeout(PATIENCE).expect("an end of the sign-in") {
                 Event::SignedIn { offline, .. } => return Ok(offline),

@@ -1,11 +1,16 @@
 //! A console seen from beside: what other processes may ask it, and one console taking over from another.
 
+use std::os::unix::net::UnixListener;
+use std::time::Duration;
+
 use flyos::domain::{Fields, Intent, Key, Kind};
 use flyos::service::beside::{Console, consoles};
 use flyos::service::{
     Action, Answer, Decision, Done, ErrorKind, Event, Folders, Front, ListQuery, Query, Traffic, Verb,
     columns,
 };
+
+use flyos::store::AccountFolder;
 
 use super::Server;
 use super::door::{PASSWORD, PATIENCE, Person, home};
@@ -158,4 +163,33 @@ fn what_was_saved_goes_along_when_another_console_takes_over() {
     server.faults.set_line_down(false);
     second.service.submit(&second.service.ctx(Front::Test), Action::SyncNow);
     second.up_to_date();
+}
+
+#[test]
+fn who_is_about_to_be_done_is_waited_for_and_nobody_is_asked() {
+    let server = Server::start();
+    let home = home();
+    let command = Person::at(home.path(), &server);
+    command.sign_in_as(Front::Cli, "operator1@flyos.mil", PASSWORD).unwrap();
+    assert!(only(&home).whois.command);
+    let console = Person::at(home.path(), &server);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(300));
+            command.service.close();
+        });
+        console.sign_in("operator1@flyos.mil", PASSWORD).unwrap();
+    });
+    console.service.close();
+
+    // One that has the account and hangs up, as a console does that is ending.
+    let folder = AccountFolder::all(&Folders::under(home.path()).data).unwrap().remove(0);
+    let lock = folder.lock().unwrap();
+    let door = UnixListener::bind(folder.path().join("control.sock")).unwrap();
+    let hanging_up = std::thread::spawn(move || {
+        drop(door.accept().unwrap());
+        drop((door, lock));
+    });
+    Person::at(home.path(), &server).sign_in("operator1@flyos.mil", PASSWORD).unwrap();
+    hanging_up.join().unwrap();
 }

@@ -212,6 +212,11 @@ const OUTSIDE: &[Scene] = &[
         let whois = Ok(Whois { holder: holder.clone(), last_key, unsent: 2, locked: false, command: false });
         bench.tell(Msg::Service(Event::InUse(Box::new(InUse { holder, whois }))));
     }),
+    scene("in_use_by_command", "\"secret\" Enter").with(nobody_is_in).signed_out().then(|bench| {
+        let holder = Holder { tty: None, from: None, ..holder() };
+        let whois = Whois { holder: holder.clone(), last_key: NOW, unsent: 1, locked: false, command: true };
+        bench.tell(Msg::Service(Event::InUse(Box::new(InUse { holder, whois: Ok(whois) }))));
+    }),
     scene("in_use_silent", "\"secret\" Enter").with(nobody_is_in).signed_out().then(|bench| {
         silent(bench);
         bench.keys("Right");
