@@ -228,8 +228,8 @@ fn any_size_of_terminal_is_survived() {
     let field = Field::new();
     let server = Server::start(field.data.path());
     let mut console = field.console(&server, (20, 5));
+    console.wait("something at 20x5", |screen| !screen.trim().is_empty());
     console.settle();
-    assert!(!console.text().trim().is_empty(), "it says something at 20x5");
     console.resize(80, 24);
     console.sign_in("main@flyos.mil", PASSWORD);
     console.expect("ONLINE · up to date");
@@ -401,7 +401,6 @@ fn idle_is_idle() {
     let field = Field::new();
     let server = Server::start(field.data.path());
     let mut console = in_sync(field.console(&server, NARROW), "main@flyos.mil");
-    console.send("\x1b");
     console.settle();
     let before = console.written();
     std::thread::sleep(Duration::from_secs(3));
@@ -410,6 +409,7 @@ fn idle_is_idle() {
     assert!(wrote < 200, "{wrote} bytes while idle");
     let before = console.written();
     console.send("\x1b[B");
+    console.expect("> drone-002");
     console.settle();
     let wrote = console.written() - before;
     assert!((1..=250).contains(&wrote), "{wrote} bytes for a cursor key");

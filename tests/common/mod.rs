@@ -170,17 +170,30 @@ impl Console {
         panic!("not within 50 tries: {what}\n{}", self.text());
     }
 
-    /// Waits until nothing was written for a while.
+    /// Waits until nothing was written for a while, by a program that had nothing to do: on a busy machine one that has
+    /// may be silent for as long.
     pub fn settle(&self) {
         let mut last = self.written();
         loop {
+            let busy = self.is_busy();
             std::thread::sleep(Duration::from_millis(120));
             let now = self.written();
-            if now == last {
+            if now == last && !busy && !self.is_busy() {
                 return;
             }
             last = now;
         }
+    }
+
+    /// Does a thread of it run, or wait for a processor or a disk?
+    fn is_busy(&self) -> bool {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid()));
+        tasks.into_iter().flatten().flatten().any(|task| {
+            // `4711 (name of the thread) S 1 …`
+            let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            let state = stat.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next());
+            matches!(state, Some('R' | 'D'))
+        })
     }
 
     pub fn send(&mut self, text: &str) {

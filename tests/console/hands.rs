@@ -106,11 +106,11 @@ fn own_keys_hold_and_what_is_wrong_is_told_before_signing_in() {
     let server = Server::start(field.data.path());
     let config = "[keys]\nset-status = [\"x\", \"F6\"]\n";
     let mut console = signed_in(started(&field, &server, config, &[], &[]));
-    console.send("\x1b");
     console.expect("x status");
     console.send("x");
     console.expect("Status of drone-001");
     console.send("\x1b");
+    console.gone("Status of drone-001");
     quit(&mut console);
 
     let config = "[screen]\ntheme = \"mine\"\n[keys]\nset-status = [\"e\"]\n";

@@ -172,8 +172,9 @@ fn conflict(first: &mut Console, server: &Server, elsewhere: &Path) {
     first.expect("Edit drone-001");
     first.send("\x1b[C");
     first.wait_doing("the reason's field", |console| {
+        let before = console.text();
         console.send("\t");
-        console.settle();
+        console.wait("the next field", |screen| screen != before);
         console.text().contains("a reason that history shows")
     });
     first.send(&format!("{REASON}\x13"));
