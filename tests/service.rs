@@ -239,6 +239,27 @@ fn a_lost_reply_is_asked_for_again_and_applied_once() {
 }
 
 #[test]
+fn what_is_saved_after_a_hold_waits_whatever_was_asked_for_before_it() {
+    let server = Server::start();
+    let home = home();
+    let person = Person::in_sync(home.path(), &server, "main@flyos.mil");
+    let ctx = person.service.ctx(Front::Test);
+    let drone = Key::drone("drone-001");
+    for round in 0..40 {
+        // The first of them is on its way still.
+        person.service.submit(&ctx, Action::SyncNow);
+        person.service.submit(&ctx, Action::Verify);
+        person.service.run(&ctx, Action::SetTraffic { traffic: Traffic::Held }).unwrap();
+        person.set(drone.clone(), "status", ["OFFLINE", "STANDBY"][round % 2]).unwrap();
+        std::thread::sleep(Duration::from_millis(30));
+        let lines = person.service.outbox(&ctx);
+        assert!(matches!(&lines[..], [line] if line.state == EditState::Waiting), "{round}: {lines:?}");
+        person.service.run(&ctx, Action::SetTraffic { traffic: Traffic::Normal }).unwrap();
+        person.up_to_date();
+    }
+}
+
+#[test]
 fn a_conflict_and_a_refusal_are_kept_and_shown() {
     let server = Server::start();
     let homes = [home(), home()];

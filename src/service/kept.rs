@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::session::Inner;
-use super::{ErrorKind, Event, Folders, Front, OpCtx, Service, ServiceError, explain, read, write};
+use super::{ErrorKind, Event, Folders, Front, OpCtx, Service, ServiceError, Traffic, explain, read, write};
 use crate::session::SignInError;
 use crate::session::kept::{self, Owner};
 use crate::store::AccountFolder;
@@ -74,7 +74,7 @@ impl Service {
                 return; // Somebody else tries by now.
             }
             match opened {
-                Ok(open) => Inner::begin_session(&inner, account.project, open),
+                Ok(open) => Inner::begin_session(&inner, account.project, open, Traffic::Normal),
                 Err(error) => inner.emit(Event::SignInFailed(error)),
             }
         });

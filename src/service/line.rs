@@ -103,6 +103,15 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
+/// The same in the words of the traffic.
+pub(super) const fn mode(traffic: Traffic) -> Mode {
+    match traffic {
+        Traffic::Normal => Mode::Normal,
+        Traffic::Sparing => Mode::Sparing,
+        Traffic::Held => Mode::Held,
+    }
+}
+
 impl Inner {
     /// The runs of this session, newest first.
     pub(super) fn runs(&self) -> Vec<RunView> {
@@ -110,13 +119,16 @@ impl Inner {
     }
 
     pub(super) fn set_traffic(&self, traffic: Traffic) -> Result<(), ServiceError> {
-        let mode = match traffic {
-            Traffic::Normal => Mode::Normal,
-            Traffic::Sparing => Mode::Sparing,
-            Traffic::Held => Mode::Held,
-        };
         let asked = read(&self.session, |session| {
-            session.as_ref().is_some_and(|session| session.asks.try_send(Ask::Mode(mode)).is_ok())
+            session.as_ref().is_some_and(|session| {
+                // First: the runner, once it has heard, sends by it.
+                let before = session.valve.set(mode(traffic));
+                let asked = session.asks.try_send(Ask::Mode(mode(traffic))).is_ok();
+                if !asked {
+                    session.valve.set(before);
+                }
+                asked
+            })
         });
         if !asked {
             return Err(explain::signed_out());

@@ -171,7 +171,11 @@ impl Inner {
         });
         this.lock.on.store(false, Ordering::SeqCst);
         match opened {
-            Ok(open) => Self::begin_session(this, held.project, open),
+            Ok(open) => {
+                // Whoever held the line back still does.
+                let traffic = read(&this.state, |state| state.traffic);
+                Self::begin_session(this, held.project, open, traffic);
+            }
             Err(error) => {
                 this.emit(Event::SignedOut { why: Some(error.message.clone()) });
                 return Err(error);

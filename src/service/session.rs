@@ -18,13 +18,14 @@ use super::standing::State;
 use super::takeover::Pending;
 use super::undo::Past;
 use super::{
-    Config, Done, ErrorKind, Event, Folders, ServiceError, Setup, TrainingHint, explain, line, read, write,
+    Config, Done, ErrorKind, Event, Folders, ServiceError, Setup, Traffic, TrainingHint, explain, line, read,
+    write,
 };
 use crate::session::{Clock, Keeper, Open};
 use crate::store::replica::Replica;
 use crate::store::{AccountFolder, Desk, Holder, finish_erasing};
 use crate::sync::engine::{Line, Rhythm};
-use crate::sync::runner::{self, Ask, Told};
+use crate::sync::runner::{self, Ask, Told, Valve};
 use crate::vault::KdfParams;
 
 /// What the program sets up before the door opens.
@@ -89,6 +90,7 @@ pub(super) struct Session {
     pub(super) email: String,
     pub(super) open: Open,
     pub(super) asks: mpsc::Sender<Ask>,
+    pub(super) valve: Valve,
     pub(super) control: Option<Control>,
 }
 
@@ -210,7 +212,8 @@ impl Inner {
 
     // ---- the session ----
 
-    pub(super) fn begin_session(this: &Arc<Self>, project: String, open: Open) {
+    /// `traffic`: how freely the line is used from its start.
+    pub(super) fn begin_session(this: &Arc<Self>, project: String, open: Open, traffic: Traffic) {
         for damage in &open.found.damage {
             tracing::warn!(?damage, "the journal was damaged; what is sound was kept");
         }
@@ -219,16 +222,18 @@ impl Inner {
         }
         let (offline, found) = (open.offline, explain::found(&open.found));
         let (asks, inbox) = mpsc::channel(ASKS_MAX);
+        let valve = Valve::new(line::mode(traffic));
         let inner = Arc::clone(this);
         let context = runner::Context::new(
             Arc::clone(&open.keeper),
             Arc::clone(&open.desk),
             (open.uid, open.device),
             this.settings.rhythm,
+            valve.clone(),
             move |told| Self::told(&inner, told),
         );
         *this.past.lock().unwrap_or_else(PoisonError::into_inner) = Past::default();
-        write(&this.state, State::begin);
+        write(&this.state, |state| state.begin(traffic));
         write(&this.state, |state| {
             (state.disk.lost, state.lost) = (open.found.lost(), open.found.unseen.clone());
         });
@@ -236,7 +241,9 @@ impl Inner {
         let email = open.email.clone();
         this.touched_now();
         let control = Self::listen(this, open.folder.path(), Holder::here());
-        write(&this.session, |session| *session = Some(Session { project, email, open, asks, control }));
+        write(&this.session, |session| {
+            *session = Some(Session { project, email, open, asks, valve, control });
+        });
         this.note_start();
         this.runtime.spawn(runner::run(Arc::new(context), inbox));
         Self::watch_idle(this);

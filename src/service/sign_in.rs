@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use super::session::Inner;
 use super::takeover::{self, Pending};
-use super::{Config, ErrorKind, Event, ServiceError, explain, read, write};
+use super::{Config, ErrorKind, Event, ServiceError, Traffic, explain, read, write};
 use crate::remote::wire::TokenReply;
 use crate::remote::{Client, Project, ProjectProblem};
 use crate::session::{self, Old, Open, Shut, SignInError};
@@ -76,7 +76,7 @@ impl Inner {
             return; // Somebody else tries by now.
         }
         match opened {
-            Ok(open) => Self::begin_session(this, credentials.project, *open),
+            Ok(open) => Self::begin_session(this, credentials.project, *open, Traffic::Normal),
             Err(Failure::Told(error)) => this.emit(Event::SignInFailed(error)),
             Err(Failure::Shut(why, unsent, wrong)) => this.ask_for_old(credentials, (why, unsent), wrong),
             Err(Failure::InUse(folder, _)) => match in_use {

@@ -74,11 +74,11 @@ impl State {
     }
 
     /// A new session knows nothing of the line yet.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self, traffic: Traffic) {
         (self.line, self.line_since, self.next_try) = (Line::Unknown, None, None);
         (self.progress, self.not_saved, self.disk) = (None, None, DiskState::default());
         self.lost.clear();
-        self.traffic = Traffic::Normal;
+        self.traffic = traffic;
         self.history = History::default();
         self.lease = Lease::default();
         self.key_asked = None;

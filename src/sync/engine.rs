@@ -112,6 +112,11 @@ impl Engine {
             Event::Edited => self.push.wanted = true,
             Event::SyncNow => self.asked(now_ms),
             Event::Mode { held, rhythm } => {
+                // The newer word counts: what was asked for before it waits as well, and all that waits goes after it.
+                if held && !self.held {
+                    (self.push.asked, self.push.on_ask) = (false, false);
+                }
+                self.push.wanted |= self.held && !held;
                 self.held = held;
                 self.rhythm = rhythm;
                 self.poll_at_ms = self.poll_at_ms.min(now_ms + self.poll_gap());
@@ -134,8 +139,9 @@ impl Engine {
                 self.verify |= verify;
                 self.push.wanted |= send;
                 self.pull.succeeded();
-                self.pull.wanted |= more;
-                self.pull.asked &= more;
+                if more {
+                    self.pull.goes_on();
+                }
                 self.reached = true;
                 self.pulled_ms = now_ms;
                 self.push.line_is_there(now_ms);
@@ -154,7 +160,6 @@ impl Engine {
             Event::Pushed { left, after_ms, quiet } => self.pushed(left, after_ms, quiet, now_ms),
             Event::PushedNothing { after_ms } => {
                 self.push.in_flight = false;
-                self.push.asked = false;
                 self.look();
                 self.again(after_ms, now_ms);
             }
@@ -177,8 +182,9 @@ impl Engine {
 
     fn pushed(&mut self, left: bool, after_ms: Option<u64>, quiet: bool, now_ms: u64) {
         self.push.succeeded();
-        self.push.wanted |= left;
-        self.push.asked &= left;
+        if left {
+            self.push.goes_on();
+        }
         self.reached = true;
         self.pull.line_is_there(now_ms);
         self.report_at_ms = now_ms + self.rhythm.report_ms;
@@ -285,15 +291,16 @@ impl Engine {
             let may = way.asked || !self.held && !no_line;
             let free = !way.in_flight || crate::bugs::bug("two_in_flight");
             if way.wanted && may && free && now_ms >= way.not_before_ms {
-                (way.wanted, way.in_flight, way.not_before_ms) = (false, true, 0);
+                way.sets_out();
                 effects.push(effect);
             }
         }
         // In the place of a pull, when nothing is wanted and nothing under way that would change rows meanwhile.
-        let quiet = |way: &Way| !way.in_flight && !way.wanted;
+        let goes = |way: &Way| way.wanted && (way.asked || !self.held);
+        let quiet = |way: &Way| !way.in_flight && !goes(way);
         if self.verify && quiet(&self.pull) && quiet(&self.push) && self.pull.trouble.is_none() {
             self.verify = false;
-            self.pull.in_flight = true;
+            (self.pull.in_flight, self.pull.on_ask) = (true, false);
             self.verify_at_ms = now_ms + VERIFY_RETRY_MS;
             effects.push(Effect::Verify);
         }
@@ -507,6 +514,42 @@ mod tests {
         assert!(engine.step(Event::Edited, 90_000_006, 0).is_empty());
         let effects = engine.step(mode(false), 90_000_007, 0);
         assert!(effects.contains(&Effect::Push), "{effects:?}");
+    }
+
+    #[test]
+    fn what_was_asked_for_before_traffic_was_held_sends_nothing_after() {
+        let mode = |held| Event::Mode { held, rhythm: Rhythm::default() };
+        let mut engine = started();
+        engine.step(Event::Pulled { more: false, send: false, verify: false }, 1, 0);
+        engine.step(Event::VerifyAsked, 2, 0);
+        engine.step(mode(true), 3, 0);
+        let effects = engine.step(Event::Pushed { left: true, after_ms: None, quiet: false }, 4, 0);
+        assert!(!effects.contains(&Effect::Push), "{effects:?}");
+        engine.step(Event::Edited, 5, 0);
+        let effects = engine.step(Event::Pulled { more: false, send: false, verify: false }, 6, 0);
+        assert!(effects.contains(&Effect::Verify), "rows are compared all the same: {effects:?}");
+        engine.step(Event::Verified { reload: false }, 8, 0);
+        assert!(engine.step(mode(false), 9, 0).contains(&Effect::Push));
+    }
+
+    #[test]
+    fn while_traffic_is_held_what_is_asked_for_meanwhile_goes_out_and_what_is_saved_meanwhile_not() {
+        let mut engine = started();
+        engine.step(Event::Pulled { more: false, send: false, verify: false }, 1, 0);
+        engine.step(Event::PushedNothing { after_ms: None }, 1, 0);
+        engine.step(Event::Mode { held: true, rhythm: Rhythm::default() }, 2, 0);
+        let pushed = |left| Event::Pushed { left, after_ms: None, quiet: false };
+        engine.step(Event::SyncNow, 3, 0);
+        engine.step(Event::Edited, 4, 0);
+        let effects = engine.step(pushed(true), 5, 0);
+        assert!(effects.contains(&Effect::Push), "what is left of it: {effects:?}");
+        engine.step(Event::Edited, 6, 0);
+        assert!(!engine.step(pushed(false), 7, 0).contains(&Effect::Push), "and no more than that");
+        let effects = engine.step(Event::Pulled { more: false, send: false, verify: false }, 8, 0);
+        assert!(effects.contains(&Effect::Pull), "what came of it is to be seen: {effects:?}");
+        engine.step(Event::SyncNow, 9, 0);
+        engine.step(Event::SyncNow, 10, 0);
+        assert!(engine.step(pushed(false), 11, 0).contains(&Effect::Push), "asked for once more");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::engine::{Event, Stop, Trouble};
 use super::exchange::{Pulled, Pushed};
 use super::history::{Bytes, Run, What};
-use super::runner::{Context, Told, Verdict};
+use super::runner::{Context, Mode, Told, Verdict};
 use crate::domain::{Kind, Stamp, digest};
 use crate::remote::wire::{DigestReply, DigestRequest};
 use crate::remote::{Cause, ErrorKind, RemoteError};
@@ -155,9 +155,10 @@ async fn pull_page(context: &Context, run: &mut Running<'_>) -> Result<Pulled, T
 
 // ---- push ----
 
-pub(super) async fn push(context: &Context) -> Event {
+/// `asked`: a person asked for it while traffic was held.
+pub(super) async fn push(context: &Context, asked: bool) -> Event {
     let mut run = Running::begin(context, What::Push);
-    match push_once(context, &mut run).await {
+    match push_once(context, asked, &mut run).await {
         Ok(Err(after_ms)) => Event::PushedNothing { after_ms },
         Ok(Ok(pushed)) => {
             run.end(0, pushed.answered, None);
@@ -174,8 +175,17 @@ pub(super) async fn push(context: &Context) -> Event {
 }
 
 /// One push; `Err`: there was nothing to send and nothing to tell (yet: not before so many ms).
-async fn push_once(context: &Context, run: &mut Running<'_>) -> Result<Result<Pushed, Option<u64>>, Trouble> {
+async fn push_once(
+    context: &Context,
+    asked: bool,
+    run: &mut Running<'_>,
+) -> Result<Result<Pushed, Option<u64>>, Trouble> {
+    let valve = context.valve.clone();
     let made = context.exchange(move |exchange, store, now_ms| {
+        if valve.mode() == Mode::Held && !asked {
+            // It set out before the hold, and makes its request after it. What waits goes when the hold ends.
+            return Ok(Err(None));
+        }
         exchange.hold(store.held_back());
         let push = exchange.push_request(&mut store.books, now_ms, now(), Uuid::now_v7)?;
         Ok(push.ok_or(exchange.due(now_ms)))

@@ -77,6 +77,26 @@ pub enum Mode {
     Held,
 }
 
+/// How freely the line is used. Whoever sets it is obeyed from then on, by a push under way as well: edits that are saved
+/// after a hold are not part of what was on its way before it.
+#[derive(Clone, Debug, Default)]
+pub struct Valve(Arc<Mutex<Mode>>);
+
+impl Valve {
+    pub fn new(mode: Mode) -> Self {
+        Self(Arc::new(Mutex::new(mode)))
+    }
+
+    /// Before `Ask::Mode`, which the runner hears after what was asked before it. What it was until now.
+    pub fn set(&self, mode: Mode) -> Mode {
+        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), mode)
+    }
+
+    pub(super) fn mode(&self) -> Mode {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Everything a flight needs; shared by the short-lived tasks.
 pub struct Context {
     pub keeper: Arc<Keeper>,
@@ -84,6 +104,7 @@ pub struct Context {
     pub uid: Uuid,
     pub device: Uuid,
     pub rhythm: Rhythm,
+    pub valve: Valve,
     pub tell: Box<dyn Fn(Told) + Send + Sync>,
     exchange: Arc<Mutex<Exchange>>,
     begun: Instant,
@@ -95,6 +116,7 @@ impl Context {
         desk: Arc<Desk>,
         (uid, device): (Uuid, Uuid),
         rhythm: Rhythm,
+        valve: Valve,
         tell: impl Fn(Told) + Send + Sync + 'static,
     ) -> Self {
         Self {
@@ -103,6 +125,7 @@ impl Context {
             uid,
             device,
             rhythm,
+            valve,
             tell: Box::new(tell),
             exchange: Arc::new(Mutex::new(Exchange::new(uid, device, rhythm.report_ms))),
             begun: Instant::now(),
@@ -121,7 +144,9 @@ pub async fn run(context: Arc<Context>, mut asks: mpsc::Receiver<Ask>) {
     let mut flights = Flights::default();
     let mut socket = Listener::default();
     let mut wake;
-    let mut mode = Mode::Normal;
+    let mut mode = context.valve.mode();
+    // Nothing goes out before the start.
+    engine.step(context.use_line(mode), context.now_ms(), dice());
     let mut event = Event::Start;
     loop {
         wake = None;
@@ -139,7 +164,9 @@ pub async fn run(context: Arc<Context>, mut asks: mpsc::Receiver<Ask>) {
                 }
                 Effect::Push => {
                     let context = Arc::clone(&context);
-                    flights.push = Some(tokio::spawn(async move { errands::push(&context).await }));
+                    // While traffic is held there is no other.
+                    let asked = mode == Mode::Held;
+                    flights.push = Some(tokio::spawn(async move { errands::push(&context, asked).await }));
                 }
             }
         }
@@ -159,7 +186,7 @@ pub async fn run(context: Arc<Context>, mut asks: mpsc::Receiver<Ask>) {
                 }
                 Some(Ask::Mode(to)) => {
                     mode = to;
-                    Event::Mode { held: to == Mode::Held, rhythm: context.rhythm_of(to) }
+                    context.use_line(mode)
                 }
                 Some(Ask::Verify) => Event::VerifyAsked,
                 Some(Ask::Reload) => {
@@ -211,10 +238,11 @@ impl Context {
         wait.await.map_err(|_| shut())?
     }
 
-    fn rhythm_of(&self, mode: Mode) -> Rhythm {
+    /// The line is used like that from now on.
+    fn use_line(&self, mode: Mode) -> Event {
         let rhythm = if mode == Mode::Sparing { Rhythm::SPARING } else { self.rhythm };
         self.locked(|exchange| exchange.set_report_ms(rhythm.report_ms));
-        rhythm
+        Event::Mode { held: mode == Mode::Held, rhythm }
     }
 
     /// A person asks: edits that wait to be sent again go at once.

@@ -12,11 +12,17 @@ pub(super) const STOPPED_RETRY_MS: u64 = 300_000;
 
 /// One direction of traffic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and they come in every combination"
+)]
 pub(super) struct Way {
     pub(super) wanted: bool,
     /// A person asked for it: it goes out though traffic is held.
     pub(super) asked: bool,
     pub(super) in_flight: bool,
+    /// What is under way was asked for by a person: so is what is left of it.
+    pub(super) on_ask: bool,
     /// Not before this time.
     pub(super) not_before_ms: u64,
     /// Failures in a row, and what the last one was.
@@ -32,6 +38,18 @@ impl Way {
         let doublings = self.failures.saturating_sub(1).min(16);
         let span = (BACKOFF_FIRST_MS << doublings).min(BACKOFF_MAX_MS);
         BACKOFF_FIRST_MS / 2 + dice % span
+    }
+
+    /// It sets out: what is wished from now on is another time.
+    pub(super) fn sets_out(&mut self) {
+        self.on_ask = std::mem::take(&mut self.asked);
+        (self.wanted, self.in_flight, self.not_before_ms) = (false, true, 0);
+    }
+
+    /// It was done but for a part.
+    pub(super) fn goes_on(&mut self) {
+        self.wanted = true;
+        self.asked |= self.on_ask;
     }
 
     pub(super) fn failed(&mut self, trouble: Trouble, now_ms: u64, dice: u64) {

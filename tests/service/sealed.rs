@@ -280,9 +280,23 @@ fn a_console_left_alone_is_shut_until_its_owner_is_back() {
     // On wish, and with words.
     let words = words(&person);
     let lock = || person.service.run(&person.service.ctx(Front::Test), Action::Lock);
+    person
+        .service
+        .run(&person.service.ctx(Front::Test), Action::SetTraffic { traffic: Traffic::Held })
+        .unwrap();
+    person.set(drone(), "status", "STANDBY").unwrap();
     assert_eq!(lock(), Ok(Done::Locked));
-    shows_nothing(&person, false, 0);
+    shows_nothing(&person, false, 1);
     assert_eq!(unlock(&person, words.expose_secret()), Ok(Done::Unlocked));
+    // Whoever held the line back still does.
+    std::thread::sleep(Duration::from_millis(100));
+    let status = person.service.status();
+    assert_eq!((status.traffic, status.waiting, &status.link), (Traffic::Held, 1, &Link::Connecting));
+    person
+        .service
+        .run(&person.service.ctx(Front::Test), Action::SetTraffic { traffic: Traffic::Normal })
+        .unwrap();
+    person.up_to_date();
     assert_eq!(lock(), Ok(Done::Locked));
     for _ in 0..5 {
         unlock(&person, "not it").unwrap_err();
