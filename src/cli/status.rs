@@ -39,17 +39,16 @@ fn as_text(console: &Console, status: &Status, now: Stamp) -> String {
         .as_ref()
         .map_or_else(|| if whois.locked { "the console is locked" } else { "nobody" }.to_owned(), words::who);
     // Names are others' words: nothing in them reaches the terminal as a code.
-    let (who, place) = (harmless(&who), whois.holder.place());
+    let (who, place) = (harmless(&who), whois.holder.place_and_process());
     let since = words::at_text(whois.holder.since, now, &TimeZone::system());
     format!(
-        "Signed in   {who}\nState       {}\nWaiting     {}\nNeeds you   {}\nOpen        since {since} ({}), {}\nConsole     {} (process {})\n",
+        "Signed in   {who}\nState       {}\nWaiting     {}\nNeeds you   {}\nOpen        since {since} ({}), {}\nConsole     {}\n",
         harmless(&words::line(status, now, &TimeZone::system())),
         status.waiting,
         status.needs_you,
         words::ago(whois.holder.since, now),
         words::idle(whois.last_key, now),
         harmless(&place),
-        whois.holder.pid,
     )
 }
 

@@ -162,10 +162,9 @@ fn ask(folder: &Path, request: &Request) -> Result<Reply, LineError> {
 
 /// The console that has an account open does not answer.
 pub fn silent(holder: &Holder, now: Stamp) -> ServiceError {
-    let process = holder.tty.as_ref().map(|_| format!(" (process {})", holder.pid)).unwrap_or_default();
     let message = format!(
-        "The console on {}{process}, opened {}, has an account open and does not answer.",
-        holder.place(),
+        "The console on {}, opened {}, has an account open and does not answer.",
+        holder.place_and_process(),
         ago(holder.since, now)
     );
     ServiceError::new(ErrorKind::Locked, message)

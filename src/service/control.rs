@@ -90,7 +90,6 @@ impl InUse {
     /// Where it runs, since when, how long nobody typed there and what waits, in sentences.
     pub fn lines(&self, now: Stamp) -> Vec<String> {
         let holder = &self.holder;
-        let process = holder.tty.as_ref().map(|_| format!(" (process {})", holder.pid)).unwrap_or_default();
         let opened = format!("Opened {}", ago(holder.since, now));
         let (who, how, then) = match &self.whois {
             Ok(whois) if whois.command => (
@@ -117,7 +116,7 @@ impl InUse {
                  need be. Saved edits come along: they are on the disk.",
             ),
         };
-        vec![format!("By {who} on {}{process}.", holder.place()), how, then.to_owned()]
+        vec![format!("By {who} on {}.", holder.place_and_process()), how, then.to_owned()]
     }
 
     /// The same for who is not asked.

@@ -71,6 +71,14 @@ impl Holder {
         let terminal = self.tty.clone().unwrap_or_else(|| format!("process {}", self.pid));
         terminal + &part(" on ", &self.host) + &part(", over SSH from ", &self.from)
     }
+
+    /// The same with the process, where it is not called by that anyway.
+    pub fn place_and_process(&self) -> String {
+        match self.tty {
+            Some(_) => format!("{} (process {})", self.place(), self.pid),
+            None => self.place(),
+        }
+    }
 }
 
 /// Without what a terminal would act on, and not too long; nothing where nothing is left.
