@@ -7,7 +7,8 @@ use super::screens::list::Next;
 use super::texts;
 use crate::domain::{Key, Kind};
 use crate::service::{
-    Answer, Choice, Done, ErrorKind, Event, InUse, Link, ListPage, Query, ServiceError, Status, VerbState,
+    Answer, Choice, Done, ErrorKind, Event, InUse, Link, ListPage, Query, ServiceError, Status, Traffic,
+    VerbState,
 };
 
 impl App {
@@ -152,6 +153,9 @@ impl App {
                     self.forget_screens();
                 }
                 self.status = *status;
+                if self.status.traffic != Traffic::Held {
+                    self.freely = self.status.traffic;
+                }
                 let wanted = self.status.link == Link::SecondFactor;
                 let effects = self.ask_about_held();
                 // The status may be ahead of the word that somebody signed in.

@@ -29,7 +29,7 @@ use super::theme::Theme;
 use crate::domain::{Intent, Key, Kind, Stamp};
 use crate::service::{
     Action, Administer, Answer, Confidence, Done, Event, ListQuery, Own, OwnDone, Query, ServiceError, Setup,
-    Status, Taste, Verb, VerbState,
+    Status, Taste, Traffic, Verb, VerbState,
 };
 
 /// What happened.
@@ -165,6 +165,8 @@ pub struct App {
     pub now: Stamp,
     pub size: (u16, u16),
     pub status: Status,
+    /// How freely the line was used when it was not held.
+    pub(super) freely: Traffic,
     pub signed_in: bool,
     /// The initial data set was offered in this session.
     pub offered: bool,
@@ -209,6 +211,7 @@ impl App {
             hands: Hands::default(),
             now: Stamp(0),
             size: (80, 24),
+            freely: status.traffic,
             status,
             signed_in: false,
             offered: false,

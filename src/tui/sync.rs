@@ -1,4 +1,4 @@
-//! What is done on the screen of the line: an edit is opened, tried again or decided on, and the line is paused.
+//! What is done on the screen of the line: an edit is opened, tried again or decided on, and the line is held.
 
 use super::activity::stands_for;
 use super::app::{App, Effect, Effects, Why};
@@ -17,16 +17,16 @@ fn choice(value: &str, label: &str, note: &str) -> Choice {
 impl App {
     pub(super) fn sync_act(&mut self, act: Act) -> Effects {
         match act {
-            Act::Pause => vec![self.pause()],
+            Act::Pause => vec![self.hold()],
             Act::Accept => self.open_edit(),
             _ => Vec::new(),
         }
     }
 
-    /// Holds the line, or lets it go again.
-    fn pause(&mut self) -> Effect {
+    /// Holds the line, or lets it go on as it was used before: who was sparing with it stays so.
+    fn hold(&mut self) -> Effect {
         let held = self.status.traffic == Traffic::Held;
-        let traffic = if held { Traffic::Normal } else { Traffic::Held };
+        let traffic = if held { self.freely } else { Traffic::Held };
         self.submit(Action::SetTraffic { traffic })
     }
 

@@ -93,8 +93,8 @@ pub const TABLE: &[Binding] = &[
         &[letter('P'), Press::f(7)],
         &[C::Sync],
         3,
-        "pause / go on",
-        "Nothing goes out any more but what is asked for; the same key lets the line go on.",
+        "hold / go on",
+        "Nothing goes out any more but what is asked for; the same key lets the line go on as freely as before.",
     ),
     bind(
         Act::Verify,

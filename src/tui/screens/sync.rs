@@ -87,7 +87,7 @@ fn use_of_line(sync: &Sync, status: &Status, theme: Theme) -> Line<On> {
     let mode = match status.traffic {
         Traffic::Normal => "normal",
         Traffic::Sparing => "sparing",
-        Traffic::Held => "paused",
+        Traffic::Held => "held",
     };
     let up: u64 = sync.runs.iter().map(|run| run.up).sum();
     let (up, down) = (up.min(status.bytes), status.bytes.saturating_sub(up));

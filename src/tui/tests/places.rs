@@ -117,17 +117,28 @@ fn an_edit_on_its_way_is_opened_tried_again_or_decided() {
 }
 
 #[test]
-fn the_line_is_paused_verified_and_loaded_anew_by_keys() {
+fn the_line_is_held_verified_and_loaded_anew_by_keys() {
     let mut bench = bench(80, 24);
+    let now_is = |bench: &mut Bench, traffic| {
+        bench.fake.status.traffic = traffic;
+        bench.tell(Msg::Service(Event::Status));
+    };
     bench.keys("4 P");
-    bench.fake.status.traffic = Traffic::Held;
-    bench.tell(Msg::Service(Event::Status));
-    assert!(bench.text().contains("PAUSED"), "{}", bench.text());
+    now_is(&mut bench, Traffic::Held);
+    let text = bench.text();
+    assert!(text.contains("HELD: nothing goes out") && text.contains("Line held"), "{text}");
+    bench.keys("P");
+    // Who was sparing with the line stays so.
+    now_is(&mut bench, Traffic::Sparing);
+    bench.keys("P");
+    now_is(&mut bench, Traffic::Held);
     bench.keys("P V H R r");
     let set = |traffic| Action::SetTraffic { traffic };
     let wanted = [
         set(Traffic::Held),
         set(Traffic::Normal),
+        set(Traffic::Held),
+        set(Traffic::Sparing),
         Action::Verify,
         Action::Verify,
         Action::Reload,
