@@ -8,6 +8,7 @@ use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
@@ -16,6 +17,9 @@ use super::error::{READING, StoreError};
 use super::filesystem::refuse_foreign;
 use super::holder::Holder;
 
+/// Who only looks whether the lock can be had has it for an instant, and so has a program that is being started until it
+/// has let go of the files of the one that starts it: that is no refusal.
+const GLANCE: Duration = Duration::from_millis(100);
 /// Bytes of the lock file that are read for its hint.
 const LOCK_BYTES_MAX: u64 = 1024;
 
@@ -128,9 +132,16 @@ impl AccountFolder {
         self.path.join("lock")
     }
 
-    /// Takes the lock, or says who has it. Before anything else in the folder is changed.
+    /// Takes the lock, or says who has it. Before anything else in the folder is changed. Blocks for `GLANCE` where somebody
+    /// has it.
     pub fn lock(&self) -> Result<AccountLock, StoreError> {
-        let mut file = self.hold()?;
+        let end = Instant::now() + GLANCE;
+        let mut file = loop {
+            match self.hold() {
+                Err(StoreError::Locked { .. }) if Instant::now() < end => std::thread::sleep(GLANCE / 20),
+                held => break held?,
+            }
+        };
         let text = serde_json::to_string(&Holder::here()).unwrap_or_default();
         // A hint for people: that it cannot be written (a full disk) is no reason not to hold the lock.
         let hint =

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use flyos::store::{AccountFile, AccountFolder, Cache, Journal, Mended, Store, StoreError, look};
 use flyos::vault::{KdfParams, Purpose, Wrap, WrapBy};
@@ -174,6 +175,24 @@ fn a_second_console_is_told_who_has_it() {
 }
 
 #[test]
+fn who_only_looks_at_the_lock_is_in_nobodys_way() {
+    let place = Place::new();
+    let folder = AccountFolder::create_or_open(place.path(), ACCOUNT).unwrap();
+    let done = AtomicBool::new(false);
+    let refused = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                folder.is_free();
+            }
+        });
+        let refused = (0..50).filter(|_| folder.lock().is_err()).count();
+        done.store(true, Ordering::Relaxed);
+        refused
+    });
+    assert_eq!(refused, 0);
+}
+
+#[test]
 fn the_folder_is_found_by_the_address_typed_and_says_nothing_of_it() {
     let place = Place::new();
     assert_eq!(AccountFolder::find(place.path(), URL, EMAIL).unwrap(), None);
@@ -191,7 +210,7 @@ fn the_folder_is_found_by_the_address_typed_and_says_nothing_of_it() {
     assert_eq!(find("https://other.example", EMAIL), None);
     assert_eq!(find(URL, "bob@flyos.example"), None);
     let text = fs::read_to_string(folder.path().join("account.toml")).unwrap().to_lowercase();
-    assert!(!text.contains("ann") && !text.contains("example"), "{text}");
+    assert!(!text.contains("ann@") && !text.contains("example"), "{text}");
     made.readdress(URL, "bob@flyos.example");
     folder.write(&made).unwrap();
     assert_eq!(find(URL, EMAIL), None);
