@@ -121,19 +121,18 @@ impl Inner {
     pub(super) fn set_traffic(&self, traffic: Traffic) -> Result<(), ServiceError> {
         let asked = read(&self.session, |session| {
             session.as_ref().is_some_and(|session| {
-                // First: the runner, once it has heard, sends by it.
-                let before = session.valve.set(mode(traffic));
-                let asked = session.asks.try_send(Ask::Mode(mode(traffic))).is_ok();
-                if !asked {
-                    session.valve.set(before);
-                }
-                asked
+                session.valve.set(mode(traffic), || {
+                    let told = session.asks.try_send(Ask::Mode(mode(traffic))).is_ok();
+                    if told {
+                        write(&self.state, |state| state.traffic = traffic);
+                    }
+                    told
+                })
             })
         });
         if !asked {
             return Err(explain::signed_out());
         }
-        write(&self.state, |state| state.traffic = traffic);
         self.emit(Event::Status);
         Ok(())
     }

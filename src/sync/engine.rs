@@ -55,8 +55,9 @@ pub struct Engine {
     report_at_ms: u64,
     /// When the edits that wait are due.
     again_at_ms: u64,
-    /// A comparison with the server is due, and when the next one is.
+    /// A comparison with the server is due, or asked for by a person, and when the next one is.
     verify: bool,
+    verify_asked: bool,
     verify_at_ms: u64,
 }
 
@@ -77,6 +78,7 @@ impl Engine {
             report_at_ms: 0,
             again_at_ms: u64::MAX,
             verify: false,
+            verify_asked: false,
             verify_at_ms: u64::MAX,
         }
     }
@@ -137,6 +139,7 @@ impl Engine {
             }
             Event::Pulled { more, send, verify } => {
                 self.verify |= verify;
+                self.verify_asked |= verify && self.pull.on_ask;
                 self.push.wanted |= send;
                 self.pull.succeeded();
                 if more {
@@ -148,12 +151,14 @@ impl Engine {
                 self.poll_at_ms = now_ms + self.poll_gap();
             }
             Event::VerifyAsked => {
-                self.verify = true;
+                (self.verify, self.verify_asked) = (true, true);
                 self.asked(now_ms);
             }
             Event::Verified { reload } => {
                 self.pull.succeeded();
-                self.pull.wanted |= reload;
+                if reload {
+                    self.pull.goes_on();
+                }
                 self.reached = true;
                 self.verify_at_ms = now_ms + VERIFY_MS;
             }
@@ -298,9 +303,10 @@ impl Engine {
         // In the place of a pull, when nothing is wanted and nothing under way that would change rows meanwhile.
         let goes = |way: &Way| way.wanted && (way.asked || !self.held);
         let quiet = |way: &Way| !way.in_flight && !goes(way);
-        if self.verify && quiet(&self.pull) && quiet(&self.push) && self.pull.trouble.is_none() {
+        let may = self.verify && (self.verify_asked || !self.held);
+        if may && quiet(&self.pull) && quiet(&self.push) && self.pull.trouble.is_none() {
             self.verify = false;
-            (self.pull.in_flight, self.pull.on_ask) = (true, false);
+            (self.pull.in_flight, self.pull.on_ask) = (true, std::mem::take(&mut self.verify_asked));
             self.verify_at_ms = now_ms + VERIFY_RETRY_MS;
             effects.push(Effect::Verify);
         }
@@ -533,7 +539,7 @@ mod tests {
     }
 
     #[test]
-    fn while_traffic_is_held_what_is_asked_for_meanwhile_goes_out_and_what_is_saved_meanwhile_not() {
+    fn while_traffic_is_held_what_is_asked_for_is_done_to_its_end_and_what_is_saved_after_waits() {
         let mut engine = started();
         engine.step(Event::Pulled { more: false, send: false, verify: false }, 1, 0);
         engine.step(Event::PushedNothing { after_ms: None }, 1, 0);
@@ -542,14 +548,64 @@ mod tests {
         engine.step(Event::SyncNow, 3, 0);
         engine.step(Event::Edited, 4, 0);
         let effects = engine.step(pushed(true), 5, 0);
-        assert!(effects.contains(&Effect::Push), "what is left of it: {effects:?}");
-        engine.step(Event::Edited, 6, 0);
-        assert!(!engine.step(pushed(false), 7, 0).contains(&Effect::Push), "and no more than that");
+        assert!(effects.contains(&Effect::Push), "what is left, with what was saved until then: {effects:?}");
+        assert!(!engine.step(pushed(false), 6, 0).contains(&Effect::Push), "and no more than that");
+        assert!(!engine.step(Event::Edited, 7, 0).contains(&Effect::Push));
         let effects = engine.step(Event::Pulled { more: false, send: false, verify: false }, 8, 0);
         assert!(effects.contains(&Effect::Pull), "what came of it is to be seen: {effects:?}");
         engine.step(Event::SyncNow, 9, 0);
         engine.step(Event::SyncNow, 10, 0);
         assert!(engine.step(pushed(false), 11, 0).contains(&Effect::Push), "asked for once more");
+    }
+
+    #[test]
+    fn while_traffic_is_held_what_is_asked_for_during_a_failure_is_tried_and_not_again_and_again() {
+        let mut engine = started();
+        engine.step(Event::Pulled { more: false, send: false, verify: false }, 1, 0);
+        engine.step(Event::PushedNothing { after_ms: None }, 1, 0);
+        engine.step(Event::Mode { held: true, rhythm: Rhythm::default() }, 2, 0);
+        engine.step(Event::SyncNow, 3, 0);
+        engine.step(Event::Edited, 4, 0);
+        engine.step(Event::SyncNow, 5, 0);
+        let at = wake(&engine.step(Event::PushFailed(unreachable()), 6, 0));
+        assert!(engine.step(Event::Tick, at, 0).contains(&Effect::Push), "asked for after the first set out");
+        // What came of it was to be seen, and the pull that it waited for comes to nothing.
+        engine.step(Event::Pushed { left: false, after_ms: None, quiet: false }, at + 1, 0);
+        let at = wake(&engine.step(Event::PullFailed(unreachable()), at + 2, 0));
+        assert!(engine.step(Event::Tick, at, 0).contains(&Effect::Pull));
+        let effects = engine.step(Event::PullFailed(unreachable()), at + 1, 0);
+        assert!(effects.iter().all(|effect| matches!(effect, Effect::Line(_))), "{effects:?}");
+        assert!(
+            engine.step(Event::Tick, at + 11 * BACKOFF_MAX_MS, 0).is_empty(),
+            "what failed is not asked for"
+        );
+    }
+
+    #[test]
+    fn while_traffic_is_held_rows_are_compared_and_loaded_anew_for_who_asks_alone() {
+        let mode = |held| Event::Mode { held, rhythm: Rhythm::default() };
+        let pulled = Event::Pulled { more: false, send: false, verify: false };
+        let mut engine = started();
+        engine.step(pulled.clone(), 1, 0);
+        let fault = Trouble::Fault { why: String::new(), retry_after_ms: Some(60_000) };
+        engine.step(Event::PushFailed(fault), VERIFY_MS - 1, 0);
+        engine.step(Event::Tick, VERIFY_MS, 0);
+        engine.step(pulled.clone(), VERIFY_MS + 1, 0);
+        let effects = engine.step(mode(true), VERIFY_MS + 2, 0);
+        assert!(effects.is_empty(), "due before, while a push waited: {effects:?}");
+
+        engine.step(Event::VerifyAsked, VERIFY_MS + 3, 0);
+        engine.step(pulled.clone(), VERIFY_MS + 4, 0);
+        let effects = engine.step(Event::PushedNothing { after_ms: None }, VERIFY_MS + 5, 0);
+        assert!(effects.contains(&Effect::Verify), "{effects:?}");
+        let effects = engine.step(Event::Verified { reload: true }, VERIFY_MS + 6, 0);
+        assert!(effects.contains(&Effect::Pull), "what it found is mended: {effects:?}");
+        let page = Event::Pulled { more: true, send: false, verify: false };
+        assert!(engine.step(page, VERIFY_MS + 7, 0).contains(&Effect::Pull), "to the last page");
+        let loaded = Event::Pulled { more: false, send: false, verify: true };
+        let effects = engine.step(loaded, VERIFY_MS + 8, 0);
+        assert!(effects.contains(&Effect::Verify), "and looked at once more: {effects:?}");
+        assert!(engine.step(Event::Verified { reload: false }, VERIFY_MS + 9, 0).is_empty());
     }
 
     #[test]

@@ -24,7 +24,8 @@
 //! * A difference between the rows here and the server's digest counts only where no pull explains it. Then everything
 //!   is loaded anew beside what is shown: the protocol has no load of single buckets, and 100,000 rows are seconds.
 //! * A person's hold on the traffic counts from the moment it was set: a push that was asked for before makes its request
-//!   with nothing that was saved after (`runner::Valve`), and what is asked for during a hold is done with what was there.
+//!   with nothing that was saved after (`runner::Valve`). What is asked for during a hold is done to its end, with what is saved
+//!   until then; what is saved later waits.
 //! * Without a line nothing is frozen for sending: it stays as it is for folding and for taking back.
 
 pub mod engine;

@@ -87,9 +87,16 @@ impl Valve {
         Self(Arc::new(Mutex::new(mode)))
     }
 
-    /// Before `Ask::Mode`, which the runner hears after what was asked before it. What it was until now.
-    pub fn set(&self, mode: Mode) -> Mode {
-        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), mode)
+    /// Before the runner hears of it by `Ask::Mode`, after what was asked before it. `tell` asks that, and tells whether it
+    /// could; if not, all is as it was. Of several at the same time, the last one to set it is the last one to tell.
+    pub fn set(&self, mode: Mode, tell: impl FnOnce() -> bool) -> bool {
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *now, mode);
+        let told = tell();
+        if !told {
+            *now = before;
+        }
+        told
     }
 
     pub(super) fn mode(&self) -> Mode {
@@ -267,5 +274,31 @@ impl Context {
 
     pub(super) async fn token(&self) -> Result<SecretString, Trouble> {
         self.keeper.token().await.map_err(|error| errands::trouble(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_valve_is_set_to_is_what_was_told_last() {
+        let (valve, heard) = (Valve::default(), Mutex::new(Vec::new()));
+        let tell = |mode| {
+            heard.lock().expect("heard").push(mode);
+            true
+        };
+        std::thread::scope(|scope| {
+            valve.set(Mode::Held, || {
+                scope.spawn(|| valve.set(Mode::Sparing, || tell(Mode::Sparing)));
+                // Time enough for the other to come between.
+                std::thread::sleep(Duration::from_millis(50));
+                tell(Mode::Held)
+            });
+        });
+        assert_eq!(heard.lock().expect("heard").last(), Some(&valve.mode()));
+        let before = valve.mode();
+        assert!(!valve.set(Mode::Normal, || false), "nobody hears");
+        assert_eq!(valve.mode(), before);
     }
 }

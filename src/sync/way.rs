@@ -55,7 +55,6 @@ impl Way {
     pub(super) fn failed(&mut self, trouble: Trouble, now_ms: u64, dice: u64) {
         self.in_flight = false;
         self.wanted = !crate::bugs::bug("failure_drops_the_wish");
-        self.asked = false;
         self.failures = self.failures.saturating_add(1);
         let backoff = self.backoff(dice);
         self.wait_ms = match &trouble {

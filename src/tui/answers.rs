@@ -153,7 +153,9 @@ impl App {
                     self.forget_screens();
                 }
                 self.status = *status;
-                if self.status.traffic != Traffic::Held {
+                // A locked console tells of no line.
+                let tells = !matches!(self.status.link, Link::Idle { .. });
+                if tells && self.status.traffic != Traffic::Held {
                     self.freely = self.status.traffic;
                 }
                 let wanted = self.status.link == Link::SecondFactor;

@@ -132,6 +132,11 @@ fn the_line_is_held_verified_and_loaded_anew_by_keys() {
     now_is(&mut bench, Traffic::Sparing);
     bench.keys("P");
     now_is(&mut bench, Traffic::Held);
+    // Locked meanwhile, it tells of no line.
+    let online = std::mem::replace(&mut bench.fake.status.link, Link::Idle { syncing: false });
+    now_is(&mut bench, Traffic::Normal);
+    bench.fake.status.link = online;
+    now_is(&mut bench, Traffic::Held);
     bench.keys("P V H R r");
     let set = |traffic| Action::SetTraffic { traffic };
     let wanted = [
