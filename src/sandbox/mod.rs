@@ -183,6 +183,11 @@ impl Sandbox {
         seed::PASSWORD
     }
 
+    /// So many sessions go on.
+    pub fn sessions(&self) -> usize {
+        self.shared.auth().sessions().count()
+    }
+
     /// The mails that it would have sent, whose codes were not used yet.
     pub fn mails(&self) -> Vec<SentMail> {
         self.shared.mails()

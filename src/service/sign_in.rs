@@ -10,7 +10,7 @@ use super::session::Inner;
 use super::takeover::{self, Pending};
 use super::{Config, ErrorKind, Event, ServiceError, Traffic, explain, read, write};
 use crate::remote::wire::TokenReply;
-use crate::remote::{Client, Project, ProjectProblem};
+use crate::remote::{Client, Project, ProjectProblem, SignOutScope};
 use crate::session::{self, Old, Open, Shut, SignInError};
 use crate::store::{AccountFolder, Holder};
 
@@ -51,8 +51,11 @@ impl Inner {
 
     /// A new attempt to sign in: what the one before it comes to is not wanted any more.
     pub(super) fn next_attempt(&self) -> u64 {
-        drop(self.pending.lock().unwrap_or_else(PoisonError::into_inner).take());
-        drop(self.asked.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).take();
+        for credentials in [pending.map(|pending| pending.credentials), asked].into_iter().flatten() {
+            self.give_up(credentials);
+        }
         drop(self.redeemed.lock().unwrap_or_else(PoisonError::into_inner).take());
         write(&self.state, |state| {
             state.attempt += 1;
@@ -60,17 +63,28 @@ impl Inner {
         })
     }
 
+    /// Nobody else would end the session that the server has begun for them.
+    fn give_up(&self, credentials: Credentials) {
+        let Some(reply) = credentials.session else { return };
+        let Ok(client) = self.client_of(&credentials.project) else { return };
+        let token = SecretString::from(reply.access_token);
+        self.runtime().spawn(async move { client.logout(&token, SignOutScope::Local).await.map(drop) });
+    }
+
     pub(super) async fn attempt(this: &Arc<Self>, attempt: u64, credentials: Credentials) {
         let is_last = || read(&this.state, |state| state.attempt) == attempt;
-        let end = Instant::now() + takeover::PASSING_TIME_MAX;
+        let mut end = None;
         let (opened, in_use) = loop {
             let opened = this.try_sign_in(&credentials).await;
             let Err(Failure::InUse(folder, holder)) = &opened else { break (opened, None) };
             let (in_use, passes) = takeover::ask(folder, holder.as_deref()).await;
+            let end = *end.get_or_insert_with(|| Instant::now() + takeover::PASSING_TIME_MAX);
             let left = end.saturating_duration_since(Instant::now());
-            if !(passes && is_last() && takeover::free_within(folder, left).await) {
+            if !passes || left.is_zero() || !is_last() {
                 break (opened, in_use);
             }
+            // Free or not: if not, whoever has it by then is asked once more.
+            takeover::free_within(folder, left).await;
         };
         if !is_last() {
             return; // Somebody else tries by now.

@@ -81,7 +81,10 @@ impl Inner {
         say(format!("Asking the console on {} to leave …", holder.place()));
         let wish = Request::Yield { to: Holder::here() };
         match control::call(folder.path(), &wish, YIELD_TIME_MAX).await {
-            Ok(Reply::Yielded) | Err(LineError::Nobody) if free_within(folder, FREE_TIME_MAX).await => {
+            // One that hangs up is ending.
+            Ok(Reply::Yielded) | Err(LineError::Nobody | LineError::Ended)
+                if free_within(folder, FREE_TIME_MAX).await =>
+            {
                 return Ok(());
             }
             Ok(Reply::Refused(error)) => say(error.message),

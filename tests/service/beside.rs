@@ -1,5 +1,6 @@
 //! A console seen from beside: what other processes may ask it, and one console taking over from another.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
@@ -192,4 +193,79 @@ fn who_is_about_to_be_done_is_waited_for_and_nobody_is_asked() {
     });
     Person::at(home.path(), &server).sign_in("operator1@flyos.mil", PASSWORD).unwrap();
     hanging_up.join().unwrap();
+}
+
+/// An account that somebody has who is played by the test: its lock, its socket, and what a real one says of itself.
+fn played(server: &Server, home: &tempfile::TempDir) -> (std::fs::File, UnixListener, serde_json::Value) {
+    let person = Person::in_sync(home.path(), server, "operator1@flyos.mil");
+    let mut who = serde_json::to_value(only(home).whois).unwrap();
+    // No process has that number.
+    who["holder"]["pid"] = u32::MAX.into();
+    drop(person);
+    let folder = AccountFolder::all(&Folders::under(home.path()).data).unwrap().remove(0);
+    let lock = std::fs::File::open(folder.path().join("lock")).unwrap();
+    lock.lock().unwrap();
+    (lock, UnixListener::bind(folder.path().join("control.sock")).unwrap(), who)
+}
+
+/// Answers the next one who asks who it is.
+fn answer_who(door: &UnixListener, who: &serde_json::Value) {
+    let (mut line, _) = door.accept().unwrap();
+    BufReader::new(&line).read_line(&mut String::new()).unwrap();
+    let said = serde_json::json!({"version": 1, "message": {"whois": who}});
+    writeln!(line, "{said}").unwrap();
+}
+
+#[test]
+fn who_hangs_up_when_asked_to_leave_is_waited_for_and_no_process_is_looked_for() {
+    let server = Server::start();
+    let home = home();
+    let (lock, door, who) = played(&server, &home);
+    let ending = std::thread::spawn(move || {
+        answer_who(&door, &who);
+        // Asked to leave, it was about to.
+        drop((door.accept().unwrap(), door));
+        std::thread::sleep(Duration::from_millis(500));
+        drop(lock);
+    });
+    let second = Person::at(home.path(), &server);
+    assert_eq!(second.sign_in("operator1@flyos.mil", PASSWORD).unwrap_err().kind, ErrorKind::Locked);
+    second.service.take_over(&second.service.ctx(Front::Test));
+    let mut steps = Vec::new();
+    loop {
+        match second.events.recv_timeout(PATIENCE).unwrap() {
+            Event::SignedIn { .. } => break,
+            Event::TakingOver(step) => steps.push(step),
+            Event::SignInFailed(error) => unreachable!("{error:?}"),
+            _ => {}
+        }
+    }
+    assert_eq!(steps.len(), 1, "asked to leave, and that is all: {steps:?}");
+    ending.join().unwrap();
+}
+
+#[test]
+fn the_question_is_about_who_has_it_when_it_is_put() {
+    let server = Server::start();
+    let home = home();
+    let (lock, door, mut who) = played(&server, &home);
+    let other = std::thread::spawn(move || {
+        who["command"] = true.into();
+        answer_who(&door, &who);
+        // Between two looks at the lock a console got it.
+        (who["command"], who["unsent"]) = (false.into(), 3.into());
+        answer_who(&door, &who);
+        drop((door, lock));
+    });
+    let second = Person::at(home.path(), &server);
+    second.service.sign_in(&second.service.ctx(Front::Test), "p", "operator1@flyos.mil", PASSWORD.into());
+    let asked = loop {
+        match second.events.recv_timeout(PATIENCE).unwrap() {
+            Event::InUse(asked) => break asked.whois.expect("it answers"),
+            Event::SignedIn { .. } | Event::SignInFailed(_) => unreachable!("nobody lets go of it"),
+            _ => {}
+        }
+    };
+    assert_eq!((asked.command, asked.unsent), (false, 3));
+    other.join().unwrap();
 }

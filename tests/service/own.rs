@@ -1,6 +1,8 @@
 //! The own sign-in through the door: second factors, passwords changed here and elsewhere, mailed codes, sessions
 //! that end.
 
+use std::time::Duration;
+
 use flyos::domain::{Key, Kind};
 use flyos::sandbox::MailFor;
 use flyos::service::own::field;
@@ -377,6 +379,44 @@ fn a_forgotten_password_is_set_by_a_mailed_code_and_signs_in() {
     assert!(matches!(person.own(Own::Redeem(redeem(&code, NEW))), Ok(OwnDone::PasswordSet)));
     signed_in(&person);
     person.wait("online", |service| service.status().link == Link::Online);
+}
+
+/// Sets a new password by a code that is mailed; a sign-in with what it gave is under way then.
+fn redeem(person: &Person, server: &Server) {
+    let (project, email) = ("p".to_owned(), WHO.to_owned());
+    person.own(Own::MailCode { project: project.clone(), email: email.clone() }).unwrap();
+    let code = secret(&mailed(server, MailFor::Recovery));
+    let wish = Redeem { project, email, invited: false, code, new: secret(NEW), second: None };
+    assert!(matches!(person.own(Own::Redeem(wish)), Ok(OwnDone::PasswordSet)));
+}
+
+#[test]
+fn what_a_mailed_code_gave_is_good_once_the_account_is_free() {
+    let server = Server::start();
+    let home = home();
+    let command = Person::at(home.path(), &server);
+    command.sign_in_as(Front::Cli, WHO, PASSWORD).unwrap();
+    let person = Person::at(home.path(), &server);
+    redeem(&person, &server);
+    std::thread::sleep(Duration::from_secs(1));
+    command.service.close();
+    signed_in(&person);
+    person.up_to_date();
+}
+
+#[test]
+fn what_a_mailed_code_gave_ends_where_nobody_takes_over() {
+    let server = Server::start();
+    let home = home();
+    let console = Person::at(home.path(), &server);
+    console.sign_in(WHO, PASSWORD).unwrap();
+    let person = Person::at(home.path(), &server);
+    redeem(&person, &server);
+    while !matches!(person.events.recv_timeout(PATIENCE).expect("the question"), Event::InUse(_)) {}
+    let sessions = || server.with(flyos::sandbox::Sandbox::sessions);
+    assert_eq!(sessions(), 1, "the new password ended that of the console");
+    person.service.let_be(&person.service.ctx(Front::Test));
+    person.wait("the end of its session", |_| sessions() == 0);
 }
 
 #[test]
