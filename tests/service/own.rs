@@ -6,7 +6,7 @@ use std::time::Duration;
 use flyos::domain::{Key, Kind};
 use flyos::sandbox::MailFor;
 use flyos::service::own::field;
-use flyos::service::{Action, Enrolling, ErrorKind, Event, Front, Link, Own, OwnDone, Redeem};
+use flyos::service::{Action, Answer, Enrolling, ErrorKind, Event, Front, Link, Own, OwnDone, Query, Redeem};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::Server;
@@ -396,6 +396,11 @@ fn what_a_mailed_code_gave_is_good_once_the_account_is_free() {
     let home = home();
     let command = Person::at(home.path(), &server);
     command.sign_in_as(Front::Cli, WHO, PASSWORD).unwrap();
+    // Then a new password alone opens what is here.
+    command.wait("the server's key", |service| {
+        let ways = service.ask(&service.ctx(Front::Test), &Query::Ways);
+        matches!(ways, Ok(Answer::Ways(ways)) if ways.server)
+    });
     let person = Person::at(home.path(), &server);
     redeem(&person, &server);
     std::thread::sleep(Duration::from_secs(1));
