@@ -129,16 +129,23 @@ impl Inner {
     pub(super) fn own(this: &Arc<Self>, op: Uuid, wish: Own) {
         let inner = Arc::clone(this);
         this.runtime().spawn(async move {
-            let result = Self::own_result(&inner, wish).await;
-            inner.emit(Event::Own(op, result));
+            let Own::Redeem(redeem) = wish else {
+                let result = Self::own_result(&inner, wish).await;
+                return inner.emit(Event::Own(op, result));
+            };
+            let redeemed = inner.redeem(redeem).await;
+            // Told before the sign-in begins: what that comes to is another thing, and comes after.
+            let told = redeemed.as_ref().map(|_| OwnDone::PasswordSet).map_err(Clone::clone);
+            inner.emit(Event::Own(op, told));
+            if let Ok(credentials) = redeemed {
+                Self::sign_in(&inner, credentials);
+            }
         });
     }
 
     async fn own_result(this: &Arc<Self>, wish: Own) -> Result<OwnDone, ServiceError> {
-        match wish {
-            Own::MailCode { project, email } => return this.mail_code(&project, &email).await,
-            Own::Redeem(redeem) => return Self::redeem(this, redeem).await,
-            _ => {}
+        if let Own::MailCode { project, email } = &wish {
+            return this.mail_code(project, email).await;
         }
         let keeper = this.keeper().ok_or_else(explain::signed_out)?;
         match wish {
@@ -225,10 +232,11 @@ impl Inner {
         Ok(OwnDone::CodeMailed { told: self.training_code(email) })
     }
 
-    async fn redeem(this: &Arc<Self>, redeem: Redeem) -> Result<OwnDone, ServiceError> {
+    /// Sets the password by a mailed code; with what one signs in then.
+    async fn redeem(&self, redeem: Redeem) -> Result<Credentials, ServiceError> {
         judge_new(&redeem.new)?;
-        let client = this.client_of(&redeem.project)?;
-        let mut reply = this.redeemed(&client, &redeem).await?;
+        let client = self.client_of(&redeem.project)?;
+        let mut reply = self.redeemed(&client, &redeem).await?;
         let token = |reply: &TokenReply| SecretString::from(reply.access_token.clone());
         if let Some(code) = &redeem.second {
             let factor = reply.user.second_factor().ok_or_else(RemoteError::no_second_factor);
@@ -238,7 +246,7 @@ impl Inner {
                 client.answer(&token(&reply), &factor.id, &challenge.id, code).await
             };
             reply = given.await.map_err(|error| in_field(about(&error), field::SECOND))?.value;
-            this.keep_redeemed(&redeem, reply.clone());
+            self.keep_redeemed(&redeem, reply.clone());
         }
         client.set_password(&token(&reply), &redeem.new, None, None).await.map_err(|error| {
             match error.cause {
@@ -248,8 +256,7 @@ impl Inner {
         })?;
         // This session goes on: a second factor that was given for it is not asked for once more.
         let (project, email, password) = (redeem.project, redeem.email, redeem.new);
-        Self::sign_in(this, Credentials { project, email, password, session: Some(reply), old: Old::Ask });
-        Ok(OwnDone::PasswordSet)
+        Ok(Credentials { project, email, password, session: Some(reply), old: Old::Ask })
     }
 
     /// The session that the code is good for. A code is good once, so what it gave is kept until the password is set.

@@ -381,6 +381,14 @@ fn a_forgotten_password_is_set_by_a_mailed_code_and_signs_in() {
     person.wait("online", |service| service.status().link == Link::Online);
 }
 
+/// Waits until the server has a key to what is here: who is not asked for the old password then.
+fn opens_by_a_new_password(person: &Person) {
+    person.wait("the server's key", |service| {
+        let ways = service.ask(&service.ctx(Front::Test), &Query::Ways);
+        matches!(ways, Ok(Answer::Ways(ways)) if ways.server)
+    });
+}
+
 /// Sets a new password by a code that is mailed; a sign-in with what it gave is under way then.
 fn redeem(person: &Person, server: &Server) {
     let (project, email) = ("p".to_owned(), WHO.to_owned());
@@ -396,11 +404,7 @@ fn what_a_mailed_code_gave_is_good_once_the_account_is_free() {
     let home = home();
     let command = Person::at(home.path(), &server);
     command.sign_in_as(Front::Cli, WHO, PASSWORD).unwrap();
-    // Then a new password alone opens what is here.
-    command.wait("the server's key", |service| {
-        let ways = service.ask(&service.ctx(Front::Test), &Query::Ways);
-        matches!(ways, Ok(Answer::Ways(ways)) if ways.server)
-    });
+    opens_by_a_new_password(&command);
     let person = Person::at(home.path(), &server);
     redeem(&person, &server);
     std::thread::sleep(Duration::from_secs(1));
@@ -415,6 +419,7 @@ fn what_a_mailed_code_gave_ends_where_nobody_takes_over() {
     let home = home();
     let console = Person::at(home.path(), &server);
     console.sign_in(WHO, PASSWORD).unwrap();
+    opens_by_a_new_password(&console);
     let person = Person::at(home.path(), &server);
     redeem(&person, &server);
     while !matches!(person.events.recv_timeout(PATIENCE).expect("the question"), Event::InUse(_)) {}
