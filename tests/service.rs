@@ -609,6 +609,8 @@ fn damage_that_is_found_is_told() {
     let home = home();
     let hq = Person::in_sync(home.path(), &server, "main@flyos.mil");
     server.line(false);
+    // Known of, so that nothing is about to be sent.
+    hq.wait("offline", |service| matches!(service.status().link, Link::Offline { .. }));
     for status in ["OFFLINE", "STANDBY", "MAINTENANCE"] {
         hq.set(Key::drone("drone-001"), "status", status).unwrap();
     }

@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::control::{self, Reply, Request};
+use super::control::{self, Reply, Request, WHOIS_TIME_MAX};
 use super::status::ago;
 use super::{
     Action, Administer, Answer, Done, ErrorKind, Folders, Query, ServiceError, Status, Whois, explain,
@@ -19,8 +19,6 @@ use crate::store::{AccountFolder, Holder};
 /// How long a console may take to answer a command: what the server does at once it may ask for 65 s, and tells how that
 /// ended.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(75);
-/// How long it may take to say who it is. A machine that has much to do is slow, and a command has nobody who waits.
-const WHOIS_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// An open console.
 #[derive(Clone, Debug)]

@@ -29,6 +29,8 @@ use crate::domain::Stamp;
 use crate::session::socket::{self, Line, LineError, Listener, MESSAGE_TIME_MAX};
 use crate::store::Holder;
 
+/// How long one may take to say who it is: a machine that has much to do is slow.
+pub(super) const WHOIS_TIME_MAX: Duration = Duration::from_secs(5);
 /// Processes that are answered at the same time; more wait.
 const CALLERS_MAX: usize = 8;
 /// After a failure of the system (too many open files), how long until it is tried again.
@@ -264,7 +266,7 @@ pub(super) async fn call(folder: &Path, request: &Request, patience: Duration) -
 
 /// Who has it open.
 pub(super) async fn whois(folder: &Path) -> Result<Whois, LineError> {
-    match call(folder, &Request::Whois, MESSAGE_TIME_MAX).await? {
+    match call(folder, &Request::Whois, WHOIS_TIME_MAX).await? {
         Reply::Whois(whois) => Ok(Whois { holder: whois.holder.plain(), ..whois }),
         _ => Err(LineError::Garbage),
     }

@@ -112,7 +112,9 @@ impl Function {
         collect(child.stderr.take().expect("piped"), &log);
         let mut function = Self { child, url: format!("http://{address}"), log };
         let begun = Instant::now();
-        while tokio::net::TcpStream::connect(&address).await.is_err() {
+        // Its own word: another one might answer there.
+        let listens = format!("Listening on http://{address}");
+        while !function.log().contains(&listens) {
             if function.child.try_wait().expect("its state").is_some() {
                 let log = function.log();
                 assert!(log.contains("AddrInUse"), "the function ended at once: {log}");

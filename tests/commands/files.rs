@@ -197,7 +197,7 @@ fn a_backup_is_checked_kept_and_restored_where_there_is_nothing() {
     let file = made["path"].as_str().unwrap().to_owned();
     // One of the same account from long ago goes, and is named.
     let name = Path::new(&file).file_name().unwrap().to_str().unwrap();
-    let (account, _) = name.split_once("-20").unwrap();
+    let (account, _) = name.rsplit_once('-').unwrap();
     let old = folder.join(format!("{account}-20200101T000000Z.backup"));
     fs::write(&old, "x").unwrap();
     std::thread::sleep(std::time::Duration::from_millis(1100)); // Names are told apart by the second.

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
-use super::common::{Console, FLYOS, PASSWORD, Server, Start};
+use super::common::{Console, FLYOS, PASSWORD, Server, Start, own_port};
 
 pub const MAIN: &str = "main@flyos.mil";
 pub const EAST: &str = "east@flyos.mil";
@@ -40,7 +40,7 @@ impl Field {
     /// The server has about so many rows.
     pub fn with_rows(rows: usize) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let server = Server::start_at("127.0.0.1:0", data.path(), &["--rows", &rows.to_string()]);
+        let server = Server::start_at(&own_port(), data.path(), &["--rows", &rows.to_string()]);
         let (address, url, key) = (server.address(), server.url.clone(), server.publishable_key.clone());
         Self { home: tempfile::tempdir().unwrap(), data, server: Some(server), address, url, key }
     }

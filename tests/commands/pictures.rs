@@ -271,11 +271,8 @@ fn passing(words: &[&str], alone: bool) -> Option<(usize, &'static str)> {
         [word, ..] if word.len() > 19 && word.as_bytes()[10] == b'T' && word.ends_with("+00:00") => {
             (1, "<time>")
         }
-        [word, ..]
-            if word.len() == 8
-                && u32::from_str_radix(word, 16).is_ok()
-                && word.contains(char::is_numeric) =>
-        {
+        // Of a machine, and not the one that is made up.
+        [word, ..] if word.len() == 8 && word != "ffffffff" && u32::from_str_radix(word, 16).is_ok() => {
             (1, "<number>")
         }
         _ => return None,

@@ -43,15 +43,15 @@ pub fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().expect("a client")
 }
 
-/// Waits until `check` holds, at most five seconds.
+/// Waits until `check` holds, at most 30 seconds.
 pub async fn until(mut check: impl AsyncFnMut() -> bool) {
-    for _ in 0..500 {
+    for _ in 0..3000 {
         if check().await {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    panic!("it did not come to be within five seconds");
+    panic!("it did not come to be within 30 seconds");
 }
 
 /// `POST /auth/v1/token` of the server at `url`.

@@ -140,6 +140,16 @@ impl Console {
         self.wait(&format!("{text:?} on the screen"), |screen| screen.contains(text));
     }
 
+    /// Waits until a popup shows a text, on however many lines: where it breaks depends on names of the machine.
+    #[track_caller]
+    pub fn expect_words(&self, text: &str) {
+        let folded = |screen: &str| {
+            let framed = |line: &'_ str| Some(line.split_once('│')?.1.rsplit_once('│')?.0.trim().to_owned());
+            screen.lines().filter_map(framed).collect::<Vec<_>>().join(" ")
+        };
+        self.wait(&format!("{text:?} in a popup"), |screen| folded(screen).contains(text));
+    }
+
     /// Waits until the screen no longer shows a text.
     #[track_caller]
     pub fn gone(&self, text: &str) {
@@ -267,9 +277,39 @@ impl Drop for Console {
     }
 }
 
+/// Sends it. One that stops has stopped when this is back.
 pub fn signal(pid: u32, signal: Signal) {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("the id of a process");
-    kill_process(pid, signal).unwrap_or_else(|error| panic!("{signal:?} to {pid:?}: {error}"));
+    let process = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("the id of a process");
+    kill_process(process, signal).unwrap_or_else(|error| panic!("{signal:?} to {pid}: {error}"));
+    if signal == Signal::STOP {
+        stopped(pid);
+    }
+}
+
+/// Waits until the system says of each of its threads that it is stopped: until then they go on with what they do.
+pub fn stopped(pid: u32) {
+    let is_stopped = |task: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        // The name may hold anything but ends with the last bracket.
+        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
+    };
+    let end = Instant::now() + PATIENCE;
+    while !std::fs::read_dir(format!("/proc/{pid}/task")).expect("it runs").flatten().all(is_stopped) {
+        assert!(Instant::now() < end, "{pid} is not stopped within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// An address that nobody else gets for as long as this process runs, also while no server is there: a socket that is bound
+/// and does not listen keeps its port, callers are refused, and a server may listen there.
+pub fn own_port() -> String {
+    static KEPT: Mutex<Vec<tokio::net::TcpSocket>> = Mutex::new(Vec::new());
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).expect("its port may be listened at");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let address = socket.local_addr().expect("an address").to_string();
+    KEPT.lock().unwrap().push(socket);
+    address
 }
 
 /// `flyos sandbox` as a process of its own.
@@ -281,9 +321,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// On a free port, keeping its data in `data`.
+    /// On a port of its own, keeping its data in `data`.
     pub fn start(data: &Path) -> Self {
-        Self::start_at("127.0.0.1:0", data, &[])
+        Self::start_at(&own_port(), data, &[])
     }
 
     pub fn start_at(listen: &str, data: &Path, more: &[&str]) -> Self {

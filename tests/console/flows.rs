@@ -2,22 +2,12 @@
 //! belongs.
 
 use super::common::Console;
-use super::{Field, NARROW, Server, given_back, in_sync, quit};
+use super::{Field, NARROW, Server, given_back, in_sync, quit, stopped};
 
 fn console(field: &Field, server: &Server) -> Console {
     let console = in_sync(field.console(server, NARROW), "main@flyos.mil");
     console.expect("> drone-001");
     console
-}
-
-/// Waits until the system says that it is stopped.
-fn stopped(console: &Console) {
-    let stat = format!("/proc/{}/stat", console.pid());
-    console.wait("stopped", |_| {
-        let stat = std::fs::read_to_string(&stat).unwrap_or_default();
-        // The name may hold anything but ends with the last bracket.
-        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
-    });
 }
 
 #[test]
@@ -27,7 +17,7 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_what_changed_meanwhile_is_drawn() 
     let mut console = console(&field, &server);
     for (width, height) in [(100, 30), NARROW] {
         console.send("\x1a");
-        stopped(&console);
+        stopped(console.pid());
         given_back(&console);
         // What is typed meanwhile is the shell's, and the window is not the same any more.
         console.resize(width, height);

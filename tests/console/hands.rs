@@ -2,10 +2,9 @@
 //! a person's own keys and themes, and a session that changes nothing.
 
 use std::path::Path;
-use std::time::Duration;
 
 use super::common::{Console, Start};
-use super::{FLYOS, Field, NARROW, Server, Signal, given_back, quit, signal};
+use super::{FLYOS, Field, NARROW, SOON, Server, Signal, given_back, quit, signal};
 
 /// A console with that configuration file, arguments and environment, on the screen for signing in.
 fn started(field: &Field, server: &Server, config: &str, args: &[&str], env: &[(&str, &str)]) -> Console {
@@ -82,7 +81,7 @@ fn the_mouse_is_taken_on_wish_and_given_back_on_every_way_out() {
     let mut console = signed_in(started(&field, &server, "[screen]\nmouse = true\n", &[], &[]));
     assert!(has(&console, "\x1b[?1000h"));
     signal(console.pid(), Signal::TERM);
-    console.ended_within(Duration::from_secs(3));
+    console.ended_within(SOON);
     given_back(&console);
 }
 

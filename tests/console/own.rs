@@ -70,6 +70,7 @@ fn a_second_factor_and_another_password_from_machine_to_machine() {
     console.expect("Set one up");
     console.send("\r");
     console.expect("Set up a second factor");
+    console.settle();
     let secret = typed_secret(&console.text());
     assert_eq!(secret.len(), 32, "{}", console.text());
     assert_eq!(scanned(&console.text()), format!("otpauth://totp/FlyOS:{OPERATOR}?secret={secret}"));

@@ -324,9 +324,9 @@ fn hang_ups_and_signals_find_every_screen_ready() {
         // Parked: the terminal is the shell's, and comes back as it was.
         signal(console.pid(), Signal::TSTP);
         given_back(&console);
+        stopped(console.pid());
         signal(console.pid(), Signal::CONT);
         console.expect([LOCKED, "Write them down now", "Export unsent edits"][nth]);
-        // The promise is half a second; the machine may be busy.
         if nth == 0 {
             signal(console.pid(), Signal::HUP);
         } else if nth == 1 {
@@ -334,7 +334,7 @@ fn hang_ups_and_signals_find_every_screen_ready() {
         } else {
             console.hang_up();
         }
-        console.ended_within(Duration::from_secs(3));
+        console.ended_within(SOON);
         if nth < 2 {
             given_back(&console);
             assert!(!console.last_words().contains("half typed"));

@@ -145,8 +145,8 @@ fn a_session_whose_line_was_cut_goes_on_in_another() {
     let mut second = sshd.console(sshd.address, &field, &address);
     second.sign_in(OPERATOR, PASSWORD);
     second.expect("This account is open already");
-    second.expect("over SSH from 127.0.0.1");
-    second.expect("1 edit is unsent.");
+    second.expect_words("over SSH from 127.0.0.1");
+    second.expect_words("1 edit is unsent.");
     second.send(YES);
     second.expect("Taken over.");
     second.expect("1 waiting");

@@ -75,9 +75,9 @@ fn a_second_console_takes_over_with_the_edit_that_waits() {
     let (mut first, address) = field.waiting(Server::start(field.data.path()));
     let mut second = second(&field, &address);
     second.expect(QUESTION);
-    second.expect("By the console on pts/");
-    second.expect(&format!("(process {})", first.pid()));
-    second.expect("Opened just now, in use just now. 1 edit is unsent.");
+    second.expect_words("By the console on pts/");
+    second.expect_words(&format!("(process {})", first.pid()));
+    second.expect_words("Opened just now, in use just now. 1 edit is unsent.");
     second.send(YES);
     second.expect("Taken over.");
     second.expect("1 waiting");

@@ -40,7 +40,7 @@ impl Socket {
     /// The next message as (topic, event, payload).
     async fn next(&mut self) -> Option<(String, String, Json)> {
         let message =
-            tokio::time::timeout(Duration::from_secs(5), self.stream.next()).await.expect("a message");
+            tokio::time::timeout(Duration::from_secs(30), self.stream.next()).await.expect("a message");
         let text = message?.ok()?.into_text().ok()?;
         let frame: Json = serde_json::from_str(&text).ok()?;
         let part = |name: &str, at: usize| if self.arrays { &frame[at] } else { &frame[name] }.clone();

@@ -47,7 +47,7 @@ fn a_process_beside_acts_as_who_is_signed_in_and_no_more() {
     // Bytes are counted meanwhile.
     person.wait("the same status", |service| beside.status().unwrap() == service.status());
     assert_eq!(beside.whois.unsent, 0);
-    server.faults.set_line_down(true);
+    server.line(false);
 
     let done = beside.act(set_status(drone(), "MAINTENANCE")).unwrap();
     assert!(matches!(done, Done::Saved { edits: 1, .. }), "{done:?}");
@@ -133,7 +133,7 @@ fn what_was_saved_goes_along_when_another_console_takes_over() {
     let server = Server::start();
     let home = home();
     let first = Person::in_sync(home.path(), &server, "operator1@flyos.mil");
-    server.faults.set_line_down(true);
+    server.line(false);
     first.set(drone(), "status", "MAINTENANCE").unwrap();
     let second = Person::at(home.path(), &server);
     assert_eq!(second.sign_in("operator1@flyos.mil", PASSWORD).unwrap_err().kind, ErrorKind::Locked);
@@ -161,7 +161,7 @@ fn what_was_saved_goes_along_when_another_console_takes_over() {
     assert!(first.service.status().account.is_none());
     let late = first.set(drone(), "status", "ACTIVE").unwrap_err();
     assert_eq!(late.kind, ErrorKind::SignIn, "{late:?}");
-    server.faults.set_line_down(false);
+    server.line(true);
     second.service.submit(&second.service.ctx(Front::Test), Action::SyncNow);
     second.up_to_date();
 }

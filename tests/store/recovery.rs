@@ -155,7 +155,7 @@ fn child_goes_on_without_its_cache() {
     let Some(place) = place_of_child() else { return };
     let folder = folder(&place);
     let lock = folder.lock().unwrap();
-    let (mut store, _) = Store::open_within(folder, lock, &sealer(), Duration::from_millis(500)).unwrap();
+    let (mut store, _) = Store::open_within(folder, lock, &sealer(), Duration::from_secs(3)).unwrap();
     save(&mut store, 1..=2);
     let told = try_pull(&mut store, 50).unwrap_err();
     assert!(matches!(told, StoreError::Hung { .. }), "{told:?}");

@@ -12,7 +12,7 @@ use crate::pg::{Database, Sql, sqlstate};
 const DEEDS: [&str; 8] =
     ["create", "invite", "set_password", "set_email", "ban", "unban", "sign_out", "delete"];
 /// Generous: the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 const NOTE: &str = "select public.note_account_deed($1, $2, $3, $4, $5)";
 
 async fn service(db: &Database) -> Sql {

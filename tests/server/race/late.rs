@@ -67,6 +67,9 @@ pub async fn run(race: Arc<Race>, peer: Arc<Mutex<Peer>>, mut rng: Rng) {
 /// there are times without one, and since nothing that was deleted after it began can be vacuumed.
 pub struct Spanning(Sql);
 
+/// How often it is looked whether the race is over.
+const LOOK: Duration = Duration::from_millis(20);
+
 impl Spanning {
     /// Before all others begin.
     pub async fn begin(race: &Race) -> Self {
@@ -91,9 +94,11 @@ impl Spanning {
         let open = (length * 2 / 5).min(Duration::from_secs(60));
         loop {
             let renew = Instant::now() + open;
-            tokio::time::sleep_until(renew.min(race.end).into()).await;
-            if race.over() {
-                return self;
+            while Instant::now() < renew {
+                if race.over() {
+                    return self;
+                }
+                tokio::time::sleep(LOOK).await;
             }
             self.commit().await;
             race.count("transactions committed");

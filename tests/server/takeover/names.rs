@@ -154,7 +154,7 @@ async fn the_same_through_a_push() {
 async fn blocked(watch: &Sql) {
     let waits =
         "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
-    for _ in 0..1000 {
+    for _ in 0..6000 {
         if !watch.query(waits, &[]).await.expect("a superuser sees everybody").is_empty() {
             return;
         }
