@@ -127,7 +127,12 @@ fn verify(
     }
     if heal {
         let done = door.wait(patience, |status| status.as_of != before && unsent(status) == 0)?;
-        return ended(door, done, out);
+        // They are compared once more then.
+        let again = if done { verified(door, Stamp(run.at.0 + 1), VERIFY_TIME)? } else { None };
+        return match again {
+            Some(run) if run.failed => Err(ServiceError::new(ErrorKind::Attention, run.came)),
+            _ => ended(door, done, out),
+        };
     }
     Err(ServiceError::new(ErrorKind::Attention, run.came).hint("flyos sync heal waits until they are here."))
 }

@@ -35,7 +35,7 @@ pub struct RunView {
 pub(super) fn views(history: &History, verdict: Option<Verdict>) -> Vec<RunView> {
     let compared = history.runs().rposition(|run| run.what == What::Verify && run.error.is_none());
     let told = |(place, run): (usize, &Run)| match verdict.filter(|_| Some(place) == compared) {
-        Some(verdict @ (Verdict::Differs { .. } | Verdict::Unsettled)) => {
+        Some(verdict @ (Verdict::Differs { .. } | Verdict::Stays { .. } | Verdict::Unsettled)) => {
             RunView { came: self::verdict(verdict), failed: true, ..view(run) }
         }
         _ => view(run),
@@ -88,6 +88,13 @@ pub(super) fn verdict(verdict: Verdict) -> String {
             let places = plural(buckets, "place");
             format!(
                 "Rows here differed from the server's in {places}: all are loaded anew. Your edits are safe."
+            )
+        }
+        Verdict::Stays { buckets } => {
+            let places = plural(buckets, "place");
+            format!(
+                "Rows here differ from the server's in {places}, also after all were loaded anew: its own books lack \
+                 them. Who runs the project mends that by flyos supabase migrate --again. Your edits are safe."
             )
         }
         Verdict::Unsettled => "Not verified: rows change all the time. Try again later.".to_owned(),

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::session::Inner;
-use super::sign_in::Credentials;
+use super::sign_in::{Credentials, Given};
 use super::{ErrorKind, Event, ServiceError, explain};
 use crate::remote::wire::admin::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
 use crate::remote::wire::{AuthFactor, TokenReply};
@@ -83,7 +83,7 @@ pub enum OwnDone {
     CodeMailed {
         told: Option<String>,
     },
-    /// Set; signing in with it has begun.
+    /// Set; signing in with it follows.
     PasswordSet,
 }
 
@@ -108,7 +108,7 @@ pub struct Enrolling {
 pub(super) struct Redeemed {
     project: String,
     email: String,
-    reply: TokenReply,
+    given: Given,
 }
 
 /// Fields of the forms, by which an error says which one it is about.
@@ -236,38 +236,22 @@ impl Inner {
     async fn redeem(&self, redeem: Redeem) -> Result<Credentials, ServiceError> {
         judge_new(&redeem.new)?;
         let client = self.client_of(&redeem.project)?;
-        let mut reply = self.redeemed(&client, &redeem).await?;
-        let token = |reply: &TokenReply| SecretString::from(reply.access_token.clone());
-        if let Some(code) = &redeem.second {
-            let factor = reply.user.second_factor().ok_or_else(RemoteError::no_second_factor);
-            let given = async {
-                let factor = factor?;
-                let challenge = client.challenge(&token(&reply), &factor.id).await?.value;
-                client.answer(&token(&reply), &factor.id, &challenge.id, code).await
-            };
-            reply = given.await.map_err(|error| in_field(about(&error), field::SECOND))?.value;
-            self.keep_redeemed(&redeem, reply.clone());
+        let mut given = self.redeemed(&client, &redeem).await?;
+        if let Err(error) = set_password(&client, &redeem, &mut given.reply).await {
+            self.keep_redeemed(redeem, given);
+            return Err(error);
         }
-        client.set_password(&token(&reply), &redeem.new, None, None).await.map_err(|error| {
-            match error.cause {
-                Cause::SecondFactor => in_field(about(&error), field::SECOND),
-                _ => about(&error),
-            }
-        })?;
         // This session goes on: a second factor that was given for it is not asked for once more.
         let (project, email, password) = (redeem.project, redeem.email, redeem.new);
-        Ok(Credentials { project, email, password, session: Some(reply), old: Old::Ask })
+        Ok(Credentials { project, email, password, session: Some(given), old: Old::Ask })
     }
 
-    /// The session that the code is good for. A code is good once, so what it gave is kept until the password is set.
-    async fn redeemed(&self, client: &Client, redeem: &Redeem) -> Result<TokenReply, ServiceError> {
-        let kept = {
-            let kept = self.redeemed.lock().unwrap_or_else(PoisonError::into_inner);
-            let same = |kept: &&Redeemed| kept.project == redeem.project && kept.email == redeem.email;
-            kept.as_ref().filter(same).map(|kept| kept.reply.clone())
-        };
-        if let Some(reply) = kept {
-            return Ok(reply);
+    /// The session that the code is good for. A code is good once, so what it gave is kept where the password cannot be set.
+    async fn redeemed(&self, client: &Client, redeem: &Redeem) -> Result<Given, ServiceError> {
+        let kept = self.redeemed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let same = |kept: &Redeemed| kept.project == redeem.project && kept.email == redeem.email;
+        if let Some(kept) = kept.filter(same) {
+            return Ok(kept.given);
         }
         let code_for = if redeem.invited { CodeFor::Invite } else { CodeFor::Recovery };
         let mut taken = client.redeem(&redeem.email, code_for, &redeem.code).await;
@@ -276,14 +260,12 @@ impl Inner {
         }
         let reply = taken.map_err(|error| about(&error))?.value;
         let reply = client.checked(reply).await.map_err(|error| about(&error))?;
-        self.keep_redeemed(redeem, reply.clone());
-        Ok(reply)
+        Ok(Given::new(reply, client.clone(), self.runtime().clone()))
     }
 
-    fn keep_redeemed(&self, redeem: &Redeem, reply: TokenReply) {
-        let (project, email) = (redeem.project.clone(), redeem.email.clone());
-        *self.redeemed.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(Redeemed { project, email, reply });
+    fn keep_redeemed(&self, redeem: Redeem, given: Given) {
+        let kept = Redeemed { project: redeem.project, email: redeem.email, given };
+        *self.redeemed.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
     }
 
     /// After `Event::OlderPassword`: what to do with what this machine has.
@@ -303,6 +285,24 @@ impl Inner {
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(credentials);
         self.emit(Event::OlderPassword { why, unsent, wrong });
     }
+}
+
+/// Sets the new password in that session, with the second factor before it where one is given.
+async fn set_password(client: &Client, redeem: &Redeem, reply: &mut TokenReply) -> Result<(), ServiceError> {
+    let token = |reply: &TokenReply| SecretString::from(reply.access_token.clone());
+    if let Some(code) = &redeem.second {
+        let given = async {
+            let factor = reply.user.second_factor().ok_or_else(RemoteError::no_second_factor)?;
+            let challenge = client.challenge(&token(reply), &factor.id).await?.value;
+            client.answer(&token(reply), &factor.id, &challenge.id, code).await
+        };
+        *reply = given.await.map_err(|error| in_field(about(&error), field::SECOND))?.value;
+    }
+    let set = client.set_password(&token(reply), &redeem.new, None, None).await;
+    set.map(drop).map_err(|error| match error.cause {
+        Cause::SecondFactor => in_field(about(&error), field::SECOND),
+        _ => about(&error),
+    })
 }
 
 async fn factors(keeper: &Keeper) -> Result<Vec<FactorView>, ServiceError> {

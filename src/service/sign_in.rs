@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use secrecy::SecretString;
+use tokio::runtime::Handle;
 
 use super::session::Inner;
 use super::takeover::{self, Pending};
@@ -20,9 +21,33 @@ pub(super) struct Credentials {
     pub(super) email: String,
     pub(super) password: SecretString,
     /// A session that the server has begun with it already.
-    pub(super) session: Option<TokenReply>,
+    pub(super) session: Option<Given>,
     /// What is to be done where this machine has the account under an older password.
     pub(super) old: Old,
+}
+
+/// A session that the server has begun before the sign-in. Nobody else would end it, so it is ended there where it is dropped
+/// before anybody has signed in with it.
+pub(super) struct Given {
+    pub(super) reply: TokenReply,
+    client: Client,
+    runtime: Handle,
+    used: bool,
+}
+
+impl Given {
+    pub(super) const fn new(reply: TokenReply, client: Client, runtime: Handle) -> Self {
+        Self { reply, client, runtime, used: false }
+    }
+}
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        if !self.used {
+            let (client, token) = (self.client.clone(), SecretString::from(self.reply.access_token.clone()));
+            self.runtime.spawn(async move { client.logout(&token, SignOutScope::Local).await.map(drop) });
+        }
+    }
 }
 
 /// Why a sign-in came to nothing: in words, or since another console has the account.
@@ -51,11 +76,8 @@ impl Inner {
 
     /// A new attempt to sign in: what the one before it comes to is not wanted any more.
     pub(super) fn next_attempt(&self) -> u64 {
-        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).take();
-        for credentials in [pending.map(|pending| pending.credentials), asked].into_iter().flatten() {
-            self.give_up(credentials);
-        }
+        drop(self.pending.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.asked.lock().unwrap_or_else(PoisonError::into_inner).take());
         drop(self.redeemed.lock().unwrap_or_else(PoisonError::into_inner).take());
         write(&self.state, |state| {
             state.attempt += 1;
@@ -63,15 +85,7 @@ impl Inner {
         })
     }
 
-    /// Nobody else would end the session that the server has begun for them.
-    fn give_up(&self, credentials: Credentials) {
-        let Some(reply) = credentials.session else { return };
-        let Ok(client) = self.client_of(&credentials.project) else { return };
-        let token = SecretString::from(reply.access_token);
-        self.runtime().spawn(async move { client.logout(&token, SignOutScope::Local).await.map(drop) });
-    }
-
-    pub(super) async fn attempt(this: &Arc<Self>, attempt: u64, credentials: Credentials) {
+    pub(super) async fn attempt(this: &Arc<Self>, attempt: u64, mut credentials: Credentials) {
         let is_last = || read(&this.state, |state| state.attempt) == attempt;
         let mut end = None;
         let (opened, in_use) = loop {
@@ -86,6 +100,9 @@ impl Inner {
             // Free or not: if not, whoever has it by then is asked once more.
             takeover::free_within(folder, left).await;
         };
+        if let Some(given) = &mut credentials.session {
+            given.used = opened.is_ok();
+        }
         if !is_last() {
             return; // Somebody else tries by now.
         }
@@ -113,7 +130,7 @@ impl Inner {
             url: &url,
             email,
             password,
-            session: session.clone(),
+            session: session.as_ref().map(|given| given.reply.clone()),
             old,
             kdf: self.settings.kdf,
             now: self.settings.clock.now(),

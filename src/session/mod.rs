@@ -359,9 +359,8 @@ async fn online(
     match made {
         Ok(made) => Ok(made.signed_in(request.client, request.email, &reply).await),
         Err(error) => {
-            // One that was given is used again: where the account is in use, and once the person has said what to do with what is
-            // here.
-            if own || !matches!(error, SignInError::Shut { .. } | SignInError::InUse { .. }) {
+            // One that was given is whose gave it: it may be used again.
+            if own {
                 let (client, token) = (request.client, SecretString::from(reply.access_token));
                 tokio::spawn(async move { client.logout(&token, SignOutScope::Local).await.map(drop) });
             }

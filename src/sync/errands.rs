@@ -4,7 +4,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::engine::{Event, Stop, Trouble};
-use super::exchange::{Pulled, Pushed};
+use super::exchange::{Exchange, Pulled, Pushed};
 use super::history::{Bytes, Run, What};
 use super::runner::{Context, Mode, Told, Verdict};
 use crate::domain::{Kind, Stamp, digest};
@@ -240,10 +240,12 @@ pub(super) async fn verify(context: &Context) -> Event {
 
 /// Compares the rows here with the server's. A difference counts only where a pull after it brought nothing: else
 /// somebody changed something meanwhile, and both are compared again. What differs is loaded anew, all of it: the
-/// protocol knows no load of single buckets, and a whole one is a matter of seconds.
+/// protocol knows no load of single buckets, and a whole one is a matter of seconds. Where that does not help it is not done
+/// again: then it is the server whose books are wrong (rows written while its triggers were off).
 async fn verify_once(context: &Context, run: &mut Running<'_>) -> Result<(Verdict, usize), Trouble> {
     let request = DigestRequest { tables: Kind::ALL.to_vec() };
     let client = context.keeper.client();
+    let mended = context.locked(Exchange::was_mended);
     for _ in 0..VERIFY_ROUNDS {
         let reply = call!(context, run, token => client.sync_digest(&token, &request));
         let theirs = match reply.map_err(|error| trouble(&error))?.value {
@@ -265,9 +267,17 @@ async fn verify_once(context: &Context, run: &mut Running<'_>) -> Result<(Verdic
             }
         }
         if news == 0 {
+            let buckets = found.values().sum();
+            if mended {
+                tracing::error!(
+                    ?found,
+                    "the rows here are not the server's, also after they were loaded anew"
+                );
+                return Ok((Verdict::Stays { buckets }, rows));
+            }
             tracing::warn!(?found, "the rows here are not the server's; they are loaded anew");
-            context.exchange(|exchange, store, _| exchange.reload(&mut store.books)).await?;
-            return Ok((Verdict::Differs { buckets: found.values().sum() }, rows));
+            context.exchange(|exchange, store, _| exchange.mend(&mut store.books)).await?;
+            return Ok((Verdict::Differs { buckets }, rows));
         }
     }
     Ok((Verdict::Unsettled, 0))

@@ -47,6 +47,8 @@ pub enum Verdict {
     Same { rows: usize },
     /// Some are not, in so many buckets: all are loaded anew.
     Differs { buckets: usize },
+    /// They differ also after everything was loaded anew: it is the server whose books are wrong.
+    Stays { buckets: usize },
     /// Others changed rows all the time: nothing can be said.
     Unsettled,
 }
@@ -257,7 +259,7 @@ impl Context {
         self.locked(Exchange::hurry);
     }
 
-    fn locked<T>(&self, look: impl FnOnce(&mut Exchange) -> T) -> T {
+    pub(super) fn locked<T>(&self, look: impl FnOnce(&mut Exchange) -> T) -> T {
         look(&mut self.exchange.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

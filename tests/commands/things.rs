@@ -69,6 +69,7 @@ fn people_read_a_table_and_scripts_the_rest() {
 
 /// Waits until the drone is as the server has it; whether it was in that answer, as it is where the machine is not busy.
 fn comes_back(set: &Value, show: impl Fn() -> Value) -> bool {
+    assert!(set["drone"].is_object(), "{set}");
     let at_once = set["drone"]["unsent"].is_null();
     let end = Instant::now() + Duration::from_secs(30);
     while !at_once && !show()["drone"]["unsent"].is_null() {

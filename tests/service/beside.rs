@@ -225,7 +225,7 @@ fn who_hangs_up_when_asked_to_leave_is_waited_for_and_no_process_is_looked_for()
         answer_who(&door, &who);
         // Asked to leave, it was about to.
         drop((door.accept().unwrap(), door));
-        std::thread::sleep(Duration::from_millis(500));
+        std::thread::sleep(Duration::from_millis(200));
         drop(lock);
     });
     let second = Person::at(home.path(), &server);

@@ -125,6 +125,17 @@ async fn a_project_is_set_up_filled_lost_restored_compared_and_cleaned_up() {
     assert_eq!(healed["differs"], false, "{healed}");
     machine.json(&["sync", "resync", "--wait", LONG]).await;
     assert_eq!(machine.json(&["drones", "list"]).await["totalCount"], rows - 2);
+    // One that the server's own books lack: no load brings it, and it is not tried again and again.
+    let unseen = "set session_replication_role = replica;
+        insert into public.drones (id, model, status) values ('drone-unseen', 'FlyOS_MQ5', 'STANDBY')";
+    db.superuser().await.batch_execute(unseen).await.unwrap();
+    let told = machine.run(&["sync", "heal", "--wait", LONG]).await;
+    assert_eq!(told.code, 13, "{told:?}");
+    told.says("also after all were loaded anew").says("flyos supabase migrate --again");
+    db.superuser().await.batch_execute("select sync.repair()").await.unwrap();
+    machine.json(&["sync", "heal", "--wait", LONG]).await;
+    assert_eq!(machine.json(&["drones", "list"]).await["totalCount"], rows - 1);
+    machine.json(&["drones", "delete", "drone-unseen", "--yes"]).await;
     clock.step("compared, mended and loaded anew");
 
     // What cron looks at.

@@ -54,6 +54,7 @@ impl Puller {
                 forgets = turn + 100 + self.rng.below(400);
                 // As a cursor of a server that was restored since.
                 self.copy.cursor["epoch"] = json!(Uuid::new_v4());
+                race.count("cursors thrown away");
             }
             if turn >= compares {
                 compares = turn + 20 + self.rng.below(80);
