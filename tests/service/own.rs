@@ -417,6 +417,24 @@ fn what_a_mailed_code_gave_is_good_once_the_account_is_free() {
 }
 
 #[test]
+fn what_a_mailed_code_gave_is_good_after_an_old_password_that_was_mistyped() {
+    let server = Server::start();
+    let home = home();
+    let before = Person::in_sync(home.path(), &server, WHO);
+    opens_by_a_new_password(&before);
+    drop(before);
+    without_server_key(home.path());
+    let person = Person::at(home.path(), &server);
+    redeem(&person, &server);
+    assert_eq!(asked_for_old(&person), (Some(0), None));
+    person.service.open_with_old(&person.service.ctx(Front::Test), secret("not this one"));
+    assert!(asked_for_old(&person).1.is_some());
+    person.service.open_with_old(&person.service.ctx(Front::Test), secret(PASSWORD));
+    signed_in(&person);
+    person.wait("online", |service| service.status().link == Link::Online);
+}
+
+#[test]
 fn what_a_mailed_code_gave_ends_where_nobody_takes_over() {
     let server = Server::start();
     let home = home();
