@@ -11,12 +11,11 @@ use super::out::Out;
 use super::rows::table;
 use crate::domain::Stamp;
 use crate::service::{
-    Action, Answer, ErrorKind, Query, RunView, ServiceError, Status, Traffic, line, status,
+    Action, Answer, ErrorKind, Link, Query, RunView, ServiceError, Status, Traffic, Verdict, line, status,
 };
 
 /// How long a comparison may take, where nobody said: of a million rows some seconds.
 const VERIFY_TIME: Duration = Duration::from_secs(60);
-const STEP: Duration = Duration::from_millis(100);
 
 /// Ask the server for news, send what waits, and wait for both
 #[derive(Args, Clone, Debug)]
@@ -117,36 +116,47 @@ fn verify(
     if !fresh {
         return ended(door, false, out);
     }
-    let (before, since) = (door.status()?.as_of, super::now());
+    let since = super::now();
     door.act(Action::Verify)?;
-    let Some(run) = verified(door, since, patience.unwrap_or(VERIFY_TIME))? else {
-        return ended(door, false, out);
+    let mut told = Ok(None);
+    let done = loop {
+        let done = door.wait(patience.or(Some(VERIFY_TIME)), |_| {
+            told = all_runs(door).map(|runs| verdict(&runs, since, heal));
+            !matches!(told, Ok(None))
+        })?;
+        // Where nobody said for how long, a load is waited for to its end.
+        if done || patience.is_some() || !matches!(door.status()?.link, Link::Loading { .. }) {
+            break done;
+        }
     };
-    if !run.failed {
-        return out.told(&format!("Verified: {}.", run.came), json!({ "differs": false }));
+    match told?.filter(|_| done) {
+        None => ended(door, false, out),
+        Some(Ok(said)) => out.told(&said, json!({ "differs": false })),
+        Some(Err(error)) => Err(error),
     }
-    if heal {
-        let done = door.wait(patience, |status| status.as_of != before && unsent(status) == 0)?;
-        // They are compared once more then.
-        let again = if done { verified(door, Stamp(run.at.0 + 1), VERIFY_TIME)? } else { None };
-        return match again {
-            Some(run) if run.failed => Err(ServiceError::new(ErrorKind::Attention, run.came)),
-            _ => ended(door, done, out),
-        };
-    }
-    Err(ServiceError::new(ErrorKind::Attention, run.came).hint("flyos sync heal waits until they are here."))
 }
 
-/// The comparison that began since then, once it is done.
-fn verified(door: &Door, since: Stamp, patience: Duration) -> Result<Option<RunView>, ServiceError> {
-    for _ in 0..patience.as_millis() / STEP.as_millis() {
-        let found = all_runs(door)?.into_iter().find(|run| run.at >= since && run.what == line::VERIFIED);
-        if found.is_some() {
-            return Ok(found);
-        }
-        std::thread::sleep(STEP);
+/// What the comparisons since then came to; `None`: what is waited for is not told yet. After one that found a difference
+/// all rows are loaded and compared once more.
+fn verdict(runs: &[RunView], since: Stamp, heal: bool) -> Option<Result<String, ServiceError>> {
+    let mut word = "Verified";
+    for run in runs.iter().rev().filter(|run| run.at >= since && run.what == line::VERIFIED) {
+        let attention = || ServiceError::new(ErrorKind::Attention, run.came.clone());
+        return Some(match run.verdict {
+            Some(Verdict::Differs { .. }) if heal => {
+                word = "Mended and verified";
+                continue;
+            }
+            Some(Verdict::Differs { .. }) => {
+                Err(attention().hint("flyos sync heal waits until they are here."))
+            }
+            Some(Verdict::Same { .. }) => Ok(format!("{word}: {}.", run.came)),
+            Some(Verdict::Stays { .. } | Verdict::Unsettled) => Err(attention()),
+            None => Err(ServiceError::new(ErrorKind::Offline, format!("Not verified: {}.", run.came))
+                .hint("Nothing is lost. Try again when there is a line: flyos status tells how it stands.")),
+        });
     }
-    Ok(None)
+    None
 }
 
 fn all_runs(door: &Door) -> Result<Vec<RunView>, ServiceError> {
@@ -182,4 +192,55 @@ fn traffic(door: &Door, how: How, out: &mut Out<impl Write>) -> Result<(), Servi
     };
     door.act(Action::SetTraffic { traffic })?;
     out.told(&words(&door.status()?), json!({ "traffic": traffic }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comparison_is_over_when_it_is_known_what_it_came_to() {
+        let (same, differs, stays) =
+            (Verdict::Same { rows: 9 }, Verdict::Differs { buckets: 1 }, Verdict::Stays { buckets: 1 });
+        // Oldest first; `None` is one that was cut short.
+        let told = |verdicts: &[Option<Verdict>], heal| {
+            let run = |(at, verdict): (i64, &Option<Verdict>)| RunView {
+                at: Stamp(at),
+                what: line::VERIFIED.to_owned(),
+                came: "so".to_owned(),
+                took_ms: 1,
+                bytes: 1,
+                failed: true,
+                up: 1,
+                rows: 0,
+                edits: 0,
+                verdict: *verdict,
+            };
+            let mut runs: Vec<RunView> = (0..).zip(verdicts).map(run).collect();
+            runs.push(RunView { what: "sent".to_owned(), ..run((9, &Some(same))) });
+            runs.reverse();
+            // The first one was before.
+            let told = verdict(&runs, Stamp(1), heal);
+            told.map(|told| told.map_err(|error| (error.kind, error.hints.len())))
+        };
+        let before = Some(stays);
+        let attention = |hints| Some(Err((ErrorKind::Attention, hints)));
+        for (heal, verdicts, wanted) in [
+            (false, vec![before], None),
+            (true, vec![before], None),
+            (false, vec![before, Some(same)], Some(Ok("Verified: so.".to_owned()))),
+            (true, vec![before, Some(same)], Some(Ok("Verified: so.".to_owned()))),
+            // Loaded and compared once more by the time it is looked.
+            (false, vec![before, Some(differs), Some(same)], attention(1)),
+            (true, vec![before, Some(differs)], None),
+            (true, vec![before, Some(differs), Some(same)], Some(Ok("Mended and verified: so.".to_owned()))),
+            (true, vec![before, Some(differs), Some(stays)], attention(0)),
+            (true, vec![before, Some(stays)], attention(0)),
+            (true, vec![before, Some(Verdict::Unsettled)], attention(0)),
+            (true, vec![before, None], Some(Err((ErrorKind::Offline, 1)))),
+            (true, vec![before, Some(differs), None], Some(Err((ErrorKind::Offline, 1)))),
+        ] {
+            assert_eq!(told(&verdicts, heal), wanted, "{verdicts:?}, {heal}");
+        }
+    }
 }

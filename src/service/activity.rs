@@ -228,6 +228,7 @@ impl Inner {
                 .as_ref()
                 .err()
                 .map(|error| if error.kind == ErrorKind::Offline { "no_line" } else { "server" }),
+            verdict: None,
             times: 1,
         };
         write(&self.state, |state| state.history.add(run));

@@ -36,6 +36,7 @@ pub use super::unlinked::AccountsView;
 use crate::domain::{Fields, Intent, Key, Kind, Stamp};
 pub use crate::session::Shut;
 pub use crate::store::{Gap, Holder};
+pub use crate::sync::history::Verdict;
 
 /// Which front speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,8 +8,8 @@ use super::status::thousands;
 use super::words::plural;
 use super::{ErrorKind, Event, ServiceError, Traffic, explain, read, write};
 use crate::domain::Stamp;
-use crate::sync::history::{History, Run, What};
-use crate::sync::runner::{Ask, Mode, Verdict};
+use crate::sync::history::{History, Run, Verdict, What};
+use crate::sync::runner::{Ask, Mode};
 
 /// One exchange with the server, or several in a row that came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,25 +29,21 @@ pub struct RunView {
     /// Rows that came, and edits that were answered.
     pub rows: usize,
     pub edits: usize,
+    /// Of a comparison with the server that was not cut short.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
 }
 
-/// The runs of a session, newest first; the last comparison with what it came to.
-pub(super) fn views(history: &History, verdict: Option<Verdict>) -> Vec<RunView> {
-    let compared = history.runs().rposition(|run| run.what == What::Verify && run.error.is_none());
-    let told = |(place, run): (usize, &Run)| match verdict.filter(|_| Some(place) == compared) {
-        Some(verdict @ (Verdict::Differs { .. } | Verdict::Stays { .. } | Verdict::Unsettled)) => {
-            RunView { came: self::verdict(verdict), failed: true, ..view(run) }
-        }
-        _ => view(run),
-    };
-    let runs: Vec<&Run> = history.runs().collect();
-    runs.into_iter().enumerate().rev().map(told).collect()
+/// The runs of a session, newest first.
+pub(super) fn views(history: &History) -> Vec<RunView> {
+    history.runs().rev().map(view).collect()
 }
 
 /// What a comparison with the server is called.
 pub const VERIFIED: &str = "verified";
 
 fn view(run: &Run) -> RunView {
+    let differs = run.verdict.filter(|verdict| !matches!(verdict, Verdict::Same { .. }));
     let came = match (run.what, run.rows, run.edits) {
         (What::Pull, 0, _) => "no news".to_owned(),
         (What::Pull, rows, _) => plural(rows, "row"),
@@ -62,7 +58,11 @@ fn view(run: &Run) -> RunView {
         What::Verify => VERIFIED,
         What::Activity => "read activity",
     };
-    let came = run.error.as_ref().map_or(came, |error| format!("failed, {error}"));
+    let came = match (&run.error, differs) {
+        (Some(error), _) => format!("failed, {error}"),
+        (None, Some(verdict)) => self::verdict(verdict),
+        (None, None) => came,
+    };
     let times =
         if run.times > 1 { format!(", {} times", thousands(run.times.into())) } else { String::new() };
     RunView {
@@ -71,10 +71,11 @@ fn view(run: &Run) -> RunView {
         came,
         took_ms: run.took_ms,
         bytes: run.bytes.total(),
-        failed: run.error.is_some(),
+        failed: run.error.is_some() || differs.is_some(),
         up: run.bytes.up,
         rows: run.rows,
         edits: run.edits,
+        verdict: run.verdict,
     }
 }
 
@@ -122,7 +123,7 @@ pub(super) const fn mode(traffic: Traffic) -> Mode {
 impl Inner {
     /// The runs of this session, newest first.
     pub(super) fn runs(&self) -> Vec<RunView> {
-        read(&self.state, |state| views(&state.history, state.verdict))
+        read(&self.state, |state| views(&state.history))
     }
 
     pub(super) fn set_traffic(&self, traffic: Traffic) -> Result<(), ServiceError> {
@@ -175,6 +176,7 @@ mod tests {
             bytes: Bytes { up: 1000, down: 500 },
             error: error.map(str::to_owned),
             sort: error.map(|_| "no_line"),
+            verdict: None,
             times,
         };
         for (run, words) in [
@@ -187,6 +189,20 @@ mod tests {
         ] {
             let seen = view(&run);
             assert_eq!(format!("{}: {}", seen.what, seen.came), words);
+        }
+        for (verdict, words, failed) in [
+            (Verdict::Same { rows: 99 }, "99 rows compared", false),
+            (Verdict::Differs { buckets: 1 }, "Rows here differed from the server's in 1 place: ", true),
+            (
+                Verdict::Stays { buckets: 2 },
+                "Rows here differ from the server's in 2 places, also after ",
+                true,
+            ),
+            (Verdict::Unsettled, "Not verified: ", true),
+        ] {
+            let seen = view(&Run { verdict: Some(verdict), ..run(What::Verify, 99, 0, None, 1) });
+            assert!(seen.came.starts_with(words), "{seen:?}");
+            assert_eq!((seen.what.as_str(), seen.failed, seen.verdict), (VERIFIED, failed, Some(verdict)));
         }
         assert_eq!([0, 999, 1000, 12_345, 3_456_789].map(bytes), ["0 B", "999 B", "1 kB", "12 kB", "3.4 MB"]);
     }

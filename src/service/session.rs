@@ -385,13 +385,13 @@ impl Inner {
                 } else {
                     this.note_time();
                 }
+                let verdict = run.verdict;
                 write(&this.state, |state| state.history.add(run));
+                if let Some(verdict) = verdict {
+                    this.emit(Event::Told(line::verdict(verdict)));
+                }
                 this.look_at_lease();
                 Self::tell_news(this);
-            }
-            Told::Verified(verdict) => {
-                write(&this.state, |state| state.verdict = Some(verdict));
-                this.emit(Event::Told(line::verdict(verdict)));
             }
             Told::Progress(progress) => write(&this.state, |state| state.progress = progress),
             Told::DiskTrouble(why) => write(&this.state, |state| state.not_saved = Some(why)),

@@ -12,7 +12,6 @@ use crate::remote::wire::Progress;
 use crate::store::{Gap, Summary};
 use crate::sync::engine::{Line, Stop};
 use crate::sync::history::History;
-use crate::sync::runner::Verdict;
 
 /// What the status is made of, beside the counts.
 pub(super) struct State {
@@ -42,8 +41,6 @@ pub(super) struct State {
     pub(super) noted: Option<Summary>,
     /// What others changed meanwhile was told.
     pub(super) news_told: bool,
-    /// What the last comparison with the server came to.
-    pub(super) verdict: Option<Verdict>,
     /// As of when the rows were with which the session began.
     pub(super) as_of_at_start: Option<Stamp>,
 }
@@ -68,7 +65,6 @@ impl State {
             standing: None,
             noted: None,
             news_told: false,
-            verdict: None,
             as_of_at_start: None,
         }
     }
@@ -83,7 +79,7 @@ impl State {
         self.lease = Lease::default();
         self.key_asked = None;
         (self.standing, self.noted, self.news_told) = (None, None, false);
-        (self.news, self.verdict) = (None, None);
+        self.news = None;
     }
 
     pub(super) fn line_changed(&mut self, line: Line, now: Stamp, as_of: Option<Stamp>) {

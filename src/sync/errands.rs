@@ -4,9 +4,9 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::engine::{Event, Stop, Trouble};
-use super::exchange::{Exchange, Pulled, Pushed};
-use super::history::{Bytes, Run, What};
-use super::runner::{Context, Mode, Told, Verdict};
+use super::exchange::{Pulled, Pushed};
+use super::history::{Bytes, Run, Verdict, What};
+use super::runner::{Context, Mode, Told};
 use crate::domain::{Kind, Stamp, digest};
 use crate::remote::wire::{DigestReply, DigestRequest};
 use crate::remote::{Cause, ErrorKind, RemoteError};
@@ -76,11 +76,12 @@ struct Running<'a> {
     at: Stamp,
     begun: Instant,
     bytes: Bytes,
+    verdict: Option<Verdict>,
 }
 
 impl<'a> Running<'a> {
     fn begin(context: &'a Context, what: What) -> Self {
-        Self { context, what, at: now(), begun: Instant::now(), bytes: Bytes::default() }
+        Self { context, what, at: now(), begun: Instant::now(), bytes: Bytes::default(), verdict: None }
     }
 
     fn count(&mut self, up: u64, down: u64) {
@@ -101,6 +102,7 @@ impl<'a> Running<'a> {
             bytes: self.bytes,
             error: trouble.map(ToString::to_string),
             sort: trouble.map(Trouble::sort),
+            verdict: self.verdict,
             times: 1,
         };
         (self.context.tell)(Told::Run(run));
@@ -226,8 +228,7 @@ pub(super) async fn verify(context: &Context) -> Event {
     match verify_once(context, &mut run).await {
         Ok((verdict, rows)) => {
             let reload = matches!(verdict, Verdict::Differs { .. });
-            // Before the run is told, which then has what it came to.
-            (context.tell)(Told::Verified(verdict));
+            run.verdict = Some(verdict);
             run.end(rows, 0, None);
             Event::Verified { reload }
         }
@@ -245,7 +246,8 @@ pub(super) async fn verify(context: &Context) -> Event {
 async fn verify_once(context: &Context, run: &mut Running<'_>) -> Result<(Verdict, usize), Trouble> {
     let request = DigestRequest { tables: Kind::ALL.to_vec() };
     let client = context.keeper.client();
-    let mended = context.locked(Exchange::was_mended);
+    let mended = context.locked(|exchange| exchange.mended);
+    let settled = || context.locked(|exchange| exchange.mended = false);
     for _ in 0..VERIFY_ROUNDS {
         let reply = call!(context, run, token => client.sync_digest(&token, &request));
         let theirs = match reply.map_err(|error| trouble(&error))?.value {
@@ -256,6 +258,7 @@ async fn verify_once(context: &Context, run: &mut Running<'_>) -> Result<(Verdic
         let (ours, rows) = context.read(|replica| (replica.digest(), replica.rows()));
         let found = digest::differing(&ours, &theirs);
         if found.is_empty() {
+            settled();
             return Ok((Verdict::Same { rows }, rows));
         }
         let mut news = 0;
@@ -273,6 +276,7 @@ async fn verify_once(context: &Context, run: &mut Running<'_>) -> Result<(Verdic
                     ?found,
                     "the rows here are not the server's, also after they were loaded anew"
                 );
+                settled();
                 return Ok((Verdict::Stays { buckets }, rows));
             }
             tracing::warn!(?found, "the rows here are not the server's; they are loaded anew");

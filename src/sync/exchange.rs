@@ -42,8 +42,8 @@ pub struct Exchange {
     turns: u64,
     /// Rows are loaded anew, or newly come into sight: once that is done, all are compared.
     loading: bool,
-    /// Everything was loaded anew, as a comparison wanted it: the next one tells whether that helped.
-    mended: bool,
+    /// Everything was loaded anew, as a comparison wanted it, and none has told yet whether that helped.
+    pub(super) mended: bool,
     last_report_ms: Option<u64>,
     /// Edits that are to be sent again: not before when, and how often they were put off.
     waits: HashMap<u64, (u64, u32)>,
@@ -144,14 +144,8 @@ impl Exchange {
 
     /// The same, since rows differ from the server's.
     pub fn mend<L: Log, R: Rows>(&mut self, books: &mut Books<L, R>) -> Result<(), Trouble> {
-        self.reload(books)?;
         self.mended = true;
-        Ok(())
-    }
-
-    /// Was everything loaded anew since the comparison before this one, and because of it?
-    pub fn was_mended(&mut self) -> bool {
-        std::mem::take(&mut self.mended)
+        self.reload(books)
     }
 
     // ---- pull ----

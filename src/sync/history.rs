@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::Stamp;
 
 /// Runs that are kept: at the usual rhythm most of a day, since empty ones in a row are one entry.
@@ -20,6 +22,20 @@ pub enum What {
     Activity,
 }
 
+/// What a comparison with the server came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+    /// All rows are as the server has them.
+    Same { rows: usize },
+    /// Some are not, in so many buckets: all are loaded anew.
+    Differs { buckets: usize },
+    /// They differ also after everything was loaded anew: it is the server whose books are wrong.
+    Stays { buckets: usize },
+    /// Others changed rows all the time: nothing can be said.
+    Unsettled,
+}
+
 /// One exchange with the server, or several of one kind in a row that came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
@@ -33,6 +49,8 @@ pub struct Run {
     pub error: Option<String>,
     /// Of which sort the error is: `Trouble::sort`.
     pub sort: Option<&'static str>,
+    /// Of a comparison that was not cut short.
+    pub verdict: Option<Verdict>,
     pub times: u32,
 }
 
@@ -103,7 +121,8 @@ impl History {
         self.tallies.entry(run.what).or_default().add(&run);
         let alike =
             |last: &Run| (last.what, last.rows, last.edits) == (run.what, 0, 0) && last.error == run.error;
-        let dull = run.rows == 0 && run.edits == 0;
+        // Who asked for a comparison looks for it.
+        let dull = run.rows == 0 && run.edits == 0 && run.what != What::Verify;
         if let Some(last) = self.runs.back_mut().filter(|last| dull && alike(last)) {
             let (times, bytes) = (last.times + 1, last.bytes.plus(run.bytes));
             *last = Run { bytes, times, ..run };
@@ -144,6 +163,7 @@ mod tests {
             bytes: Bytes { up: 10, down: 20 },
             error: error.map(str::to_owned),
             sort: error.map(|_| "no_line"),
+            verdict: None,
             times: 1,
         };
         let mut history = History::default();
@@ -154,11 +174,13 @@ mod tests {
             (What::Pull, 3, None),
             (What::Pull, 0, Some("no line")),
             (What::Pull, 0, Some("no line")),
+            (What::Verify, 0, None),
+            (What::Verify, 0, None),
         ] {
             history.add(run(what, rows, error));
         }
-        assert_eq!(history.runs().map(|run| run.times).collect::<Vec<_>>(), [2, 1, 1, 2]);
-        assert_eq!(history.bytes().total(), 180);
+        assert_eq!(history.runs().map(|run| run.times).collect::<Vec<_>>(), [2, 1, 1, 2, 1, 1]);
+        assert_eq!(history.bytes().total(), 240);
         let pulls = history.tallies().find(|(what, _)| *what == What::Pull).map(|(_, tally)| tally.clone());
         let failed = BTreeMap::from([("no_line", 2)]);
         let took = [5, 0, 0, 0, 0, 0, 0, 0, 0];

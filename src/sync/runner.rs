@@ -35,22 +35,8 @@ pub enum Told {
     /// What was received could not be written to the cache.
     CacheTrouble(String),
     Run(Run),
-    Verified(Verdict),
     /// What is to be sent, or came of it, could not be written to the journal.
     DiskTrouble(String),
-}
-
-/// What a comparison with the server came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// All rows are as the server has them.
-    Same { rows: usize },
-    /// Some are not, in so many buckets: all are loaded anew.
-    Differs { buckets: usize },
-    /// They differ also after everything was loaded anew: it is the server whose books are wrong.
-    Stays { buckets: usize },
-    /// Others changed rows all the time: nothing can be said.
-    Unsettled,
 }
 
 /// What the service asks for.

@@ -230,6 +230,7 @@ pub fn runs() -> Vec<RunView> {
         up: 1100,
         rows,
         edits,
+        verdict: None,
     };
     vec![
         run(134, "asked for news, 3 times", "failed, no route", 0, 0, true),

@@ -74,6 +74,7 @@ fn a_run_is_read_in_full() {
         up: 0,
         rows: 0,
         edits: 0,
+        verdict: None,
     };
     let mut bench =
         Bench::signed_in_with(80, 24, Theme::default(), Fake { runs: vec![run], ..Fake::default() });

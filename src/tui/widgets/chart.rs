@@ -67,6 +67,7 @@ mod tests {
             up: 0,
             rows,
             edits: 0,
+            verdict: None,
         };
         let some = [run(0, true), run(1, false), run(5000, false), run(0, false)];
         assert_eq!(runs(Theme::default(), &some, 10), "▁█▁×");
