@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 use super::session::Inner;
@@ -108,6 +108,7 @@ pub struct Enrolling {
 pub(super) struct Redeemed {
     project: String,
     email: String,
+    code: SecretString,
     given: Given,
 }
 
@@ -237,7 +238,7 @@ impl Inner {
         judge_new(&redeem.new)?;
         let client = self.client_of(&redeem.project)?;
         let mut given = self.redeemed(&client, &redeem).await?;
-        if let Err(error) = set_password(&client, &redeem, &mut given.reply).await {
+        if let Err(error) = set_password(&client, &redeem, &mut given).await {
             self.keep_redeemed(redeem, given);
             return Err(error);
         }
@@ -246,11 +247,15 @@ impl Inner {
         Ok(Credentials { project, email, password, session: Some(given), old: Old::Ask })
     }
 
-    /// The session that the code is good for. A code is good once, so what it gave is kept where the password cannot be set.
+    /// The session that the code is good for. A code is good once, so what it gave is kept where the password cannot be set;
+    /// another code is another session.
     async fn redeemed(&self, client: &Client, redeem: &Redeem) -> Result<Given, ServiceError> {
-        let kept = self.redeemed.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let same = |kept: &Redeemed| kept.project == redeem.project && kept.email == redeem.email;
-        if let Some(kept) = kept.filter(same) {
+        let same = |kept: &mut Redeemed| {
+            (&kept.project, &kept.email) == (&redeem.project, &redeem.email)
+                && kept.code.expose_secret() == redeem.code.expose_secret()
+        };
+        let kept = self.redeemed.lock().unwrap_or_else(PoisonError::into_inner).take_if(same);
+        if let Some(kept) = kept {
             return Ok(kept.given);
         }
         let code_for = if redeem.invited { CodeFor::Invite } else { CodeFor::Recovery };
@@ -259,12 +264,11 @@ impl Inner {
             taken = client.redeem(&redeem.email, CodeFor::SignUp, &redeem.code).await;
         }
         let reply = taken.map_err(|error| about(&error))?.value;
-        let reply = client.checked(reply).await.map_err(|error| about(&error))?;
-        Ok(Given::new(reply, client.clone(), self.runtime().clone()))
+        Ok(self.given(reply, client.clone()))
     }
 
     fn keep_redeemed(&self, redeem: Redeem, given: Given) {
-        let kept = Redeemed { project: redeem.project, email: redeem.email, given };
+        let kept = Redeemed { project: redeem.project, email: redeem.email, code: redeem.code, given };
         *self.redeemed.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
     }
 
@@ -288,15 +292,17 @@ impl Inner {
 }
 
 /// Sets the new password in that session, with the second factor before it where one is given.
-async fn set_password(client: &Client, redeem: &Redeem, reply: &mut TokenReply) -> Result<(), ServiceError> {
+async fn set_password(client: &Client, redeem: &Redeem, given: &mut Given) -> Result<(), ServiceError> {
     let token = |reply: &TokenReply| SecretString::from(reply.access_token.clone());
+    given.check().await.map_err(|error| about(&error))?;
+    let reply = &mut given.reply;
     if let Some(code) = &redeem.second {
-        let given = async {
+        let answered = async {
             let factor = reply.user.second_factor().ok_or_else(RemoteError::no_second_factor)?;
             let challenge = client.challenge(&token(reply), &factor.id).await?.value;
             client.answer(&token(reply), &factor.id, &challenge.id, code).await
         };
-        *reply = given.await.map_err(|error| in_field(about(&error), field::SECOND))?.value;
+        *reply = answered.await.map_err(|error| in_field(about(&error), field::SECOND))?.value;
     }
     let set = client.set_password(&token(reply), &redeem.new, None, None).await;
     set.map(drop).map_err(|error| match error.cause {

@@ -1,6 +1,6 @@
 //! Behind the door: the background runtime, the open session, and how the line stands.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -73,6 +73,8 @@ pub(super) struct Inner {
     pub(super) asked: Mutex<Option<Credentials>>,
     /// A mailed code that was taken, until the password is set by it.
     pub(super) redeemed: Mutex<Option<Redeemed>>,
+    /// So many sessions that were not used are being ended.
+    pub(super) endings: Arc<AtomicUsize>,
     /// When a key was pressed last, in microseconds since 1970.
     pub(super) last_key: AtomicI64,
     /// A command has the account open, and no screen: it is about to be done.
@@ -141,6 +143,7 @@ impl Inner {
             pending: Mutex::new(None),
             asked: Mutex::new(None),
             redeemed: Mutex::new(None),
+            endings: Arc::default(),
             last_key: AtomicI64::new(0),
             by_command: AtomicBool::new(false),
             lock: Lock::default(),
@@ -294,6 +297,7 @@ impl Inner {
         self.end_session();
         let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some((stop, thread)) = stop {
+            self.given_ended();
             let _ = stop.send(());
             if thread.join().is_err() {
                 tracing::error!("the background runtime ended badly");

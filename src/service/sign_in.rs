@@ -1,8 +1,9 @@
 //! From an address and a password to an open session, or to the reason why not. One attempt counts at a time, the
 //! last one: what an earlier one comes to is passed over.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 use tokio::runtime::Handle;
@@ -11,9 +12,12 @@ use super::session::Inner;
 use super::takeover::{self, Pending};
 use super::{Config, ErrorKind, Event, ServiceError, Traffic, explain, read, write};
 use crate::remote::wire::TokenReply;
-use crate::remote::{Client, Project, ProjectProblem, SignOutScope};
+use crate::remote::{Client, Project, ProjectProblem, RemoteError, SignOutScope};
 use crate::session::{self, Old, Open, Shut, SignInError};
 use crate::store::{AccountFolder, Holder};
+
+/// How long a console that is left may take to end what it was given.
+const ENDING_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// What a sign-in needs from a person.
 pub(super) struct Credentials {
@@ -30,14 +34,22 @@ pub(super) struct Credentials {
 /// before anybody has signed in with it.
 pub(super) struct Given {
     pub(super) reply: TokenReply,
+    /// Its pass is the project's.
+    checked: bool,
     client: Client,
     runtime: Handle,
+    /// So many are being ended.
+    endings: Arc<AtomicUsize>,
     used: bool,
 }
 
 impl Given {
-    pub(super) const fn new(reply: TokenReply, client: Client, runtime: Handle) -> Self {
-        Self { reply, client, runtime, used: false }
+    pub(super) async fn check(&mut self) -> Result<(), RemoteError> {
+        if !self.checked {
+            self.reply = self.client.checked(self.reply.clone()).await?;
+            self.checked = true;
+        }
+        Ok(())
     }
 }
 
@@ -45,7 +57,14 @@ impl Drop for Given {
     fn drop(&mut self) {
         if !self.used {
             let (client, token) = (self.client.clone(), SecretString::from(self.reply.access_token.clone()));
-            self.runtime.spawn(async move { client.logout(&token, SignOutScope::Local).await.map(drop) });
+            let endings = Arc::clone(&self.endings);
+            endings.fetch_add(1, Ordering::Relaxed);
+            self.runtime.spawn(async move {
+                if client.logout(&token, SignOutScope::Local).await.is_err() {
+                    tracing::info!("the server was not told that a session is not used");
+                }
+                endings.fetch_sub(1, Ordering::Relaxed);
+            });
         }
     }
 }
@@ -65,6 +84,20 @@ impl From<ServiceError> for Failure {
 }
 
 impl Inner {
+    /// What the server has begun before the sign-in.
+    pub(super) fn given(&self, reply: TokenReply, client: Client) -> Given {
+        let (runtime, endings) = (self.runtime().clone(), Arc::clone(&self.endings));
+        Given { reply, checked: false, client, runtime, endings, used: false }
+    }
+
+    /// Waits until what was given and is not used has been ended, but not for long.
+    pub(super) fn given_ended(&self) {
+        let end = Instant::now() + ENDING_TIME_MAX;
+        while self.endings.load(Ordering::Relaxed) > 0 && Instant::now() < end {
+            std::thread::sleep(ENDING_TIME_MAX / 300);
+        }
+    }
+
     pub(super) fn sign_in(this: &Arc<Self>, credentials: Credentials) {
         let attempt = this.next_attempt();
         let inner = Arc::clone(this);

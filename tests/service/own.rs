@@ -1,16 +1,23 @@
 //! The own sign-in through the door: second factors, passwords changed here and elsewhere, mailed codes, sessions
 //! that end.
 
-use std::time::Duration;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use flyos::domain::{Key, Kind};
 use flyos::sandbox::MailFor;
 use flyos::service::own::field;
-use flyos::service::{Action, Answer, Enrolling, ErrorKind, Event, Front, Link, Own, OwnDone, Query, Redeem};
+use flyos::service::{
+    Action, Answer, Enrolling, ErrorKind, Event, Folders, Front, Link, Own, OwnDone, Query, Redeem,
+};
+use flyos::store::AccountFolder;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::Server;
-use crate::door::{PASSWORD, PATIENCE, Person, home};
+use crate::door::{Address, PASSWORD, PATIENCE, Person, home};
 use crate::totp;
 
 const WHO: &str = "operator1@flyos.mil";
@@ -377,7 +384,12 @@ fn a_forgotten_password_is_set_by_a_mailed_code_and_signs_in() {
     let code = mailed(&server, MailFor::Recovery);
     let weak = person.own(Own::Redeem(redeem(&code, "password123"))).unwrap_err();
     assert_eq!(weak.field.as_deref(), Some(field::NEW), "{weak}");
-    // The code is spent by now, and what it gave is kept.
+    // The code is spent by now, and what it gave is kept: for who has that code, and for that account.
+    let other = Redeem { email: "operator2@flyos.mil".to_owned(), ..redeem(&code, NEW) };
+    for wish in [redeem("0000000", NEW), other] {
+        let wrong = person.own(Own::Redeem(wish)).unwrap_err();
+        assert_eq!(wrong.field.as_deref(), Some(field::CODE), "{wrong}");
+    }
     assert!(matches!(person.own(Own::Redeem(redeem(&code, NEW))), Ok(OwnDone::PasswordSet)));
     signed_in(&person);
     person.wait("online", |service| service.status().link == Link::Online);
@@ -404,16 +416,72 @@ fn redeem(person: &Person, server: &Server) {
 fn what_a_mailed_code_gave_is_good_once_the_account_is_free() {
     let server = Server::start();
     let home = home();
-    let command = Person::at(home.path(), &server);
-    command.sign_in_as(Front::Cli, WHO, PASSWORD).unwrap();
-    opens_by_a_new_password(&command);
+    let before = Person::in_sync(home.path(), &server, WHO);
+    opens_by_a_new_password(&before);
+    drop(before);
+    // One that has the account, and ends when it is asked who it is.
+    let folder = AccountFolder::all(&Folders::under(home.path()).data).unwrap().remove(0);
+    let lock = folder.lock().unwrap();
+    let door = UnixListener::bind(folder.path().join("control.sock")).unwrap();
+    let ending = std::thread::spawn(move || {
+        drop(door.accept().unwrap());
+        drop((door, lock));
+    });
     let person = Person::at(home.path(), &server);
     redeem(&person, &server);
-    // Found in use meanwhile.
-    std::thread::sleep(Duration::from_millis(300));
-    command.service.close();
     signed_in(&person);
+    ending.join().unwrap();
     person.up_to_date();
+}
+
+/// Stands before the server. While it is cut, who asks for the keys that passes are checked with is hung up on.
+fn front(server: &Server) -> (Address, Arc<AtomicBool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address =
+        Address { url: format!("http://{}", listener.local_addr().unwrap()), key: server.key.clone() };
+    let (to, cut) = (server.url.trim_start_matches("http://").to_owned(), Arc::new(AtomicBool::new(false)));
+    let is_cut = Arc::clone(&cut);
+    std::thread::spawn(move || {
+        for near in listener.incoming().map(Result::unwrap) {
+            let far = TcpStream::connect(&to).unwrap();
+            let (mut up, mut down) = (near.try_clone().unwrap(), near);
+            let (mut to, mut from) = (far.try_clone().unwrap(), far);
+            let is_cut = Arc::clone(&is_cut);
+            std::thread::spawn(move || {
+                let mut bytes = vec![0; 65_536];
+                while let Ok(count @ 1..) = up.read(&mut bytes) {
+                    let asks = String::from_utf8_lossy(&bytes[..count]).contains("jwks.json");
+                    if (asks && is_cut.load(Ordering::SeqCst)) || to.write_all(&bytes[..count]).is_err() {
+                        break;
+                    }
+                }
+                let _ended = (up.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+            });
+            std::thread::spawn(move || {
+                let _ended = (std::io::copy(&mut from, &mut down), down.shutdown(Shutdown::Both));
+            });
+        }
+    });
+    (address, cut)
+}
+
+#[test]
+fn what_a_mailed_code_gave_is_kept_where_the_line_breaks_before_it_is_checked() {
+    let server = Server::start();
+    let home = home();
+    let (address, cut) = front(&server);
+    let person = Person::at(home.path(), &address);
+    let (project, email) = ("p".to_owned(), WHO.to_owned());
+    person.own(Own::MailCode { project: project.clone(), email: email.clone() }).unwrap();
+    let code = secret(&mailed(&server, MailFor::Recovery));
+    let wish = Redeem { project, email, invited: false, code, new: secret(NEW), second: None };
+    cut.store(true, Ordering::SeqCst);
+    let error = person.own(Own::Redeem(wish.clone())).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Offline, "{error:?}");
+    assert!(server.with(flyos::sandbox::Sandbox::mails).is_empty(), "the code is spent");
+    cut.store(false, Ordering::SeqCst);
+    assert!(matches!(person.own(Own::Redeem(wish)), Ok(OwnDone::PasswordSet)));
+    signed_in(&person);
 }
 
 #[test]
@@ -436,18 +504,26 @@ fn what_a_mailed_code_gave_is_good_after_an_old_password_that_was_mistyped() {
 
 #[test]
 fn what_a_mailed_code_gave_ends_where_nobody_takes_over() {
-    let server = Server::start();
-    let home = home();
-    let console = Person::at(home.path(), &server);
-    console.sign_in(WHO, PASSWORD).unwrap();
-    opens_by_a_new_password(&console);
-    let person = Person::at(home.path(), &server);
-    redeem(&person, &server);
-    while !matches!(person.events.recv_timeout(PATIENCE).expect("the question"), Event::InUse(_)) {}
-    let sessions = || server.with(flyos::sandbox::Sandbox::sessions);
-    assert_eq!(sessions(), 1, "the new password ended that of the console");
-    person.service.let_be(&person.service.ctx(Front::Test));
-    person.wait("the end of its session", |_| sessions() == 0);
+    for leaves in [false, true] {
+        let server = Server::start();
+        let home = home();
+        let console = Person::at(home.path(), &server);
+        console.sign_in(WHO, PASSWORD).unwrap();
+        opens_by_a_new_password(&console);
+        let person = Person::at(home.path(), &server);
+        redeem(&person, &server);
+        while !matches!(person.events.recv_timeout(PATIENCE).expect("the question"), Event::InUse(_)) {}
+        let sessions = || server.with(flyos::sandbox::Sandbox::sessions);
+        assert_eq!(sessions(), 1, "the new password ended that of the console");
+        if leaves {
+            server.faults.set_latency_ms(300);
+            person.service.close();
+            assert_eq!(sessions(), 0, "it is ended before the console is");
+        } else {
+            person.service.let_be(&person.service.ctx(Front::Test));
+            person.wait("the end of its session", |_| sessions() == 0);
+        }
+    }
 }
 
 #[test]
