@@ -92,7 +92,9 @@ impl Alone {
         loop {
             let status = self.service.status();
             // The rows are told before the line that brought them is.
-            if status.as_of != start && !matches!(status.link, Link::Connecting) {
+            let fresh = status.as_of != start && !matches!(status.link, Link::Connecting);
+            // Nothing is shown of what headquarters wants erased, and the server's key for this machine is kept.
+            if fresh && self.service.device_was_heard() {
                 return Ok(true);
             }
             let goes_on = match &status.link {
@@ -111,6 +113,9 @@ impl Alone {
             if goes_on && Instant::now() < end {
                 self.heed(end.saturating_duration_since(Instant::now()))?;
                 continue;
+            }
+            if fresh {
+                return Ok(true);
             }
             let asked = patience.is_some_and(|patience| !patience.is_zero());
             return self.stale(asked).map(|()| false);

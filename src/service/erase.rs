@@ -91,15 +91,18 @@ impl Inner {
         let Some((keeper, folder, device, key)) = session.filter(|_| due) else { return };
         let inner = Arc::clone(this);
         this.runtime().spawn(async move {
-            let Ok(token) = keeper.token().await else { return };
-            match ways::ask(keeper.client(), &token, device).await {
+            let said = match keeper.token().await {
+                Ok(token) => ways::ask(keeper.client(), &token, device).await,
+                Err(error) => Err(error),
+            };
+            match said {
                 Ok(ServerKey::Kept(server)) => {
                     let kept = tokio::task::spawn_blocking(move || ways::keep(&folder, &server, &key)).await;
                     if !matches!(kept, Ok(Ok(()))) {
                         tracing::warn!(?kept, "the server's key could not be made a way to the account's");
                     }
                 }
-                Ok(ServerKey::Erased) => Self::erase_if_open(&inner, device, BY_HEADQUARTERS),
+                Ok(ServerKey::Erased) => return Self::erase_if_open(&inner, device, BY_HEADQUARTERS),
                 Ok(ServerKey::None) => {}
                 Err(error) => {
                     // A line that broke says nothing; a project without that function is not asked all the time.
@@ -109,6 +112,8 @@ impl Inner {
                     tracing::info!(%error, "the server's key for this device");
                 }
             }
+            write(&inner.state, |state| state.key_heard = true);
+            inner.emit(Event::Status);
         });
     }
 

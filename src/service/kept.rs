@@ -80,6 +80,11 @@ impl Service {
         });
     }
 
+    /// The server said in this session that this machine keeps what it has, or could not be asked.
+    pub fn device_was_heard(&self) -> bool {
+        read(&self.inner.state, |state| state.key_heard)
+    }
+
     /// As of when the account was when it was opened: once the status says another time, everything was received anew.
     pub fn opened_as_of(&self) -> Option<crate::domain::Stamp> {
         read(&self.inner.state, |state| state.as_of_at_start)

@@ -29,6 +29,8 @@ pub(super) struct State {
     pub(super) lease: Lease,
     /// When the server was asked for this device's key.
     pub(super) key_asked: Option<Instant>,
+    /// It was answered in this session, and this machine goes on.
+    pub(super) key_heard: bool,
     /// What the line was used for in this session.
     pub(super) history: History,
     /// Counts sign-ins, so that a late answer of an earlier one is known as such.
@@ -59,6 +61,7 @@ impl State {
             traffic: Traffic::Normal,
             lease: Lease::default(),
             key_asked: None,
+            key_heard: false,
             history: History::default(),
             attempt: 0,
             news: None,
@@ -77,7 +80,7 @@ impl State {
         self.traffic = traffic;
         self.history = History::default();
         self.lease = Lease::default();
-        self.key_asked = None;
+        (self.key_asked, self.key_heard) = (None, false);
         (self.standing, self.noted, self.news_told) = (None, None, false);
         self.news = None;
     }

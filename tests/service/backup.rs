@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use flyos::service::backup::{self, Outcome};
 use flyos::service::transfer::Door;
 use flyos::service::{Answer, Config, CopyQuery, Folders, Front, Query, ServiceError};
+use flyos::store::AccountFolder;
 use flyos::vault::KdfParams;
 use secrecy::SecretString;
 
@@ -64,6 +65,15 @@ fn a_restored_account_opens_without_a_line_and_nothing_is_applied_twice() {
     }
 
     assert_eq!(restored(&path, homes[1].path()), Ok(Outcome::Settings));
+    // Each is a device of its own: one that is erased from afar is not the others.
+    let third = home();
+    assert_eq!(restored(&path, third.path()), Ok(Outcome::Settings));
+    let device = |home: &Path| {
+        let folder = AccountFolder::all(&Folders::under(home).data).unwrap().remove(0);
+        folder.account_file().unwrap().device
+    };
+    let devices = [homes[0].path(), homes[1].path(), third.path()].map(device);
+    assert!(devices[0] != devices[1] && devices[1] != devices[2] && devices[0] != devices[2], "{devices:?}");
     let config = Config::read(&Folders::under(homes[1].path())).unwrap();
     assert_eq!(config.projects["p"].url, server.url);
     let second = Person::at(homes[1].path(), &server);

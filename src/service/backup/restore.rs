@@ -114,6 +114,8 @@ impl Backup {
         self.refuse_known(folders)?;
         let Self { head, edits, rows, .. } = self;
         let file = AccountFile::parse(head.file.as_bytes()).map_err(|error| explain::store(&error))?;
+        // Each restored account is a device of its own, however many are made of one backup.
+        let file = file.elsewhere();
         let key = ways::key_of(&file, password).map_err(|error| {
             let told = explain::prove(&error);
             ServiceError { hints: Vec::new(), ..told }
