@@ -8,7 +8,7 @@
 //! the server could not finish in its time was undone whole: the next one is half as large, down to one group, and
 //! grows again with each that gets through.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
@@ -269,7 +269,7 @@ impl Exchange {
         }
         let replica = books.read();
         let ops = translate::ops(&pendings, |pending| replica.deps_of(pending));
-        let report = Some(report(&replica, now));
+        let report = Some(report(&replica, &pendings, now));
         drop(replica);
         let request = PushRequest { uid: self.uid, device: self.device, schema: SCHEMA, report, ops };
         let life = books.read().meta().epoch.clone();
@@ -344,10 +344,16 @@ fn stopped<L: Log, R: Rows>(books: &mut Books<L, R>, word: Must) -> Option<Troub
     Some(stop)
 }
 
-/// What this device says of itself.
-fn report(replica: &Replica, now: Stamp) -> Report {
-    let (waiting, _, needs_you) = replica.counts();
-    let oldest = replica.outbox().find(|pending| pending.fate.is_unsent()).map(|pending| pending.edit.at);
+/// What this device says of itself, once the server has what comes with it.
+fn report(replica: &Replica, sent: &[Pending], now: Stamp) -> Report {
+    let (_, _, needs_you) = replica.counts();
+    let sent: HashSet<u64> = sent.iter().map(|pending| pending.seq).collect();
+    let mut waiting = 0_usize;
+    let mut oldest = None;
+    for pending in replica.outbox().filter(|it| it.fate.is_unsent() && !sent.contains(&it.seq)) {
+        waiting += 1;
+        oldest = oldest.or(Some(pending.edit.at));
+    }
     let oldest_s = oldest.map_or(0, |at| u64::try_from((now.0 - at.0) / 1_000_000).unwrap_or(0));
     let version = env!("CARGO_PKG_VERSION").to_owned();
     Report { waiting: waiting as u64, oldest_s, needs_you: needs_you as u64, version }

@@ -15,6 +15,7 @@ fn machines_are_listed_and_a_lost_one_is_erased() {
     assert_eq!(listed["totalCount"], devices.len(), "{listed}");
     let find = |name: &str| devices.iter().find(|device| device["username"] == name).cloned().expect(name);
     let (theirs, own) = (find("operator1"), find("main_admin"));
+    assert_eq!((&theirs["waiting"], &own["waiting"]), (&0.into(), &0.into()), "what came with it is there");
     assert_eq!(
         (&theirs["here"], &theirs["erased"], &own["here"]),
         (&false.into(), &false.into(), &true.into())
@@ -40,6 +41,19 @@ fn machines_are_listed_and_a_lost_one_is_erased() {
     let listed = field.json(MAIN, &["devices", "list"]);
     let devices = listed["devices"].as_array().unwrap();
     assert!(devices.iter().any(|one| one["device"] == whole && one["erased"] == true), "{listed}");
+    // Nothing is shown there any more, and it is said why.
+    let gone = field.by_at(lost.path(), OPERATOR, &["drones", "list"]);
+    gone.says(5, "Headquarters erased what this machine had");
+    assert_eq!(gone.out, "");
+    // Whoever signs in there anew leaves at once with the server's key to what they have.
+    for command in ["sign-in", "sync"] {
+        let home = tempfile::tempdir().unwrap();
+        field.by_at(home.path(), OPERATOR, &[command]).says(0, "");
+        let accounts = std::fs::read_dir(home.path().join("data/accounts")).unwrap();
+        let files = accounts.map(|account| account.unwrap().path().join("account.toml"));
+        let files: Vec<String> = files.filter_map(|file| std::fs::read_to_string(file).ok()).collect();
+        assert!(matches!(&files[..], [one] if one.contains("by = \"server\"")), "{command}: {files:?}");
+    }
     field.stop_server();
     let away = field.by(MAIN, &["devices", "list"]);
     away.says(7, "the server alone knows: ask again when there is a line");
