@@ -28,6 +28,8 @@ impl Terminal {
     /// That of this process, with what the person wishes of it.
     pub fn here(wishes: Wishes) -> Self {
         let size = rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| (size.ws_col, size.ws_row));
+        // A line that knows no size tells 0.
+        let size = size.filter(|(columns, _)| *columns > 0);
         Self { size, around: Surroundings::read(), wishes }
     }
 

@@ -64,7 +64,13 @@ impl Import {
             ServiceError::new(ErrorKind::Usage, "The file's name does not tell its form.")
                 .hint("Say it: --format csv, json or ndjson.")
         })?;
-        let file = if piped { None } else { Some(import::read_file(&self.file)?) };
+        // Read before the account is opened: who writes it may need the account for that. Where the password is the input's
+        // first line, that comes first.
+        let file = match (piped, place.access.password_stdin) {
+            (false, _) => Some(import::read_file(&self.file)?),
+            (true, false) => Some(import::read_from(io::stdin(), "the input")?),
+            (true, true) => None,
+        };
         let how = import::Import {
             kind: self
                 .kind
@@ -79,7 +85,6 @@ impl Import {
         };
         let door = Door::open(place)?;
         let before = needing(&door)?;
-        // After the password, which may be the input's first line.
         let bytes = file.map_or_else(|| import::read_from(io::stdin(), "the input"), Ok)?;
         let mut shown = Progress::new();
         let told = through(&door, |door| {

@@ -6,12 +6,14 @@ use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::Path;
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use crate::service::{ErrorKind, ServiceError, closed_to_others};
 
+/// What Ctrl+C sends.
+const INTERRUPT: u8 = 3;
 /// More than any password, in bytes.
 const BYTES_MAX: usize = 1024;
 
@@ -55,6 +57,9 @@ pub(super) fn secret(source: Source<'_>, words: &str) -> Result<SecretString, Se
             .hint("Or keep the account unlocked for a while, from a terminal: flyos unlock --for 8h."));
         }
         Source::Terminal => typed(words).map_err(|error| {
+            if error.kind() == io::ErrorKind::Interrupted {
+                return interrupted();
+            }
             ServiceError::new(ErrorKind::Usage, format!("No password could be asked for: {error}."))
                 .hint("Give it in a file of your own: --password-file FILE.")
         })?,
@@ -63,6 +68,11 @@ pub(super) fn secret(source: Source<'_>, words: &str) -> Result<SecretString, Se
         return Err(ServiceError::new(ErrorKind::Usage, "No password was given."));
     }
     Ok(text)
+}
+
+/// Ctrl+C in the place of an answer.
+fn interrupted() -> ServiceError {
+    ServiceError::new(ErrorKind::Usage, "Left at the question. Nothing was changed.")
 }
 
 /// Is anybody there who could answer?
@@ -85,7 +95,10 @@ pub(super) fn piped() -> Result<SecretString, ServiceError> {
 /// A new password, typed twice, each time asked for in those words; `otherwise`: what to do where nobody can be asked.
 pub(super) fn chosen(words: [&str; 2], otherwise: &str) -> Result<SecretString, ServiceError> {
     let unasked = |why: &str| ServiceError::new(ErrorKind::Usage, why).hint(otherwise);
-    let failed = |error: io::Error| unasked(&format!("No password could be asked for: {error}."));
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::Interrupted => interrupted(),
+        _ => unasked(&format!("No password could be asked for: {error}.")),
+    };
     if !is_attended() {
         return Err(unasked("There is no terminal to ask for the new password on. Nothing was changed."));
     }
@@ -128,6 +141,8 @@ impl<'a> Unseen<'a> {
         let before = tcgetattr(terminal)?;
         let mut unseen = before.clone();
         unseen.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
+        // It ends the line as Enter does, so that it is heard at once.
+        unseen.special_codes[SpecialCodeIndex::VEOL] = INTERRUPT;
         tcsetattr(terminal, OptionalActions::Flush, &unseen)?;
         Ok(Self { terminal, before })
     }
@@ -142,13 +157,12 @@ impl Drop for Unseen<'_> {
 
 /// Up to the first line's end; a byte at a time, so that nothing of it stays in a buffer.
 fn first_line(mut from: &File) -> io::Result<SecretString> {
-    const INTERRUPT: u8 = 3;
     let mut line = Zeroizing::new(Vec::with_capacity(BYTES_MAX));
     let mut byte = Zeroizing::new([0]);
     while from.read(&mut *byte)? == 1 {
         match byte[0] {
             b'\n' => break,
-            INTERRUPT => return Err(io::ErrorKind::Interrupted.into()),
+            INTERRUPT => return Err(io::Error::new(io::ErrorKind::Interrupted, "Ctrl+C was pressed")),
             byte if line.len() < BYTES_MAX => line.push(byte),
             _ => return Err(io::Error::other("it is too long")),
         }
@@ -199,5 +213,27 @@ mod tests {
         let line = asking.join().expect("an end").expect("an answer");
         assert_eq!(line.expose_secret(), "secret");
         assert!(tcgetattr(&terminal).expect("its modes").local_modes.contains(LocalModes::ECHO));
+    }
+
+    #[test]
+    fn an_interrupt_leaves_the_question_at_once() {
+        let pty = native_pty_system().openpty(PtySize::default()).expect("a pty");
+        let name = pty.master.tty_name().expect("its name");
+        let terminal = OpenOptions::new().read(true).write(true).open(&name).expect("the terminal");
+        let asks = terminal.try_clone().expect("the terminal");
+        let (ended, end) = std::sync::mpsc::channel();
+        std::thread::spawn(move || ended.send(asked(&asks, "Password: ").map_err(|error| error.kind())));
+        let mut screen = pty.master.try_clone_reader().expect("its screen");
+        let mut shown = Vec::new();
+        let mut piece = [0; 64];
+        while !shown.ends_with(b"Password: ") {
+            let read = screen.read(&mut piece).expect("what is shown");
+            shown.extend_from_slice(&piece[..read]);
+        }
+        // No Enter after it.
+        pty.master.take_writer().expect("its keys").write_all(b"half\x03").expect("typed");
+        let left = end.recv_timeout(Duration::from_secs(30)).expect("an end");
+        assert_eq!(left.map(drop), Err(io::ErrorKind::Interrupted));
+        assert!(tcgetattr(&terminal).expect("its modes").local_modes.contains(LocalModes::ISIG));
     }
 }

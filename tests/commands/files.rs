@@ -109,6 +109,13 @@ fn the_rows_of_an_answer_can_be_taken_in() {
             assert_eq!((&told["saved"], &told["sent"]), (&0.into(), &false.into()), "{told}");
         }
     }
+    // Who writes them may need the account for that.
+    let reads = ["import", "-", "--kind", "drones", "--format", "json", "--email", MAIN, "--password-file"];
+    let password = password_file(home, PASSWORD);
+    let waits = field.running(home, &[&reads[..], &[&password]].concat());
+    let written = field.json(MAIN, &["drones", "list", "--all"])["drones"].to_string();
+    let told = Ended::fed(waits, &written);
+    assert_eq!((told.code, told.out.contains("Nothing was changed.")), (0, true), "{told:?}");
     let rows = r#"[{"id": "drone-001", "status": "OFFLINE", "regionId": "Eastern", "assignedUsers": []}]"#;
     fs::write(home.join("d.json"), rows).unwrap();
     let told = field.by(MAIN, &["import", "d.json", "--kind", "drones"]);

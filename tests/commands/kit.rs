@@ -137,7 +137,7 @@ impl Field {
 }
 
 impl Ended {
-    fn fed(mut child: Child, input: &str) -> Self {
+    pub fn fed(mut child: Child, input: &str) -> Self {
         // One that asks for nothing may have ended already.
         drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
         Self::of(&child.wait_with_output().unwrap())
