@@ -194,6 +194,8 @@ pub enum Done {
         summary: String,
     },
     SyncAsked,
+    VerifyAsked,
+    ReloadAsked,
     ActivityAsked,
     /// Somebody's sign-in account was changed; `summary` says what.
     Account {

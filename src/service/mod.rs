@@ -260,8 +260,8 @@ impl Service {
                 self.inner.activities.outdate();
                 done(self.inner.ask(Ask::SyncNow).map(|()| Done::SyncAsked));
             }
-            Action::Verify => done(self.inner.ask(Ask::Verify).map(|()| Done::SyncAsked)),
-            Action::Reload => done(self.inner.ask(Ask::Reload).map(|()| Done::SyncAsked)),
+            Action::Verify => done(self.inner.ask(Ask::Verify).map(|()| Done::VerifyAsked)),
+            Action::Reload => done(self.inner.ask(Ask::Reload).map(|()| Done::ReloadAsked)),
             Action::Retry { edit } => done(self.retry(edit)),
             Action::MoreActivity => done(Inner::more_activity(&self.inner)),
             Action::SignOut => {

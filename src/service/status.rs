@@ -21,7 +21,11 @@ pub fn brief(status: &Status, now: Stamp, zone: &jiff::tz::TimeZone, level: u8) 
     let waiting = (status.waiting > 0).then(|| format!("{} waiting", status.waiting));
     let kept = (status.waiting > 0).then(|| format!("{} waiting, kept", status.waiting));
     let mut parts: Vec<Option<String>> = match &status.link {
-        Link::Connecting | Link::Online | Link::Offline { .. } | Link::ServerFault { .. }
+        Link::Connecting
+        | Link::Online
+        | Link::Loading { .. }
+        | Link::Offline { .. }
+        | Link::ServerFault { .. }
             if status.traffic == Traffic::Held =>
         {
             vec![Some("HELD".to_owned()), as_of, waiting]
@@ -316,6 +320,13 @@ mod tests {
             ),
             (
                 Status { traffic: Traffic::Held, ..status(down.clone(), (3, 0, 0)) },
+                "HELD · data as of 13:16 · 3 waiting",
+            ),
+            (
+                Status {
+                    traffic: Traffic::Held,
+                    ..status(Link::Loading { done: 18, total: 100 }, (3, 0, 0))
+                },
                 "HELD · data as of 13:16 · 3 waiting",
             ),
             (

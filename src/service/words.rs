@@ -165,7 +165,7 @@ pub fn effects(replica: &Replica, changes: &[Change]) -> Vec<String> {
         match (&change.op, world.get(&change.key)) {
             (Op::Delete { .. }, Some(record)) => said.extend(deletion(replica, &record)),
             (Op::Update { .. }, Some(Record::Drone(_) | Record::User(_))) => {
-                said.extend(unassignments(world, &rules::effects(world, change)));
+                said.extend(unassignments(world, &change.key, &rules::effects(world, change)));
             }
             _ => {}
         }
@@ -222,12 +222,24 @@ fn deletion(replica: &Replica, record: &Record) -> Vec<String> {
     }
 }
 
-fn unassignments(world: &World, effects: &[Change]) -> Vec<String> {
+/// Who no longer goes with what, since the one that is changed moves.
+fn unassignments(world: &World, moves: &Key, effects: &[Change]) -> Vec<String> {
     let gone = effects.iter().filter(|effect| matches!(effect.op, Op::Delete { .. })).filter_map(|effect| {
         let (user, drone) = effect.key.pair()?;
-        let region = region_name(world, world.user(user).and_then(|user| user.region_id));
+        // The one that stays, where it is.
+        let (user_moves, name) = (moves.kind == Kind::User, user_name(world, Some(user)));
+        let region = if user_moves {
+            world.drone(drone).and_then(|drone| drone.region_id)
+        } else {
+            world.user(user).and_then(|user| user.region_id)
+        };
+        let region = region_name(world, region);
         let place = if region.is_empty() { "has no region".to_owned() } else { format!("is in {region}") };
-        Some(format!("{} {place} and loses {drone}.", user_name(world, Some(user))))
+        Some(if user_moves {
+            format!("{drone} {place} and is no longer assigned to {name}.")
+        } else {
+            format!("{name} {place} and loses {drone}.")
+        })
     });
     gone.collect()
 }

@@ -20,7 +20,7 @@ impl App {
             Act::Leave => drop(self.activity.filter.take()),
             Act::Accept => match self.activity.cursor.value(&self.activity_lines()) {
                 Some(On::More) => return vec![self.submit(Action::MoreActivity)],
-                Some(On::Line { key, .. }) => return self.open(stands_for(&key)),
+                Some(On::Line { key, .. }) => return self.jump(stands_for(&key)),
                 None => {}
             },
             _ => {}

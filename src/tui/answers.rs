@@ -118,6 +118,7 @@ impl App {
     pub(super) fn forget_session(&mut self) {
         (self.signed_in, self.code_asked) = (false, false);
         (self.offered, self.asked) = (false, 0);
+        self.ways.clear();
         self.lists = super::screens::LISTED.map(super::screens::list::List::new);
         self.forget_screens();
         self.messages = super::messages::Messages::default();
@@ -345,8 +346,8 @@ impl App {
                 self.toast = Some(texts::bulk(saved, refused.len()));
                 self.refresh()
             }
-            Done::SyncAsked => {
-                self.toast = Some(texts::SYNC_ASKED.to_owned());
+            Done::SyncAsked | Done::VerifyAsked | Done::ReloadAsked => {
+                self.toast = Some(texts::asked_of_server(&done, &self.status.link));
                 Vec::new()
             }
             Done::ActivityAsked => self.ask_place(),

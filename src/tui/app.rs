@@ -13,7 +13,7 @@ use super::hands::Hands;
 use super::keys::{Act, Context};
 use super::layout::{Shape, shape};
 use super::messages::Messages;
-use super::places::Place;
+use super::places::{Place, Way};
 use super::popups::Popup;
 use super::press::Press;
 use super::screens::LISTED;
@@ -165,6 +165,8 @@ pub struct App {
     pub now: Stamp,
     pub size: (u16, u16),
     pub status: Status,
+    /// Where jumps led from, the latest last.
+    pub(super) ways: Vec<Way>,
     /// How freely the line was used when it was not held.
     pub(super) freely: Traffic,
     pub signed_in: bool,
@@ -211,6 +213,7 @@ impl App {
             hands: Hands::default(),
             now: Stamp(0),
             size: (80, 24),
+            ways: Vec::new(),
             freely: status.traffic,
             status,
             signed_in: false,
@@ -280,7 +283,7 @@ impl App {
     pub fn why_not(&self, verb: Verb) -> Option<String> {
         // What may not be done to some of them, the preview tells.
         if verb != Verb::Create && self.marked().is_some() {
-            return None;
+            return self.status.read_only.then(|| texts::READ_ONLY.to_owned());
         }
         self.row_why_not(verb)
     }

@@ -34,6 +34,7 @@ impl App {
     pub(super) fn leave_detail(&mut self) -> Effects {
         (self.detail.focused, self.detail.history) = (false, None);
         self.detail.trail.clear();
+        self.ways.retain(|way| !way.to_row);
         self.detail.ahead.clear();
         self.ask_subject()
     }

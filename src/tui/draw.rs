@@ -101,7 +101,7 @@ impl App {
         if !shape.compact {
             list::draw_title(pen, shape.title, self.list(), name);
         }
-        list::draw(pen, &shape, self.list(), !self.detail.focused, self.now, &self.zone);
+        list::draw(pen, &shape, self.list(), &self.status, !self.detail.focused, (self.now, &self.zone));
         if let Some(pane) = shape.pane {
             for y in shape.divider.top()..shape.divider.bottom() {
                 pen.put(Rect { y, height: 1, ..shape.divider }, pen.theme.divider(), pen.theme.lines());
@@ -232,7 +232,7 @@ impl App {
             (Context::List, Act::Accept | Act::Mark | Act::Cells) => list.key.is_some(),
             (_, Act::Assign | Act::Unassign) => list.kind != Kind::Region,
             (_, Act::TrainingLine) => self.status.training_line.is_some(),
-            (_, Act::Back) => !self.detail.trail.is_empty(),
+            (_, Act::Back) => !self.detail.trail.is_empty() || !self.ways.is_empty(),
             (_, Act::Forward) => !self.detail.ahead.is_empty(),
             (Context::SignIn, Act::Leave) => screen.waiting.is_some() || screen.error.is_some(),
             (Context::SignIn, act) if screen.waiting.is_some() => act == Act::Quit,

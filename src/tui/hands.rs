@@ -35,6 +35,7 @@ impl App {
                 return Some(self.copied());
             }
             (Act::Copy, None) => self.open_copy(),
+            (Act::Copy, Some(Popup::Message(message))) => return Some(vec![Effect::Copy(message.text())]),
             (Act::Terminal, None) => self.show_terminal(),
             (Act::Mouse, None) => {
                 self.hands.mouse = !self.hands.mouse;

@@ -58,9 +58,10 @@ impl App {
         let act = match entry.goes {
             Goes::Act(act) => act,
             Goes::Row(key) => {
-                if let Some(from) = self.detail.key.clone().filter(|_| self.detail.focused) {
-                    self.detail.leave_trail(from);
-                }
+                let Some(from) = self.detail.key.clone().filter(|_| self.detail.focused) else {
+                    return self.jump(key);
+                };
+                self.detail.leave_trail(from);
                 return self.open(key);
             }
         };
@@ -70,17 +71,7 @@ impl App {
         self.act(act)
     }
 
-    /// Back to what was open before, or forward to what was gone back from.
-    pub(super) fn go_back(&mut self) -> Effects {
-        match self.detail.trail.pop() {
-            Some(key) => {
-                self.detail.ahead.extend(self.detail.key.clone());
-                self.open(key)
-            }
-            None => self.leave_detail(),
-        }
-    }
-
+    /// Forward to what was gone back from.
     pub(super) fn go_forward(&mut self) -> Effects {
         let Some(key) = self.detail.ahead.pop() else { return Vec::new() };
         if let Some(from) = self.detail.key.clone().filter(|_| self.detail.focused) {

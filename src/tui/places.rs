@@ -10,6 +10,9 @@ use super::widgets::lines::Line;
 use crate::domain::{Key, Kind};
 use crate::service::Query;
 
+/// Ways back that are kept.
+const WAYS_MAX: usize = 50;
+
 /// Where somebody is, in the order of the tabs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -76,6 +79,17 @@ impl Place {
     }
 }
 
+/// Where somebody was before a jump, and how the list was that it led to.
+#[derive(Clone, Debug)]
+pub struct Way {
+    place: Place,
+    kind: Kind,
+    filter: String,
+    key: Option<Key>,
+    /// It led to one row, which is open.
+    pub(super) to_row: bool,
+}
+
 impl App {
     /// The row that verbs are about.
     pub fn subject(&self) -> Option<Key> {
@@ -97,7 +111,7 @@ impl App {
     pub(super) fn act_why_not(&self, act: Act) -> Option<String> {
         match act {
             _ if self.status.read_only && super::hands::writes(act) => Some(texts::READ_ONLY.to_owned()),
-            Act::Back if self.detail.trail.is_empty() && !self.detail.focused => {
+            Act::Back if self.detail.trail.is_empty() && !self.detail.focused && self.ways.is_empty() => {
                 Some(texts::NO_WAY_BACK.to_owned())
             }
             Act::Accept if self.context() == Context::List && self.list().key.is_none() => {
@@ -132,6 +146,7 @@ impl App {
             Act::TabPrevious => self.place.next(-1),
             act => Place::by(act)?,
         };
+        self.ways.clear();
         Some(self.turn_to(to))
     }
 
@@ -186,9 +201,53 @@ impl App {
         effects
     }
 
+    /// Opens a row from elsewhere; back leads there again.
+    pub(super) fn jump(&mut self, key: Key) -> Effects {
+        self.leave_way(key.kind, true);
+        self.open(key)
+    }
+
+    fn leave_way(&mut self, kind: Kind, to_row: bool) {
+        let place = self.place;
+        let Some(to) = Place::of(kind) else { return };
+        if self.ways.len() == WAYS_MAX {
+            self.ways.remove(0);
+        }
+        self.place = to;
+        let (filter, key) = (self.list().filter.text().to_owned(), self.list().key.clone());
+        self.place = place;
+        self.ways.push(Way { place, kind, filter, key, to_row });
+    }
+
+    /// Back to what was open before.
+    pub(super) fn go_back(&mut self) -> Effects {
+        if let Some(key) = self.detail.trail.pop() {
+            self.detail.ahead.extend(self.detail.key.clone());
+            return self.open(key);
+        }
+        match self.ways.pop_if(|way| way.to_row == self.detail.focused) {
+            Some(way) => self.walk(way),
+            None => self.leave_detail(),
+        }
+    }
+
+    /// The list to which the way led is again as it was.
+    fn walk(&mut self, way: Way) -> Effects {
+        self.leave_detail();
+        self.place = Place::of(way.kind).unwrap_or(self.place);
+        let list = self.list_mut();
+        if list.filter.text() != way.filter {
+            list.filter.set(&way.filter);
+            list.restart();
+        }
+        list.key = way.key;
+        self.turn_to(way.place)
+    }
+
     /// Goes to a list and shows the rows of a filter.
     pub(super) fn open_rows(&mut self, kind: Kind, filter: &str) -> Effects {
         let Some(place) = Place::of(kind) else { return Vec::new() };
+        self.leave_way(kind, false);
         self.place = place;
         let list = self.list_mut();
         list.filter.set(filter);

@@ -77,7 +77,7 @@ impl App {
         match value {
             Some("retry") => vec![self.submit(Action::Retry { edit })],
             Some("held") => vec![Effect::Ask(Why::Held, Query::Outbox)],
-            _ => self.open(stands_for(&key)),
+            _ => self.jump(stands_for(&key)),
         }
     }
 }

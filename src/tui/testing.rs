@@ -592,7 +592,9 @@ impl Fake {
                 let some = self.refused.clone();
                 Done::Bulk { saved: intents.len() - some.len(), refused: some }
             }
-            Action::Verify | Action::Reload | Action::Retry { .. } | Action::SyncNow => Done::SyncAsked,
+            Action::Verify => Done::VerifyAsked,
+            Action::Reload => Done::ReloadAsked,
+            Action::Retry { .. } | Action::SyncNow => Done::SyncAsked,
             Action::SignOut => Done::SignedOut,
             Action::EndSessions { sessions } => Done::SessionsEnded { sessions, told: true },
             Action::Erase => Done::Erased,

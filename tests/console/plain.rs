@@ -135,7 +135,7 @@ fn what_the_screen_can_do_is_done_by_words() {
     let said = format!(
         "main@flyos.mil\n{PASSWORD}\n\
          overview\nactivity\nhistory drone-001\nfind drone-03\nshow 1\nruns\nverify\ntraffic\nheld\n\
-         filter drone-00\nall status\nmaintenance\nyes\nstorm damage\noutbox\nundo\nredo\n\
+         filter drone-0\nall status\nmaintenance\nno\nfilter drone-00\nall status\nmaintenance\nyes\nstorm damage\noutbox\nundo\nredo\n\
          all delete\ndelete 1\n\
          export {file}\nshort\nother\n{phrase}\n{phrase}\nimport {file}\n{phrase}\n\
          retry x\ndecide\ninitial\naside\nmachines\n\n\
@@ -148,9 +148,10 @@ fn what_the_screen_can_do_is_done_by_words() {
         "In place of an email: forgot",
         "Drones, 32 in all:",
         "(drones, filter status=ACTIVE)",
+        " more like that.",
         "1. drone drone-030",
         "Use of the line is normal. 3 to choose from.",
-        "9 rows: 8 will be changed, 0 cannot be done, 1 are so already.",
+        "9 rows: 8 will be changed, 0 cannot be done, already so: 1.",
         "Saved 8 of 8.",
         "Undone: 8 edits, such as drone-001",
         "Done again: 8 edits",

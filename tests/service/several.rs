@@ -1,7 +1,7 @@
 //! What is offered for several rows at once: what is possible for one of them at least, by the rules of one row.
 
-use flyos::domain::{Key, Kind};
-use flyos::service::{Answer, Choice, ErrorKind, Front, Query, ServiceError, Verb};
+use flyos::domain::{Fields, Intent, Key, Kind};
+use flyos::service::{Answer, Choice, ErrorKind, Front, ListQuery, Query, ServiceError, Verb};
 
 use super::Server;
 use super::door::{Person, home};
@@ -92,4 +92,32 @@ fn what_is_open_to_me_for_none_of_the_rows_is_closed() {
 
     let main = Person::in_sync(home.path(), &server, "main@flyos.mil");
     assert!(locked(&main, drones(&own)).is_empty());
+}
+
+#[test]
+fn what_follows_a_move_names_the_place_of_what_stays() {
+    let (server, home) = (Server::start(), home());
+    let main = Person::in_sync(home.path(), &server, "main@flyos.mil");
+    let western = main.service.list(&main.service.ctx(Front::Test), &regions()).rows;
+    let western = western.iter().find(|row| row.label == "Western").unwrap().key.pk.clone();
+    let follows = |key: Key| {
+        let set = Fields::from([("region_id".to_owned(), Some(western.clone()))]);
+        let query = Query::Consequences { intent: Intent::Update { key, set } };
+        match main.service.ask(&main.service.ctx(Front::Test), &query).unwrap() {
+            Answer::Consequences(follows) => follows,
+            other => unreachable!("{other:?}"),
+        }
+    };
+    let moved = follows(user(&main, "d_okafor"));
+    assert!(!moved.is_empty());
+    for told in moved {
+        assert!(told.ends_with(" is in Eastern and is no longer assigned to d_okafor."), "{told}");
+    }
+    let moved = follows(Key::drone("drone-001"));
+    assert!(moved.contains(&"operator1 is in Eastern and loses drone-001.".to_owned()), "{moved:?}");
+}
+
+fn regions() -> ListQuery {
+    let sort = "name".to_owned();
+    ListQuery { kind: Kind::Region, filter: String::new(), sort, descending: false, offset: 0, limit: 10 }
 }

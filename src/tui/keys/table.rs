@@ -182,7 +182,14 @@ pub const TABLE: &[Binding] = &[
         "erase",
         "Signs out and erases what this machine has, after asking.",
     ),
-    bind(Act::Copy, &[letter('y')], BROWSING, 0, "copy", "Copies the row, or one value of it."),
+    bind(
+        Act::Copy,
+        &[letter('y'), Press::ctrl('y')],
+        BROWSING,
+        0,
+        "copy",
+        "Copies the row, or one value of it.",
+    ),
     bind(Act::Mouse, &[letter('M')], BROWSING, 0, "mouse", "Takes clicks and the wheel, or leaves them."),
     bind(Act::Terminal, &[letter('T')], BROWSING, 0, "this terminal", "What this terminal is taken for."),
     bind(
@@ -270,6 +277,7 @@ pub const TABLE: &[Binding] = &[
     ),
     bind(Act::Leave, &[key(Esc)], &[C::Confirm], 2, "no", "Closes it; nothing is changed."),
     bind(Act::Leave, &[key(Esc), key(Enter)], &[C::Message], 1, "close", "Closes the message."),
+    bind(Act::Copy, &[letter('y'), Press::ctrl('y')], &[C::Message], 2, "copy", "Copies the message."),
     bind(Act::Accept, &[key(Enter)], &[C::Words], 1, "written down", "Asks for the words back."),
     bind(Act::Leave, &[key(Esc)], &[C::Words], 2, "make none", "Forgets these words."),
     // Locked.

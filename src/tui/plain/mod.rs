@@ -248,7 +248,7 @@ impl Dialogue {
     fn came_of(&mut self, result: &Result<Done, ServiceError>) -> Said<()> {
         match result {
             Ok(done) => {
-                self.talk.say(&done_words(done))?;
+                self.talk.say(&done_words(done, &self.service.status().link))?;
                 let Done::Imported { refused, .. } = done else { return Ok(()) };
                 self.talk.say_all(refused.iter().map(|(what, why)| format!("{what}: {why}")))
             }
@@ -295,11 +295,11 @@ fn steady(status: &Status, now: Stamp) -> String {
     status::line(&status, now, &TimeZone::UTC)
 }
 
-fn done_words(done: &Done) -> String {
+fn done_words(done: &Done, link: &Link) -> String {
     match done {
         Done::Saved { edits, summary } => texts::saved(*edits, summary),
         Done::Undone { summary } | Done::Settled { summary } | Done::Account { summary } => summary.clone(),
-        Done::SyncAsked => texts::SYNC_ASKED.to_owned(),
+        Done::SyncAsked | Done::VerifyAsked | Done::ReloadAsked => texts::asked_of_server(done, link),
         Done::Line { up } => (if *up { texts::LINE_UP } else { texts::LINE_DOWN }).to_owned(),
         Done::Locked => "Locked.".to_owned(),
         Done::Exported { edits, path } => texts::exported(*edits, path),

@@ -87,13 +87,18 @@ impl Dialogue {
             rows.iter().filter_map(|row| Some(format!("{}: no: {}", row.label, row.why_not.as_ref()?)));
         let changed =
             rows.iter().filter(|row| row.is_doable()).map(|row| format!("{}: {}", row.label, row.told()));
-        let told: Vec<String> = refused.chain(changed).take(TOLD_MAX).collect();
+        let mut told: Vec<String> = refused.chain(changed).collect();
+        let more = told.len().saturating_sub(TOLD_MAX);
+        told.truncate(TOLD_MAX);
+        if more > 0 {
+            told.push(format!("and {} more like that.", texts::rows(more, self.query.kind)));
+        }
         let count = rows.iter().filter(|row| row.is_doable()).count();
         let closed = rows.iter().filter(|row| row.why_not.is_some()).count();
         let same = rows.len() - count - closed;
         self.talk.say(&format!(
-            "{} rows: {count} will be changed, {closed} cannot be done, {same} are so already.",
-            rows.len()
+            "{}: {count} will be changed, {closed} cannot be done, already so: {same}.",
+            texts::rows_of_any(rows.len())
         ))?;
         self.talk.say_all(told)?;
         let wishes: Vec<Intent> =

@@ -100,6 +100,9 @@ impl Bulk {
             rows.map(|((key, intent), foreseen)| Row { key, intent, foreseen, came: came.clone() }).collect();
         self.rows.sort_by_key(|row| (row.foreseen.why_not.is_none(), row.foreseen.what.is_empty()));
         (self.stage, self.saving) = (Stage::Shown, None);
+        if self.doable().next().is_none() {
+            (self.word, self.at) = (None, 0);
+        }
     }
 
     fn refused(&self) -> usize {
@@ -255,11 +258,11 @@ impl Bulk {
         let saved = came(&|came| *came == Came::Saved);
         match self.stage {
             Stage::Judging => texts::LOOKING.to_owned(),
-            Stage::Shown if doable == 0 => format!("{count} rows: none of them would change."),
+            Stage::Shown if doable == 0 => format!("{}: none would change.", texts::rows_of_any(count)),
             Stage::Shown => {
                 let rest = more(&[(closed, "cannot be done"), (same, "already so")]);
                 let will = if self.word.is_some() { "deleted" } else { "changed" };
-                format!("{count} rows: {doable} will be {will}{rest}.")
+                format!("{}: {doable} will be {will}{rest}.", texts::rows_of_any(count))
             }
             Stage::Making { stop } => {
                 let stopping = if stop { " Stopping after those under way." } else { " Esc stops." };

@@ -20,6 +20,12 @@ impl Message {
         Self { title: title.into(), error }
     }
 
+    /// All of it, as it is copied.
+    pub fn text(&self) -> String {
+        let lines = [&self.title, &self.error.message].into_iter().chain(&self.error.hints);
+        lines.map(String::as_str).collect::<Vec<_>>().join("\n")
+    }
+
     pub fn draw(&self, pen: &mut Pen, area: Rect) {
         let width = WIDTH.min(area.width);
         let lines = error_lines(&self.error, width.saturating_sub(4));
@@ -28,7 +34,7 @@ impl Message {
         let inside = pen.frame(centred(area, (longest + 6).max(30).min(width), height), &self.title);
         let above = Rect { height: inside.height.saturating_sub(1), ..inside };
         pen.put_lines(above, &lines, pen.theme.plain());
-        let hint = pen.hint(Context::Message, &[(&[Act::Leave], "close")]);
+        let hint = pen.hint(Context::Message, &[(&[Act::Leave], "close"), (&[Act::Copy], "copy")]);
         pen.put(line(inside, inside.height.saturating_sub(1)), &hint, pen.theme.faint());
     }
 }

@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 
 use super::marks::Marks;
 use crate::domain::{Key, Kind, Stamp};
-use crate::service::{ColumnLook, ListPage, ListQuery, Look, RowView, SORTS_MAX, columns, status};
+use crate::service::{ColumnLook, ListPage, ListQuery, Look, RowView, SORTS_MAX, Status, columns, status};
 use crate::tui::layout::Shape;
 use crate::tui::texts;
 use crate::tui::theme::{Theme, row_mark};
@@ -238,7 +238,14 @@ fn cell(theme: Theme, row: &RowView, column: &str, now: Stamp, zone: &TimeZone) 
 }
 
 /// Draws the list; `focused`: keys go to it.
-pub fn draw(pen: &mut Pen, shape: &Shape, list: &List, focused: bool, now: Stamp, zone: &TimeZone) {
+pub fn draw(
+    pen: &mut Pen,
+    shape: &Shape,
+    list: &List,
+    status: &Status,
+    focused: bool,
+    (now, zone): (Stamp, &TimeZone),
+) {
     let described = &super::shown_columns(list.kind, &list.columns);
     let Some(page) = &list.page else {
         pen.put(after(shape.rows, 3), texts::LIST_COMING, pen.theme.plain());
@@ -252,7 +259,7 @@ pub fn draw(pen: &mut Pen, shape: &Shape, list: &List, focused: bool, now: Stamp
     if page.matched == 0 {
         let area = after(shape.rows, 3);
         let style = if page.problem.is_some() { pen.theme.warning() } else { pen.theme.plain() };
-        pen.put_lines(area, &wrap(&pen.theme.clean(&nothing(list, page)), area.width), style);
+        pen.put_lines(area, &wrap(&pen.theme.clean(&nothing(list, page, status)), area.width), style);
         return;
     }
     let rows: Vec<Row> = page
@@ -274,12 +281,13 @@ pub fn draw(pen: &mut Pen, shape: &Shape, list: &List, focused: bool, now: Stamp
     table::draw_rows(pen, shape.rows, described, &rows, focus);
 }
 
-fn nothing(list: &List, page: &ListPage) -> String {
+fn nothing(list: &List, page: &ListPage, status: &Status) -> String {
     if let Some(problem) = &page.problem {
         return problem.clone();
     }
     let noun = list.kind.noun();
     match page.total {
+        0 if status.as_of.is_none() => texts::not_loaded(list.kind, status),
         0 => format!("There is no {noun} you may see."),
         total => format!("None of {} {noun}s matches. Esc clears the filter.", thousands(total)),
     }

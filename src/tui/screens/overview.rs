@@ -68,6 +68,9 @@ pub fn lines(
         out.push(Line::text(texts::COUNTING));
         return out;
     };
+    if status.as_of.is_none() {
+        out.push(Line::text(texts::STILL_LOADING));
+    }
     for group in &shown.groups {
         let since = shown.since.filter(|_| group.total.is_none() && group.title == texts::SINCE);
         let title = match (group.total, since) {

@@ -240,6 +240,29 @@ fn a_group_that_is_refused_changes_nothing_and_says_so() {
 }
 
 #[test]
+fn a_read_only_session_and_rows_that_stay_ask_for_nothing() {
+    let mut bench = bench();
+    space(&mut bench);
+    space(&mut bench);
+    for row in bench.fake.rows.get_mut(&Kind::Drone).expect("drones") {
+        row.cells.insert("status".to_owned(), "OFFLINE".to_owned());
+    }
+    bench.keys("Del");
+    let text = bench.text();
+    assert!(text.contains("2 rows: none would change.") && !text.contains("delete 2:"), "{text}");
+    bench.keys("Esc");
+    bench.app.status.read_only = true;
+    for key in ["s", "e", "Del"] {
+        bench.keys(key);
+        assert!(
+            bench.app.popups.is_empty() && bench.text().contains("read-only session"),
+            "{}",
+            bench.text()
+        );
+    }
+}
+
+#[test]
 fn a_form_for_several_rows_sets_what_was_touched_and_nothing_else() {
     let mut bench = bench();
     space(&mut bench);

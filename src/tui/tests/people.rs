@@ -123,6 +123,9 @@ fn what_was_said_can_be_read_again_until_it_is_put_away() {
     bench.keys("\"fire\" Enter");
     assert!(matches!(bench.app.popups.last(), Some(Popup::Message(_))));
     assert!(bench.text().contains("Call somebody."));
+    bench.keys("y");
+    let copied = bench.copied.last().map(String::as_str).unwrap_or_default();
+    assert!(copied.ends_with("The server is on fire.\nCall somebody."), "{copied:?}");
     bench.keys("Esc l \"put\" Enter l");
     assert!(bench.app.popups.is_empty() && bench.text().contains("Nothing was said yet"));
     // They are of the session, and go with it.

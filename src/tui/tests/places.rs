@@ -248,3 +248,66 @@ fn the_activity_is_filtered_leads_to_rows_and_reads_further_back() {
     bench.tell(Msg::Service(Event::Data));
     assert!(bench.text().contains("not been read yet"), "{}", bench.text());
 }
+
+#[test]
+fn what_is_asked_of_the_server_is_said_as_it_is_with_a_line_and_without() {
+    let mut bench = bench(100, 30);
+    for (link, verify, reload) in [
+        (Link::Online, "Comparing all rows with the server's", "Loading all rows anew"),
+        (
+            Link::Offline { since: bench.app.now, why: "no route".to_owned() },
+            "There is no line now. Rows are compared once there is.",
+            "There is no line now. Rows are loaded anew once there is.",
+        ),
+    ] {
+        bench.fake.status.link = link;
+        bench.tell(Msg::Service(Event::Status));
+        for (key, words) in [("V", verify), ("R", reload)] {
+            bench.keys(key);
+            assert!(bench.text().contains(words), "{words}: {}", bench.text());
+        }
+    }
+}
+
+#[test]
+fn before_everything_was_received_no_list_says_that_there_is_nothing() {
+    let mut bench = bench(100, 30);
+    bench.fake.rows.insert(Kind::Region, Vec::new());
+    (bench.fake.status.as_of, bench.fake.status.link) = (None, Link::Loading { done: 1, total: 9 });
+    bench.tell(Msg::Service(Event::Status));
+    bench.keys("2");
+    assert!(bench.text().contains("No region is here yet: rows are still being loaded."), "{}", bench.text());
+    bench.keys("0");
+    assert!(bench.text().contains("Not everything was received yet"), "{}", bench.text());
+    bench.fake.status.traffic = Traffic::Held;
+    bench.tell(Msg::Service(Event::Status));
+    bench.keys("2");
+    assert!(bench.text().contains("the line is held before everything"), "{}", bench.text());
+}
+
+#[test]
+fn back_leads_to_where_a_jump_began_and_a_list_is_as_it_was() {
+    let mut bench = bench(120, 40);
+    bench.keys("3 / \"status:active\" Enter Down");
+    let key = bench.app.list().key.clone();
+    bench.keys("0 Down Down Down Down Enter");
+    assert_eq!(bench.app.place, Place::Drones);
+    assert_ne!(bench.app.list().filter.text(), "status:active", "{}", bench.text());
+    bench.keys("Esc Enter [");
+    assert_eq!(
+        (bench.app.place, bench.app.detail.focused),
+        (Place::Drones, false),
+        "the row is closed first"
+    );
+    bench.keys("[");
+    assert_eq!(bench.app.place, Place::Overview, "{}", bench.text());
+    bench.keys("3");
+    assert_eq!((bench.app.list().filter.text(), &bench.app.list().key), ("status:active", &key));
+    bench.keys("[");
+    assert!(bench.text().contains("nothing to go back to"), "who goes by themselves leaves no way");
+
+    bench.keys("5 Enter");
+    assert!(bench.app.detail.focused, "{}", bench.text());
+    bench.keys("[");
+    assert_eq!((bench.app.place, bench.app.detail.focused), (Place::Activity, false));
+}

@@ -52,7 +52,7 @@ impl Form {
             return Err(fields.into_iter().find_map(|field| field.locked).unwrap_or_default());
         };
         fields.push(FormField::text(REASON, "Why", texts::WHY_HINT));
-        let title = format!("Edit {} {kind}s", many.len());
+        let title = format!("Edit {}", texts::rows(many.len(), kind));
         let key = many.first().cloned().unwrap_or_else(|| Key::drone(""));
         Ok(Self { new: false, fields, title, many, at, ..Self::create(kind, key) })
     }
