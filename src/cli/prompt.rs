@@ -230,10 +230,12 @@ mod tests {
             let read = screen.read(&mut piece).expect("what is shown");
             shown.extend_from_slice(&piece[..read]);
         }
-        // No Enter after it.
-        pty.master.take_writer().expect("its keys").write_all(b"half\x03").expect("typed");
+        // No Enter after it, as the end of the keys would be.
+        let mut keys = pty.master.take_writer().expect("its keys");
+        keys.write_all(b"half\x03").expect("typed");
         let left = end.recv_timeout(Duration::from_secs(30)).expect("an end");
         assert_eq!(left.map(drop), Err(io::ErrorKind::Interrupted));
         assert!(tcgetattr(&terminal).expect("its modes").local_modes.contains(LocalModes::ISIG));
+        drop(keys);
     }
 }
