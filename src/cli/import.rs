@@ -119,7 +119,8 @@ impl Import {
             lines.extend(report.wrong.iter().take(TOLD_MAX).map(|wrong| format!("  {wrong}")));
             let more = report.wrong.len().saturating_sub(TOLD_MAX);
             lines.extend((more > 0).then(|| format!("  … and {more} more; --json tells all.")));
-            lines.extend(report.late.iter().take(TOLD_MAX).map(|(row, why)| format!("  {row}: {why}")));
+            let late = report.late.iter().take(TOLD_MAX).chain(report.unended.iter().take(TOLD_MAX));
+            lines.extend(late.map(|(row, why)| format!("  {row}: {why}")));
             lines.extend(refused.iter().take(TOLD_MAX).map(|edit| {
                 let place =
                     report.places.get(&edit.key).map_or(String::new(), |line| format!("line {line}, "));
@@ -141,13 +142,15 @@ impl Import {
         let fields = json!({
             "dryRun": self.dry_run, "rows": report.rows, "new": report.new, "changed": report.changed,
             "same": report.same, "left": report.left, "wrong": wrong, "refused": report.late,
+            "notInactive": report.unended,
             "byName": report.by_name, "passedOver": passed_over, "saved": report.saved, "sent": sent,
             "notTaken": not_taken,
         });
-        let failed = match (&told.why_nothing, report.wrong_rows() + report.late.len(), refused.len()) {
+        let wrong = report.wrong_rows() + report.late.len();
+        let failed = match (&told.why_nothing, wrong, report.unended.len(), refused.len()) {
             (Some(why), ..) => Some(why.clone()),
-            (None, 0, 0) => None,
-            (None, wrong, refused) => Some(failed(wrong, refused)),
+            (None, 0, 0, 0) => None,
+            (None, wrong, unended, refused) => Some(failed(wrong, unended, refused)),
         };
         if failed.is_none() {
             return out.told(&lines.join("\n"), fields);
@@ -157,20 +160,26 @@ impl Import {
     }
 }
 
-/// So many rows that were wrong here, and so many edits that the server did not take.
-fn failed(wrong: usize, refused: usize) -> ServiceError {
+/// So many rows that were wrong here, so many that are in and not INACTIVE, and so many edits that the server did not
+/// take.
+fn failed(wrong: usize, unended: usize, refused: usize) -> ServiceError {
     let here = match wrong {
         0 => None,
         1 => Some("1 row was not taken in.".to_owned()),
         rows => Some(format!("{rows} rows were not taken in.")),
+    };
+    let ended = match unended {
+        0 => None,
+        1 => Some("1 row was taken in and could not be made INACTIVE.".to_owned()),
+        rows => Some(format!("{rows} rows were taken in and could not be made INACTIVE.")),
     };
     let there = match refused {
         0 => None,
         1 => Some("The server did not take 1 edit.".to_owned()),
         edits => Some(format!("The server did not take {edits} edits.")),
     };
-    let (mend, decide) = (here.is_some(), there.is_some());
-    let message = here.into_iter().chain(there).collect::<Vec<_>>().join(" ");
+    let (mend, decide) = (here.is_some() || ended.is_some(), there.is_some());
+    let message = here.into_iter().chain(ended).chain(there).collect::<Vec<_>>().join(" ");
     let mut error = ServiceError::new(ErrorKind::Refused, message);
     if mend {
         error =

@@ -131,8 +131,13 @@ fn check_last_main_hq(world: &World, by_role: bool) -> Result<(), Refusal> {
     if world.main_hq_active_count() > 1 {
         return Ok(());
     }
+    Err(last_main_hq(by_role))
+}
+
+/// Why the last active MAIN_HQ stays one. `by_role`: it would end by another role.
+pub fn last_main_hq(by_role: bool) -> Refusal {
     let field = if by_role { "role" } else { "status" };
-    Err(Refusal::invalid(field, "This is the last active MAIN_HQ user: make another one first."))
+    Refusal::invalid(field, "This is the last active MAIN_HQ user: make another one first.")
 }
 
 /// Why a column of this row is not changed by edits, whoever makes them. The address of a person who signs in is the

@@ -91,6 +91,25 @@ fn rows_go_out_and_come_in_and_each_fault_has_its_exit_code() {
 }
 
 #[test]
+fn a_row_that_is_not_taken_in_is_left_out_whole() {
+    let field = Field::new();
+    let text = "id,model,region_id,operator_id\nhalf-1,FlyOS_MQ5,Western,operator1\ndrone-001,FlyOS_MQ9,Western,operator1\n";
+    fs::write(field.home.path().join("half.csv"), text).unwrap();
+    let shown = || field.json(MAIN, &["drones", "show", "drone-001"])["drone"]["model"].clone();
+    let before = shown();
+    for more in [&["--dry-run"][..], &[]] {
+        let args = [&["import", "half.csv", "--kind", "drones", "--json"], more].concat();
+        let told = field.by(MAIN, &args).badly(4);
+        assert_eq!((&told["new"], &told["changed"], &told["saved"]), (&0.into(), &0.into(), &0.into()));
+        assert_eq!(told["message"], "2 rows were not taken in.", "{told}");
+        let columns = [0, 1].map(|nth| told["wrong"][nth]["column"].clone());
+        assert_eq!(columns, ["operator_id", "operator_id"], "{told}");
+        field.by(MAIN, &["drones", "show", "half-1"]).says(4, "no drone half-1");
+        assert_eq!(shown(), before);
+    }
+}
+
+#[test]
 fn the_rows_of_an_answer_can_be_taken_in() {
     let field = Field::new();
     let home = field.home.path();

@@ -280,3 +280,40 @@ fn a_break_in_the_middle_says_what_is_safe_and_the_next_run_goes_on() {
     assert!(matches!(count, flyos::service::Answer::Outbox(lines) if lines.len() <= 1200));
     assert!(matches!(hq.edit(Intent::Delete { key: Key::drone("b-0000") }), Ok(Done::Saved { .. })));
 }
+
+#[test]
+fn what_is_refused_only_when_it_is_saved_is_told_as_it_is() {
+    let server = Server::start();
+    let home = home();
+    let hq = Person::in_sync(home.path(), &server, MAIN);
+    let ctx = || hq.service.ctx(Front::Test);
+    let parts = std::cell::Cell::new(0);
+    let (ask, act) = (
+        |query: Query| hq.service.ask(&ctx(), &query),
+        |action: Action| {
+            // Of each part one row goes before it is saved.
+            let Action::Bulk { intents, .. } = &action else { unreachable!("{action:?}") };
+            let mut updates = intents.iter().filter(|wish| matches!(wish, Intent::Update { .. }));
+            hq.edit(Intent::Delete { key: updates.next().unwrap().key() }).unwrap();
+            parts.set(parts.get() + 1);
+            hq.service.run(&ctx(), action)
+        },
+    );
+    let new = |name: &str| {
+        format!(
+            "{{\"kind\":\"user\",\"username\":\"{name}\",\"full_name\":\"{name}\",\"email\":\"{name}@flyos.mil\",\
+             \"role\":\"OPERATOR\",\"status\":\"INACTIVE\"}}\n"
+        )
+    };
+    let here = "{\"kind\":\"user\",\"username\":\"operator1\",\"status\":\"INACTIVE\"}\n";
+    let text = [here, &new("l_one"), &new("l_two")].concat();
+    let door = Door { ask: &ask, act: &act };
+    let told = import::import(&door, text.as_bytes(), &rows_by_rows(), &mut |_, _| ()).unwrap();
+    let report = &told.report;
+    assert_eq!((parts.get(), report.saved, report.wrong_rows()), (2, 3, 0));
+    assert_eq!(report.late.len(), 1, "nothing of that row was saved: {report:?}");
+    assert_eq!(report.unended.len(), 1, "{report:?}");
+    assert!(report.unended[0].1.contains("is not there"), "{report:?}");
+    let lines = report.lines(false);
+    assert!(lines.iter().any(|line| line.contains("not made INACTIVE, which was refused: 1")), "{lines:?}");
+}

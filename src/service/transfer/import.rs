@@ -5,6 +5,7 @@
 //! handed in, in parts, each saved durably before the next; the console judges them once more. What was saved stays after a
 //! break: a second run finds it here and passes it over. All or nothing is one group, which the server applies as one.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -146,14 +147,25 @@ fn hand_in(
     let intents = std::mem::take(&mut plan.intents);
     let (all, report) = (intents.len(), &mut plan.report);
     let part = if import.together { all.max(1) } else { PART_EDITS };
+    // The second edits of rows go by themselves: where that is refused, the row is in all the same.
+    let ends = if import.together { 0 } else { plan.ends };
+    let (rows, ends) = intents.split_at(all - ends);
+    let parts = rows.chunks(part).map(|part| (part, false)).chain(ends.chunks(part).map(|part| (part, true)));
     let deed = Some(Uuid::now_v7());
-    for intents in intents.chunks(part) {
+    for (intents, ends) in parts {
         let (reason, intents): (_, Vec<Intent>) = (import.reason.clone(), intents.to_vec());
         let done = (door.act)(Action::Bulk { intents, reason, together: import.together, deed });
         match done {
-            Ok(Done::Bulk { saved, refused }) => {
+            Ok(Done::Bulk { saved, mut refused }) => {
                 report.saved += saved;
-                report.late.extend(refused);
+                if ends {
+                    // Of a row that is not in, that was told.
+                    let told: HashSet<&str> = report.late.iter().map(|(name, _)| name.as_str()).collect();
+                    refused.retain(|(name, _)| !told.contains(name.as_str()));
+                    report.unended.extend(refused);
+                } else {
+                    report.late.extend(refused);
+                }
             }
             Ok(_) => {}
             Err(error) if report.saved == 0 => return Err(error),

@@ -1,11 +1,12 @@
 //! What it takes to take rows in: each row judged by policy, values and rules as an edit by hand would be, on a copy of
 //! the rows that are here, which every row changes for those after it. Nothing else is changed by planning.
 //!
-//! Rows go in the order in which one points at the other: regions, users, drones, assignments. Who operates a drone is
-//! set when the assignments are in, and what becomes INACTIVE becomes so last, since it takes nothing new from then on.
-//! So one row may take two edits; it counts once. Columns that the server writes are passed over, and told.
+//! Rows go in the order in which one points at the other: regions, users, drones, assignments. A drone and its operator
+//! are one edit, which assigns the operator as well. What becomes INACTIVE becomes so last, since it takes nothing new
+//! from then on: such a row may take two edits; it counts once, and both are judged when it is its turn. So a row that is
+//! refused is left out whole. Columns that the server writes are passed over, and told.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use uuid::Uuid;
 
@@ -45,6 +46,8 @@ pub struct Report {
     pub beside: BTreeSet<&'static str>,
     /// Edits that were judged on the console's own rows, which had changed since, and refused: which row, and why.
     pub late: Vec<(String, String)>,
+    /// Rows that are in as far as that they were to become INACTIVE, which was refused: which row, and why.
+    pub unended: Vec<(String, String)>,
     /// Edits that were saved.
     pub saved: usize,
     /// In which line of the file each row stands: for what is told of it later.
@@ -55,6 +58,8 @@ pub struct Report {
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub intents: Vec<Intent>,
+    /// How many of them, at the end, are second edits of their rows: what becomes INACTIVE.
+    pub ends: usize,
     /// Changes of rows that the intents take, cascades aside.
     pub changes: usize,
     /// And their bytes, as the journal keeps them.
@@ -71,11 +76,12 @@ enum Outcome {
     Wrong,
 }
 
-/// Something that is done when all rows are in.
+/// What is done when all rows are in, for the row in that line.
 struct Later {
-    row: usize,
-    key: Key,
-    set: Fields,
+    line: usize,
+    /// The row has an edit before it.
+    second: bool,
+    wish: Intent,
 }
 
 struct Planner<'a> {
@@ -86,8 +92,11 @@ struct Planner<'a> {
     barriers: Barriers,
     seen: HashMap<Key, usize>,
     outcomes: Vec<Outcome>,
-    operators: Vec<Later>,
     inactive: Vec<Later>,
+    /// Users that are MAIN_HQ and ACTIVE until then.
+    ending: usize,
+    /// Assignments that came with the operators of drones.
+    assigned: HashSet<Key>,
     plan: Plan,
 }
 
@@ -147,19 +156,19 @@ pub(super) fn plan(
         barriers: Barriers::of(undecided),
         seen: HashMap::new(),
         outcomes: vec![Outcome::Same; rows.len()],
-        operators: Vec::new(),
         inactive: Vec::new(),
+        ending: 0,
+        assigned: HashSet::new(),
         plan: Plan { report, ..Plan::default() },
     };
     for (nth, row) in rows.iter().enumerate() {
         planner.row(nth, row);
     }
-    let operators = std::mem::take(&mut planner.operators);
     let mut inactive = std::mem::take(&mut planner.inactive);
-    // Users before the regions that they are in.
-    inactive.sort_by_key(|later| std::cmp::Reverse(later.key.kind));
-    for later in operators.into_iter().chain(inactive) {
-        planner.later(&rows[later.row], later);
+    // Users before the regions that they are in, and second edits at the end.
+    inactive.sort_by_key(|later| (later.second, std::cmp::Reverse(later.wish.key().kind)));
+    for later in inactive {
+        planner.later(later);
     }
     planner.counted()
 }
@@ -215,19 +224,12 @@ impl Planner<'_> {
 
     fn create(&mut self, nth: usize, row: &Row, key: Key, cells: Fields) {
         let mut cells = row.kind.with_presets(cells);
-        let operator = cells.remove("operator_id").flatten();
-        let inactive = row.kind != Kind::Drone && is_inactive(&cells);
-        if inactive {
+        let last = ends(&key, &cells);
+        if last.is_some() {
             cells.insert("status".to_owned(), Some("ACTIVE".to_owned()));
         }
-        if !self.try_out(nth, row, Intent::Create { key: key.clone(), fields: cells }) {
-            return;
-        }
-        self.outcomes[nth] = Outcome::New;
-        if let Some(operator) = operator {
-            self.operators.push(later(nth, key, "operator_id", Some(operator)));
-        } else if inactive {
-            self.inactive.push(later(nth, key, "status", Some("INACTIVE".to_owned())));
+        if self.take(nth, row, Some(Intent::Create { key, fields: cells }), last) {
+            self.outcomes[nth] = Outcome::New;
         }
     }
 
@@ -235,78 +237,117 @@ impl Planner<'_> {
         let Some(record) = self.world.get(&key) else { return };
         // What is so already is not judged: an old value that breaks a rule may stay.
         let differs = |name: &str, value: &Value| record.get(name) != *value;
-        // A drone that moves loses its operator by that, and gets the one that the file names.
-        let moves =
-            row.kind == Kind::Drone && cells.get("region_id").is_some_and(|id| differs("region_id", id));
-        cells.retain(|name, value| differs(name, value) || moves && name == "operator_id");
+        cells.retain(|name, value| differs(name, value) || name == "operator_id");
+        // A drone that moves may lose its operator by that: one that the file names is judged where it is then.
+        let moves = row.kind == Kind::Drone && cells.contains_key("region_id");
+        let stays = cells.get("operator_id").is_some_and(|value| !differs("operator_id", value));
+        let operator = if stays { cells.remove_entry("operator_id") } else { None };
         if cells.is_empty() {
+            if self.assigned.remove(&key) {
+                self.outcomes[nth] = Outcome::New;
+            }
             return;
         }
         if self.insert_only {
             self.outcomes[nth] = Outcome::Left;
             return;
         }
-        let operator = cells.remove("operator_id");
-        let inactive = row.kind != Kind::Drone && is_inactive(&cells);
-        if inactive {
+        let operator = operator.filter(|_| moves);
+        let last = ends(&key, &cells)
+            .or_else(|| operator.map(|cell| Intent::Update { key: key.clone(), set: Fields::from([cell]) }));
+        if row.kind != Kind::Drone && last.is_some() {
             cells.remove("status");
         }
-        if !cells.is_empty() && !self.try_out(nth, row, Intent::Update { key: key.clone(), set: cells }) {
-            return;
-        }
-        self.outcomes[nth] = Outcome::Changed;
-        if let Some(operator) = operator {
-            self.operators.push(later(nth, key, "operator_id", operator));
-        } else if inactive {
-            self.inactive.push(later(nth, key, "status", Some("INACTIVE".to_owned())));
+        let first = Some(cells).filter(|cells| !cells.is_empty()).map(|set| Intent::Update { key, set });
+        if self.take(nth, row, first, last) {
+            self.outcomes[nth] = Outcome::Changed;
         }
     }
 
-    fn later(&mut self, row: &Row, Later { row: nth, key, set }: Later) {
-        let before = self.plan.report.wrong.len();
-        if !self.try_out(nth, row, Intent::Update { key, set }) {
-            for wrong in &mut self.plan.report.wrong[before..] {
-                wrong.why.push_str(" The other columns of the row are right.");
+    /// Judges all that a row wants, and does to the copy what comes first; `last` is put off until all rows are in. Where
+    /// any of it is refused, nothing of it stays.
+    fn take(&mut self, nth: usize, row: &Row, first: Option<Intent>, last: Option<Intent>) -> bool {
+        let before = self.main_hq_left();
+        let Some(done) = self.try_out(nth, row, first.as_ref()) else { return false };
+        let Some(end) = self.try_out(nth, row, last.as_ref()) else {
+            rules::take_back_steps(self.world, &done);
+            return false;
+        };
+        let left = self.main_hq_left();
+        rules::take_back_steps(self.world, &end);
+        if before > 0 && left == 0 {
+            rules::take_back_steps(self.world, &done);
+            self.refused(nth, row, rules::last_main_hq(end.is_empty()));
+            return false;
+        }
+        self.ending += self.main_hq_left() - left;
+        for step in done.iter().chain(&end) {
+            self.plan.changes += 1;
+            self.plan.bytes += kept_bytes(step);
+        }
+        let assigned = done.iter().map(|step| &step.change.key).filter(|key| key.kind == Kind::Assignment);
+        self.assigned.extend(assigned.filter(|_| row.kind == Kind::Drone).cloned());
+        // No steps: a value that only reads differently.
+        self.plan.intents.extend(first.filter(|_| !done.is_empty()));
+        let last = last.filter(|_| !end.is_empty());
+        let second = !done.is_empty();
+        self.inactive.extend(last.map(|wish| Later { line: row.line, second, wish }));
+        true
+    }
+
+    /// Users that will be MAIN_HQ and ACTIVE when what is put off is done.
+    fn main_hq_left(&self) -> usize {
+        self.world.main_hq_active_count() - self.ending
+    }
+
+    /// What was put off is judged already, and no other row can have changed that; if one did, it is told as it is.
+    fn later(&mut self, Later { line, second, wish }: Later) {
+        match judged(self.world, self.actor, &wish) {
+            Ok(_) => {
+                self.plan.intents.push(wish);
+                self.plan.ends += usize::from(second);
             }
+            Err(refusal) if second => {
+                self.plan.report.unended.push((format!("line {line}"), refusal.message));
+            }
+            Err(refusal) => self.plan.report.late.push((format!("line {line}"), refusal.message)),
         }
     }
 
     /// Judges what a row wants, and does it to the copy; what is wrong is told of each column.
-    fn try_out(&mut self, nth: usize, row: &Row, wish: Intent) -> bool {
-        if let Some(edit) = self.barriers.before(&wish) {
+    fn try_out(&mut self, nth: usize, row: &Row, wish: Option<&Intent>) -> Option<Vec<Step>> {
+        let Some(wish) = wish else { return Some(Vec::new()) };
+        if let Some(edit) = self.barriers.before(wish) {
             let why = format!("Edit {edit} of it needs your decision first: flyos conflicts show {edit}.");
             self.wrong(nth, row.line, None, why);
-            return false;
+            return None;
         }
-        if let Intent::Create { fields, .. } | Intent::Update { set: fields, .. } = &wish
+        if let Intent::Create { fields, .. } | Intent::Update { set: fields, .. } = wish
             && let Err(refusals) = intent::accept(row.kind, fields)
         {
             for refusal in refusals {
                 self.refused(nth, row, refusal);
             }
-            return false;
+            return None;
         }
-        let planned = intent::plan(self.world, &wish);
-        match planned.and_then(|changes| rules::carry_out(self.world, Some(self.actor), &changes)) {
-            Ok(steps) => {
-                // Nothing to do: a value that only reads differently.
-                if !steps.is_empty() {
-                    self.plan.changes += steps.len();
-                    self.plan.bytes += steps.iter().map(kept_bytes).sum::<usize>();
-                    self.plan.intents.push(wish);
-                }
-                true
-            }
-            Err(refusal) => {
-                self.refused(nth, row, refusal);
-                false
-            }
-        }
+        judged(self.world, self.actor, wish).map_err(|refusal| self.refused(nth, row, refusal)).ok()
     }
 
     fn refused(&mut self, nth: usize, row: &Row, refusal: Refusal) {
-        self.wrong(nth, row.line, refusal.field.as_deref(), refusal.message);
+        // The operator's assignment is judged as one; the file has the column of the drone.
+        let column = match (row.kind, refusal.field.as_deref()) {
+            (Kind::Drone, Some("user_id")) => Some("operator_id"),
+            (Kind::Drone, Some("drone_id")) => Some("id"),
+            (_, column) => column,
+        };
+        self.wrong(nth, row.line, column, refusal.message);
     }
+}
+
+/// Does it to the copy, by rights and rules.
+fn judged(world: &mut World, actor: &Actor, wish: &Intent) -> Result<Vec<Step>, Refusal> {
+    let changes = intent::plan(world, wish)?;
+    rules::carry_out(world, Some(actor), &changes)
 }
 
 /// How many bytes a change takes in the journal, with the assignments that go with it.
@@ -317,12 +358,11 @@ fn kept_bytes(step: &Step) -> usize {
     change + 1 + drops.iter().map(|key| key.len() + 3).sum::<usize>()
 }
 
-fn is_inactive(cells: &Fields) -> bool {
-    cells.get("status").is_some_and(|value| value.as_deref() == Some("INACTIVE"))
-}
-
-fn later(row: usize, key: Key, column: &str, value: Option<String>) -> Later {
-    Later { row, key, set: Fields::from([(column.to_owned(), value)]) }
+/// What a user or region that these cells make INACTIVE takes at the end.
+fn ends(key: &Key, cells: &Fields) -> Option<Intent> {
+    let status = cells.get_key_value("status").filter(|(_, value)| value.as_deref() == Some("INACTIVE"))?;
+    let set = Fields::from([(status.0.clone(), status.1.clone())]);
+    (key.kind != Kind::Drone).then(|| Intent::Update { key: key.clone(), set })
 }
 
 impl Report {
@@ -354,6 +394,10 @@ impl Report {
         }
         if !self.late.is_empty() {
             lines.push(format!("Refused, since what is here has changed meanwhile: {}.", self.late.len()));
+        }
+        if !self.unended.is_empty() {
+            lines
+                .push(format!("Taken in, and not made INACTIVE, which was refused: {}.", self.unended.len()));
         }
         lines
     }

@@ -332,10 +332,63 @@ fn a_drone_that_moves_gets_the_operator_of_the_file() {
     let found = planned(&mut world, None, text);
     assert_eq!(found.report.wrong, vec![]);
     assert_eq!(world.drone("d-1").unwrap().operator_id, Some(id(12)));
-    let wrong =
-        planned(&mut world, Some(Kind::Drone), "id,region_id,operator_id\nd-1,East,bob\n").report.wrong;
-    assert_eq!(wrong.len(), 1);
-    assert!(wrong[0].why.contains("other columns of the row are right"), "{wrong:?}");
+    // He stays where he is, and is not dropped without a word.
+    let before = world.clone();
+    let text = "id,region_id,model,operator_id\nd-1,East,FlyOS_MQ9,bob\n";
+    let found = planned(&mut world, Some(Kind::Drone), text);
+    assert_eq!(faults(&found), [(2, "operator_id")]);
+    assert_eq!((found.intents.len(), found.report.changed), (0, 0));
+    assert!(world == before);
+    assert!(found.report.wrong[0].why.contains("bob is not in East"), "{:?}", found.report.wrong);
+}
+
+/// Lines and columns of what is wrong.
+fn faults(found: &Plan) -> Vec<(usize, &str)> {
+    found.report.wrong.iter().map(|wrong| (wrong.line, wrong.column.as_deref().unwrap_or("-"))).collect()
+}
+
+#[test]
+fn nothing_of_a_row_is_taken_in_whose_operator_is_refused() {
+    let (mut world, _) = world();
+    let before = world.clone();
+    let text = "id,model,region_id,operator_id\nd-2,FlyOS_MQ5,West,bob\nd-1,FlyOS_MQ9,West,bob\n";
+    let found = planned(&mut world, Some(Kind::Drone), text);
+    assert_eq!(faults(&found), [(2, "operator_id"), (3, "operator_id")]);
+    assert_eq!((found.report.new, found.report.changed, found.changes, found.bytes), (0, 0, 0, 0));
+    assert_eq!(found.intents, vec![]);
+    assert!(world == before, "what comes after is judged without it");
+
+    // What builds on it falls with it; what does not is taken in, with a user of the same file.
+    let text = "{\"kind\":\"user\",\"username\":\"cat\",\"full_name\":\"Cat\",\"email\":\"cat@x.mil\",\"role\":\"OPERATOR\",\"region_id\":\"West\"}\n\
+                {\"kind\":\"drone\",\"id\":\"d-2\",\"model\":\"FlyOS_MQ5\",\"region_id\":\"West\",\"operator_id\":\"bob\"}\n\
+                {\"kind\":\"drone\",\"id\":\"d-3\",\"model\":\"FlyOS_MQ5\",\"region_id\":\"West\",\"operator_id\":\"cat\"}\n\
+                {\"kind\":\"assignment\",\"user_id\":\"cat\",\"drone_id\":\"d-2\"}\n\
+                {\"kind\":\"assignment\",\"user_id\":\"cat\",\"drone_id\":\"d-3\"}\n";
+    let found = planned(&mut world, None, text);
+    assert_eq!(faults(&found), [(2, "operator_id"), (4, "drone_id")]);
+    assert_eq!((found.report.new, found.report.same, found.intents.len()), (3, 0, 2), "{:?}", found.report);
+    let again = planned(&mut world, None, text);
+    assert_eq!((again.report.same, again.intents.len()), (3, 0));
+}
+
+#[test]
+fn nothing_of_a_row_is_taken_in_that_may_not_become_inactive() {
+    let (mut world, _) = world();
+    let before = world.clone();
+    let text = "username,full_name,status\nann,Ann Other,INACTIVE\nbob,Bob,\n";
+    let found = planned(&mut world, Some(Kind::User), text);
+    assert_eq!(faults(&found), [(2, "status"), (3, "status")]);
+    assert!(found.intents.is_empty() && world == before);
+    // Who is ACTIVE only until the end is no MAIN_HQ that remains.
+    let text = "username,full_name,email,role,status\n\
+                cat,Cat,cat@x.mil,MAIN_HQ,INACTIVE\n\
+                dan,Dan,dan@x.mil,MAIN_HQ,INACTIVE\n\
+                ann,Ann Other,ann@x.mil,OPERATOR,ACTIVE\n";
+    let found = planned(&mut world, Some(Kind::User), text);
+    assert_eq!(faults(&found), [(4, "role")]);
+    assert_eq!((found.report.new, found.intents.len(), found.ends, found.changes), (2, 4, 2, 4));
+    assert_eq!((world.main_hq_active_count(), &*world.user(id(11)).unwrap().full_name), (1, "ann"));
+    assert_eq!(found.report.unended, vec![]);
 }
 
 #[test]
