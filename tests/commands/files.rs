@@ -59,6 +59,13 @@ fn rows_go_out_and_come_in_and_each_fault_has_its_exit_code() {
     let whole = fs::read_to_string(home.join("all.ndjson")).unwrap();
     fs::write(home.join("cut.ndjson"), whole.lines().take(9).collect::<Vec<_>>().join("\n")).unwrap();
     field.by(MAIN, &["import", "cut.ndjson"]).says(9, "was cut or changed");
+    field.by(MAIN, &["export", "whole.json"]).says(0, "");
+    let json = fs::read(home.join("whole.json")).unwrap();
+    fs::write(home.join("cut.json"), &json[..json.len() - 40]).unwrap();
+    field.by(MAIN, &["import", "cut.json"]).says(9, "The file was cut");
+    fs::write(home.join("cut.csv"), "name,area\nTrunc,\"The area that was cut in the mid").unwrap();
+    field.by(MAIN, &["import", "cut.csv", "--kind", "regions"]).says(9, "The file was cut");
+    field.by(MAIN, &["regions", "show", "Trunc"]).says(4, "no region Trunc");
     field.by(MAIN, &["import", "nowhere.csv", "--kind", "drones"]).says(2, "nowhere.csv cannot be read");
     field.by(MAIN, &["import", "d.csv"]).says(2, "--kind");
     field.by(MAIN, &["import", "passphrase", "--kind", "drones"]).says(2, "--format");

@@ -1,6 +1,6 @@
 //! Reads what `writer` wrote, and tables and lists that other programs or people made: a CSV with the names of columns in
 //! its first line; JSON objects, a line each or in one list. What is wrong with one row is told with its line, and the
-//! other rows are read on; what is wrong with the whole file ends it.
+//! other rows are read on; what is wrong with the whole file ends it, above all that it was cut.
 //!
 //! Columns may be spelled as in SQL or as in the commands' JSON answers, so that rows of those can be taken in, too. What
 //! such an answer tells beside a row's own columns is no column of any table: it is passed over, and told.
@@ -77,6 +77,9 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, ServiceError> {
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let line = lines(bytes, 0, error.valid_up_to()) + 1;
+        if error.error_len().is_none() {
+            return cut_short(&format!("line {line} ends in the middle of a letter"));
+        }
         usage(format!("Line {line} is not UTF-8. Nothing was changed."))
             .hint("Save the file as UTF-8, in a spreadsheet as \"CSV UTF-8\".")
     })?;
@@ -105,6 +108,12 @@ pub(super) fn read(bytes: &[u8], format: Format, kind: Option<Kind>) -> Result<T
 
 fn csv(text: &str, kind: Option<Kind>) -> Result<Table, ServiceError> {
     let kind = kind.ok_or_else(|| usage("A CSV holds rows of one kind: say which by --kind."))?;
+    if let Some(line) = open_quote(text) {
+        let why = format!("a text in quotes begins in line {line}, and no quote ends it");
+        return Err(
+            cut_short(&why).hint("If it is whole, a quote is too many there: in quotes, write it twice.")
+        );
+    }
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
     let names = reader.headers().map_err(|error| usage(format!("The file is no CSV: {error}.")))?.clone();
     let columns = names.iter().map(|name| column(kind, name.trim()).map(|field| field.name));
@@ -145,6 +154,31 @@ fn csv(text: &str, kind: Option<Kind>) -> Result<Table, ServiceError> {
     Ok(table)
 }
 
+/// In which line a cell begins whose quotes are never closed: the reader would take what is there of it. A quote opens a
+/// cell only as its first sign, and two within stand for one; elsewhere it is a sign like any other.
+fn open_quote(text: &str) -> Option<usize> {
+    enum Cell {
+        Begins,
+        Bare,
+        /// Since that place.
+        Quoted(usize),
+        /// A quote was read in it: its end, or the first of two.
+        Closed(usize),
+    }
+    let mut cell = Cell::Begins;
+    for (at, byte) in text.bytes().enumerate() {
+        cell = match (cell, byte) {
+            (Cell::Begins, b'"') => Cell::Quoted(at),
+            (Cell::Quoted(since), b'"') => Cell::Closed(since),
+            (Cell::Quoted(since), _) | (Cell::Closed(since), b'"') => Cell::Quoted(since),
+            (_, b',' | b'\r' | b'\n') => Cell::Begins,
+            _ => Cell::Bare,
+        };
+    }
+    let Cell::Quoted(since) = cell else { return None };
+    Some(lines(text.as_bytes(), 0, since) + 1)
+}
+
 fn unknown_columns(kind: Kind, unknown: &[&str]) -> ServiceError {
     let known: Vec<&str> = kind.fields().iter().map(|field| field.name).collect();
     let message = format!(
@@ -172,7 +206,10 @@ struct Document<'a> {
 
 fn json(text: &str, kind: Option<Kind>) -> Result<Table, ServiceError> {
     let broken = |error: serde_json::Error| {
-        usage(format!("The file is no whole JSON, or none of this shape: {error}. Nothing was changed."))
+        if error.is_eof() {
+            return cut_short(&format!("its JSON is not whole, {error}"));
+        }
+        usage(format!("The file is no JSON, or none of this shape: {error}. Nothing was changed."))
             .hint("An export of flyos, or a list of objects, is what can be read.")
     };
     let mut table = Table::default();
@@ -242,6 +279,12 @@ fn cut() -> ServiceError {
     let message = "The file was cut or changed since it was written: its rows are not those it counts. Nothing was changed.";
     ServiceError::new(ErrorKind::Storage, message)
         .hint("Copy or export it once more. To take in what is left of it, delete its first and its last line and say --kind.")
+}
+
+/// A file that ends too early. `why`: by what that is seen.
+fn cut_short(why: &str) -> ServiceError {
+    ServiceError::new(ErrorKind::Storage, format!("The file was cut: {why}. Nothing was changed."))
+        .hint("Copy or export it once more.")
 }
 
 /// Takes in one row that is a JSON object.

@@ -14,6 +14,7 @@ use crate::domain::{
     Actor, Drone, DroneModel, DroneStatus, Fields, Intent, Key, Kind, Record, Region, Role, Stamp, Status,
     User, World,
 };
+use crate::service::ErrorKind;
 
 const AT: Stamp = Stamp(1_795_000_000_000_000);
 
@@ -89,7 +90,6 @@ fn a_file_that_is_wrong_as_a_whole_is_told_so() {
         whole.lines().enumerate().filter(|(nth, _)| *nth != 1).map(|(_, line)| line).collect();
     let lacking = lacking.join("\n");
     let newer = whole.replace("\"flyos_export\":1", "\"flyos_export\":2");
-    let json = String::from_utf8(written(Format::Json, Kind::Drone, &[Fields::new()])).unwrap();
     let bad: &[(&[u8], Format, Option<Kind>, &str)] = &[
         (b"\xff\xfei\0d\0", Format::Csv, Some(Kind::Drone), "UTF-16"),
         (b"id\ndrone-1\ndrone-\xe9\n", Format::Csv, Some(Kind::Drone), "Line 3 is not UTF-8"),
@@ -100,7 +100,7 @@ fn a_file_that_is_wrong_as_a_whole_is_told_so() {
         (cut.as_bytes(), Format::Ndjson, None, "cut"),
         (lacking.as_bytes(), Format::Ndjson, None, "cut"),
         (newer.as_bytes(), Format::Ndjson, None, "newer"),
-        (&json.as_bytes()[..json.len() - 9], Format::Json, None, "no whole JSON"),
+        (b"{\"rows\":7}", Format::Json, None, "no JSON, or none of this shape"),
         (b"{\"rows\":[]}", Format::Json, None, "flyos_export"),
     ];
     for (bytes, format, kind, told) in bad {
@@ -109,6 +109,60 @@ fn a_file_that_is_wrong_as_a_whole_is_told_so() {
     }
     let hints = read(b"id;model\n", Format::Csv, Some(Kind::Drone)).unwrap_err().hints;
     assert!(hints.iter().any(|hint| hint.contains("parted by commas")), "{hints:?}");
+}
+
+/// Every beginning of a file, where its end is missing.
+#[test]
+fn a_file_that_was_cut_is_refused_wherever_that_is_seen() {
+    let row = Fields::from([("model".to_owned(), Some("a \"é\"\n\u{1}".to_owned()))]);
+    let json = written(Format::Json, Kind::Drone, &[row.clone(), row]);
+    for end in 1..json.trim_ascii_end().len() {
+        let told = read(&json[..end], Format::Json, Some(Kind::Drone)).unwrap_err();
+        assert_eq!(told.kind, ErrorKind::Storage, "{end}: {told:?}");
+        assert!(told.message.contains("cut") && told.message.contains("Nothing was changed"), "{told:?}");
+    }
+    let kind = Some(Kind::Region);
+    let cut = [
+        ("name,area\nTrunc,\"The area that was cut in the mid", "line 2,"),
+        ("name,area\nNorth,\"two\nlines\"\nTrunc,\"", "line 4,"),
+        ("name,area\nTrunc,\"it said \"\"no", "line 2,"),
+        ("name,area\r\nTrunc,\"a\",\"b\r\n", "line 2,"),
+        ("\u{feff}\"name", "line 1,"),
+    ];
+    for (text, line) in cut {
+        let told = read(text.as_bytes(), Format::Csv, kind).unwrap_err();
+        assert_eq!(told.kind, ErrorKind::Storage, "{text}: {told:?}");
+        assert!(told.message.contains(line), "{text}: {told:?}");
+    }
+    let told = read("name,area\nNorth,fjé".as_bytes().strip_suffix(b"\xa9").unwrap(), Format::Csv, kind);
+    assert_eq!(told.unwrap_err().kind, ErrorKind::Storage);
+    // A quote elsewhere is one like any other sign.
+    let whole = [
+        "name,area\nNorth,5\" wide",
+        "name,area\nNorth, \"fjord",
+        "name,area\nNorth,\"fjord\"",
+        "name,area\nNorth,\"fjord\"s \"end",
+        "name,area\nNorth,\"\"",
+        "name,area\nNorth,\"\"\"\"\r\n",
+    ];
+    for text in whole {
+        assert_eq!(read(text.as_bytes(), Format::Csv, kind).unwrap().rows.len(), 1, "{text}");
+    }
+}
+
+proptest! {
+    /// As the reader sees it: what is open at the end goes on with whatever is put there.
+    #[test]
+    fn a_quote_is_open_where_the_reader_would_read_on(text in "[\"\"\"a, \r\n]{0,14}") {
+        let text = format!("name\n{text}");
+        let cells = |text: &str| -> Vec<String> {
+            let mut reader = csv::ReaderBuilder::new().flexible(true).has_headers(false).from_reader(text.as_bytes());
+            reader.records().flat_map(|row| row.unwrap().iter().map(str::to_owned).collect::<Vec<_>>()).collect()
+        };
+        let open = cells(&format!("{text},x\n")).iter().all(|cell| cell != "x");
+        let told = read(text.as_bytes(), Format::Csv, Some(Kind::Region));
+        prop_assert_eq!(told.is_err_and(|error| error.kind == ErrorKind::Storage), open, "{:?}", text);
+    }
 }
 
 #[test]
