@@ -62,28 +62,13 @@ impl<'a> Wishes<'a> {
         let keys: Vec<Key> = self.intents.iter().map(Intent::key).collect();
         let deletes = self.deletes();
         let came = self.act(door)?;
-        // Where all was so already, nothing of this is on its way.
-        let waits = came.edits > 0;
-        let sent = waits && door.wait_sent(patience)?;
-        // It went nowhere, since it builds on one that needs a decision.
-        let behind = door.status()?.blocked > behind;
-        let sent = sent && !behind;
-        let not_taken = newly_needing(door, &before)?;
-        if !not_taken.is_empty() {
-            return Err(refused_by_server(&not_taken));
-        }
-        if !came.refused.is_empty() {
-            return Err(refused_here(&came));
-        }
-        if waits && !sent && patience.is_some_and(|patience| !patience.is_zero()) {
-            let message = format!("{} It is saved here and was not sent in that time.", stop(&came.message));
-            let hint = if behind {
-                "It waits behind an edit that needs a decision: flyos conflicts list."
-            } else {
-                "It is kept, and sent when there is a line: flyos sync, or an open console."
-            };
-            return Err(ServiceError::new(ErrorKind::Offline, message).hint(hint));
-        }
+        let mut sent = false;
+        let followed = see_through(door, (&came, patience), (&before, behind), &mut sent);
+        let done =
+            Map::from_iter([("edits".to_owned(), json!(came.edits)), ("sent".to_owned(), json!(sent))]);
+        // Whatever went wrong after that: what was done is told beside it.
+        let beside = |error| ServiceError { beside: Some(Box::new(Value::Object(done.clone()))), ..error };
+        let behind = followed.map_err(beside)?;
         if !out.is_json() {
             let end = match (came.edits, sent) {
                 (0, _) => "",
@@ -95,10 +80,9 @@ impl<'a> Wishes<'a> {
             };
             return out.text(&format!("{}{end}\n", plain(&stop(&came.message))));
         }
-        let mut fields =
-            Map::from_iter([("edits".to_owned(), json!(came.edits)), ("sent".to_owned(), json!(sent))]);
+        let mut fields = done.clone();
         if !deletes {
-            let (name, rows) = rows(door, kind, &keys)?;
+            let (name, rows) = rows(door, kind, &keys).map_err(beside)?;
             fields.insert(name, rows);
         }
         out.told(&came.message, Value::Object(fields))
@@ -144,6 +128,39 @@ impl<'a> Wishes<'a> {
             _ => Err(ServiceError::new(ErrorKind::Usage, "The answer is not understood.")),
         }
     }
+}
+
+/// What becomes of edits that are saved; whether they wait behind one that needs a decision. `needing` and `behind`: how it
+/// stood before. `sent` is whether they reached the server, also where not all went well.
+fn see_through(
+    door: &Door,
+    (came, patience): (&Came, Option<Duration>),
+    (needing, behind): (&[OutboxLine], usize),
+    sent: &mut bool,
+) -> Result<bool, ServiceError> {
+    // Where all was so already, nothing of this is on its way.
+    let waits = came.edits > 0;
+    let gone = waits && door.wait_sent(patience)?;
+    // It went nowhere, since it builds on one that needs a decision.
+    let behind = door.status()?.blocked > behind;
+    *sent = gone && !behind;
+    let not_taken = newly_needing(door, needing)?;
+    if !not_taken.is_empty() {
+        return Err(refused_by_server(&not_taken));
+    }
+    if !came.refused.is_empty() {
+        return Err(refused_here(came));
+    }
+    if waits && !*sent && patience.is_some_and(|patience| !patience.is_zero()) {
+        let message = format!("{} It is saved here and was not sent in that time.", stop(&came.message));
+        let hint = if behind {
+            "It waits behind an edit that needs a decision: flyos conflicts list."
+        } else {
+            "It is kept, and sent when there is a line: flyos sync, or an open console."
+        };
+        return Err(ServiceError::new(ErrorKind::Offline, message).hint(hint));
+    }
+    Ok(behind)
 }
 
 /// A person's word for it, unless it is given already: what follows is told, and asked about where somebody is there.

@@ -95,6 +95,11 @@ fn an_edit_behind_one_that_needs_a_decision_is_not_waited_for() {
     assert_eq!((&synced["waiting"], &synced["needsYou"]), (&1.into(), &1.into()));
     let other = field.json(OPERATOR, &["drones", "set", "drone-002", "--status", "OFFLINE"]);
     assert_eq!(other["sent"], true, "{other}");
+    // Where it was to be sent in that time, that is an error, and beside it stands what was done.
+    let late = ["drones", "set", "drone-001", "--status", "ACTIVE", "--wait", "5", "--json"];
+    let told = field.by(OPERATOR, &late).badly(7);
+    assert_eq!((&told["edits"], &told["sent"]), (&1.into(), &false.into()), "{told}");
+    assert!(told["message"].as_str().unwrap().contains("saved here and was not sent in that time"), "{told}");
 }
 
 #[test]

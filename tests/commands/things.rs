@@ -92,6 +92,13 @@ fn everybody_sees_and_changes_what_their_role_allows() {
     let denied = field.by(OPERATOR, &["drones", "create", "drone-900", "--model", "FlyOS_MQ7", "--json"]);
     assert_eq!(denied.badly(3)["error"], "denied");
     field.by(OPERATOR, &["drones", "set", "drone-015", "--status", "OFFLINE"]).says(4, "no drone drone-015");
+    // One of two: what was done is told beside what was not.
+    let partly =
+        field.by(OPERATOR, &["drones", "set", "drone-001", "nope", "--status", "ACTIVE", "--yes", "--json"]);
+    let told = partly.badly(4);
+    assert_eq!((&told["edits"], &told["sent"]), (&1.into(), &true.into()), "{told}");
+    assert_eq!(told["message"], "1 of 2 saved.");
+    assert_eq!(field.server().row("drones", "drone-001")["status"], "ACTIVE");
     field.by(EAST, &["regions", "set", "Eastern", "--area", "x"]).says(3, "");
     field.by(EAST, &["drones", "set", "drone-001"]).says(2, "not said what to set");
     field.by(MAIN, &["users", "create", "--username", "x", "--json"]).badly(4);
