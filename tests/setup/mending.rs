@@ -323,6 +323,48 @@ async fn what_cannot_be_put_back_is_named_with_what_to_do() {
     home.run(&["supabase", "migrate", "--again"]).await.well().says("objects are as they must be");
 }
 
+/// The migrations close the four tables again: what an owner had opened is gone, and nobody must have to find that out.
+#[tokio::test]
+async fn what_an_owner_had_opened_is_taken_back_and_told() {
+    let db = pg::database().await;
+    let owner = db.superuser().await;
+    owner
+        .batch_execute(
+            "create policy wide on public.drones for select to anon using (true);
+            grant select on public.drones to anon; grant update (area) on public.regions to anon;
+            create table public.theirs (); grant select on public.theirs to anon;",
+        )
+        .await
+        .unwrap();
+    let policies = "select count(*) from pg_policies where policyname = 'wide'";
+    let home = Home::new(&db);
+    let told = home.run(&["supabase", "migrate", "--again", "--json"]).await.well().json();
+    assert_eq!(
+        told["takenBack"],
+        serde_json::json!([
+            { "object": "grant public.drones to anon", "is": "select" },
+            { "object": "grant public.regions.area to anon", "is": "update" },
+            { "object": "policy public.drones.wide", "is": "select to anon using true" },
+        ]),
+        "{told:#}"
+    );
+    assert_eq!(told["wider"], serde_json::json!([]));
+    assert_eq!(owner.value(policies).await.unwrap(), 0, "none is left");
+    let told = home.run(&["supabase", "migrate", "--again", "--json"]).await.well().json();
+    assert_eq!(told["takenBack"], serde_json::json!([]), "once");
+
+    // In words, with what becomes of it: it is true.
+    owner.batch_execute("create policy open on public.drones using (false)").await.unwrap();
+    let told = home.run(&["supabase", "migrate", "--again"]).await.well();
+    told.says("!! policy public.drones.open: all to public using false")
+        .says("set aside in flyos.found_policy")
+        .says("objects are as they must be");
+    home.run(&["supabase", "rollback", "--yes"]).await.well();
+    assert_eq!(owner.value(policies).await.unwrap(), 1, "it comes back with the way back");
+    let granted = "select has_table_privilege('anon', 'public.drones', 'select')::int::bigint";
+    assert_eq!(owner.value(granted).await.unwrap(), 0, "the right does not");
+}
+
 #[tokio::test]
 async fn what_is_lost_with_its_rows_is_told_and_nothing_is_changed() {
     for (sql, says) in [

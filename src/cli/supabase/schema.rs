@@ -14,6 +14,9 @@ use crate::service::{ErrorKind, ServiceError};
 /// The word that confirms.
 const WORD: &str = "rollback";
 const WAITING: &str = "waiting until rows of old are mended (flyos.flaws)";
+const TAKEN_BACK: &str = "Make again what you did mean. A policy on the four tables is also set aside in \
+                          flyos.found_policy, where none of its name was before, and comes back with flyos supabase \
+                          rollback; a right does not.";
 /// Objects of one kind that are named; more are counted.
 const NAMED_MAX: usize = 50;
 
@@ -89,10 +92,14 @@ pub fn migrate(
 
 /// Applies everything once more, tells what was mended and what was not, and looks at all of it.
 fn migrate_again(project: &Project, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
-    let Mended { put_back, made_anew, left, warnings } = project.migrate_again()?;
+    let Mended { put_back, made_anew, taken_back, left, warnings } = project.migrate_again()?;
     let verdict = project.verify()?;
     list(out, "put back", "+", put_back.iter().cloned())?;
     list(out, "made anew", "~", made_anew.iter().cloned())?;
+    list(out, "taken back, since it is none of ours", "!!", taken_back.iter().map(described))?;
+    if !taken_back.is_empty() {
+        out.say(TAKEN_BACK)?;
+    }
     list(out, "the database told", "!!", warnings.iter().cloned())?;
     list(out, "not mended", "!!", left.iter().map(|left| format!("{}\n       {}", left.object, left.why)))?;
     let back = |extra: &Extra| match take_back(&extra.object) {
@@ -107,7 +114,7 @@ fn migrate_again(project: &Project, out: &mut Out<impl Write>) -> Result<(), Ser
     list(out, WAITING, "-", verdict.difference.waiting.iter().cloned())?;
     flaws_told(verdict.flaws, out)?;
     let applied: Vec<String> = MIGRATIONS.iter().map(Migration::full_name).collect();
-    let fields = json!({ "applied": applied, "putBack": put_back, "madeAnew": made_anew, "left": left,
+    let fields = json!({ "applied": applied, "putBack": put_back, "madeAnew": made_anew, "takenBack": taken_back, "left": left,
         "warnings": warnings, "flaws": verdict.flaws, "waiting": verdict.difference.waiting,
         "wider": verdict.difference.wider, "pending": verdict.migrations.pending,
         "unknown": verdict.migrations.unknown });
@@ -176,8 +183,19 @@ fn trouble(verdict: &Verdict) -> Option<ServiceError> {
     Some(if wider.is_empty() {
         error
     } else {
-        error.hint("Take back what opens wider, if you did not mean it: drop the policy, revoke the right.")
+        error.hint(
+            "Take back what opens wider, if you did not mean it: drop the policy, revoke the right. What it is of the four \
+             tables flyos supabase migrate --again takes back too, and names.",
+        )
     })
+}
+
+/// An object that is none of ours, with what it is.
+fn described(extra: &Extra) -> String {
+    match extra.is.as_str() {
+        "" => extra.object.clone(),
+        is => format!("{}: {is}", extra.object),
+    }
 }
 
 fn tell(verdict: &Verdict, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
@@ -190,13 +208,9 @@ fn tell(verdict: &Verdict, out: &mut Out<impl Write>) -> Result<(), ServiceError
     let changes =
         changed.iter().map(|x| format!("{}\n       must: {}\n       is:   {}", x.object, x.must, x.is));
     list(out, "changed", "!!", changes)?;
-    let extra = |x: &Extra| match x.is.as_str() {
-        "" => x.object.clone(),
-        is => format!("{}: {is}", x.object),
-    };
-    list(out, "open wider than they must be", "!!", wider.iter().map(extra))?;
+    list(out, "open wider than they must be", "!!", wider.iter().map(described))?;
     list(out, WAITING, "-", waiting.iter().cloned())?;
-    list(out, "your own, beside ours", "-", own.iter().map(extra))?;
+    list(out, "your own, beside ours", "-", own.iter().map(described))?;
     let plan = &verdict.migrations;
     list(out, "migrations not noted as applied", "-", plan.pending.iter().cloned())?;
     list(out, "migrations of others", "-", plan.unknown.iter().cloned())?;

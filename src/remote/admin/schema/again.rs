@@ -5,8 +5,12 @@
 //!   that fails takes nothing else with it.
 //! * What cannot be put back is named, with what stands in the way and what to do. Where the migrations themselves cannot
 //!   run, nothing at all is changed.
-//! * An owner's own objects are left alone: nothing is dropped that somebody else built upon, and what opens wider than
-//!   it must be is for a person to take back.
+//! * An owner's own objects are left alone, and nothing is dropped that somebody else built upon; but for what the
+//!   migrations themselves close: policies on the four tables that are not ours, and rights on them of the API's roles.
+//!   Those are taken back, as they were when the project was set up, and each is told with what it was. They are not put
+//!   up again: the migrations do the same by whatever way they are applied, and a table that is open without need is
+//!   worse than a policy to be made once more. Such a policy is set aside and comes back with the way back; a right is
+//!   given again by hand. What else opens wider than it must be is for a person to take back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +18,7 @@ use serde::Serialize;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
-use super::catalog::{Catalog, Difference, Standing, expected};
+use super::catalog::{Catalog, Difference, Extra, Standing, expected};
 use super::mend;
 use super::migrations::{LOCK_WAIT, MIGRATIONS};
 use crate::remote::admin::database::{Database, DatabaseError, DatabaseFault, plain};
@@ -30,6 +34,8 @@ pub struct Mended {
     pub put_back: Vec<String>,
     /// Objects that were otherwise than they must be.
     pub made_anew: Vec<String>,
+    /// What somebody else had put there and is gone, with what it was.
+    pub taken_back: Vec<Extra>,
     pub left: Vec<Left>,
     /// What the database told meanwhile.
     pub warnings: Vec<String>,
@@ -90,8 +96,9 @@ impl Database {
         let standing = self.standing(&self.objects().await?).await?;
         let failures = self.restore(&must, &standing, |_, _| true).await?;
         self.run(DOING, "set constraints all immediate").await?;
-        let after = self.differs(&must, &standing).await?;
-        let mut mended = Mended::default();
+        let is = self.objects().await?;
+        let after = Difference::between(&must, &is, &standing);
+        let mut mended = Mended { taken_back: gone(&before, &after, &is), ..Mended::default() };
         let still: BTreeSet<&String> = bad(&after).collect();
         mended.put_back.extend(before.missing.iter().filter(|object| !still.contains(object)).cloned());
         let changed = before.changed.into_iter().map(|found| found.object);
@@ -281,6 +288,13 @@ impl Database {
 /// Names of what is not as it must be.
 fn bad(found: &Difference) -> impl Iterator<Item = &String> {
     found.missing.iter().chain(found.changed.iter().map(|changed| &changed.object))
+}
+
+/// What was not ours before and is not there any more: what opened wider as it was, all else by its name.
+fn gone(before: &Difference, after: &Difference, is: &Catalog) -> Vec<Extra> {
+    let wider = before.wider.iter().filter(|extra| !after.wider.contains(extra));
+    let own = before.own.iter().filter(|extra| !is.contains_key(&extra.object));
+    wider.chain(own).cloned().collect()
 }
 
 /// Without these no console knows which rows it has.
