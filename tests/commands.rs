@@ -14,6 +14,8 @@ mod door;
 mod edits;
 #[path = "commands/files.rs"]
 mod files;
+#[path = "commands/history.rs"]
+mod history;
 #[path = "commands/kit.rs"]
 mod kit;
 #[path = "commands/people.rs"]

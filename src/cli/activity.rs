@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const STEP: Duration = Duration::from_millis(50);
 /// Lines at most: what a console keeps.
 const LINES_MAX: usize = 10_000;
+const OLDER: &str = "There are older lines: --limit N shows more.";
+const OLDEST: &str =
+    "There are older lines, which no console reads; --drone, --user, --region tell one row's.";
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example: flyos activity --drone drone-001 --limit 50 --json")]
@@ -42,14 +45,20 @@ impl Activity {
         let door = Door::open(place)?;
         let query = self.key(&door)?.map_or(Query::Activity, |key| Query::History { key });
         let mut found = read(&door, &query, patience)?;
-        while found.more && found.lines.len() < self.limit && query == Query::Activity {
+        while found.more && found.lines.len() < self.limit {
             let before = found.lines.len();
-            door.act(Action::MoreActivity)?;
+            door.act(match &query {
+                Query::History { key } => Action::MoreHistory { key: key.clone() },
+                _ => Action::MoreActivity,
+            })?;
             found = read(&door, &query, patience)?;
             if found.lines.len() == before {
                 break;
             }
         }
+        // A console that is full reads no more, though there is more.
+        let full = found.lines.len() >= LINES_MAX && found.trouble.is_some();
+        found.more |= found.lines.len() > self.limit || full;
         found.lines.truncate(self.limit);
         tell(&door, &found, out)
     }
@@ -77,10 +86,16 @@ impl Activity {
 fn tell(door: &Door, found: &service::Activity, out: &mut Out<impl Write>) -> Result<(), ServiceError> {
     let missing = if let Some(trouble) = &found.trouble {
         Some(format!("It is not all: {trouble}"))
-    } else if matches!(door.status()?.link, Link::Online) {
-        None
-    } else {
+    } else if !matches!(door.status()?.link, Link::Online) {
         Some("There is no line: what is not sent yet, and what was read before, is all there is.".to_owned())
+    } else if found.more {
+        let lines = found.lines.len();
+        Some(format!(
+            "These are the newest {lines} lines. {}",
+            if lines < LINES_MAX { OLDER } else { OLDEST }
+        ))
+    } else {
+        None
     };
     if let Some(missing) = &missing {
         super::note(missing);

@@ -27,7 +27,7 @@ const PAGE_LINES: u32 = 200;
 /// Lines that are kept, the newest: some MB.
 const KEPT_MAX: usize = 10_000;
 const FULL: &str = "10,000 lines are here, no more are read";
-/// Lines of one row's history that are told.
+/// Lines of one row's history that are told at first; further back it goes by whole pages.
 const HISTORY_LINES: u32 = 50;
 /// Rows whose history is kept.
 const HISTORIES_MAX: usize = 20;
@@ -171,10 +171,10 @@ impl Inner {
         known.and_then(|known| this.look(|replica| told(replica, known, key, here))).unwrap_or_default()
     }
 
-    /// Asks for what is older than the oldest line here.
-    pub(super) fn more_activity(this: &Arc<Self>) -> Result<Done, ServiceError> {
+    /// Asks for what is older than the oldest line here, of everything or of one row.
+    pub(super) fn more_activity(this: &Arc<Self>, key: Option<Key>) -> Result<Done, ServiceError> {
         let revision = this.look(Replica::revision).ok_or_else(explain::signed_out)?;
-        Self::ask_activity(this, None, true, revision);
+        Self::ask_activity(this, key, true, revision);
         Ok(Done::ActivityAsked)
     }
 
@@ -190,7 +190,7 @@ impl Inner {
             known.asking = true;
             known.asked = Some(revision);
             let before = known.items.back().map(|item| item.id).filter(|_| older);
-            let limit_rows = if key.is_some() { HISTORY_LINES } else { PAGE_LINES };
+            let limit_rows = if key.is_some() && !older { HISTORY_LINES } else { PAGE_LINES };
             let (tbl, pk) = key.as_ref().map(|key| (key.kind, key.pk.clone())).unzip();
             (ActivityRequest { before, limit_rows, tbl, pk }, turn)
         };

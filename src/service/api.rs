@@ -122,6 +122,10 @@ pub enum Action {
     },
     /// Reads further back who did what; `Event::Data` tells when it is here.
     MoreActivity,
+    /// The same of one row.
+    MoreHistory {
+        key: Key,
+    },
     /// How freely the line is used, until the session ends or it is said anew.
     SetTraffic {
         traffic: Traffic,

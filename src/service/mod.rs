@@ -263,7 +263,8 @@ impl Service {
             Action::Verify => done(self.inner.ask(Ask::Verify).map(|()| Done::VerifyAsked)),
             Action::Reload => done(self.inner.ask(Ask::Reload).map(|()| Done::ReloadAsked)),
             Action::Retry { edit } => done(self.retry(edit)),
-            Action::MoreActivity => done(Inner::more_activity(&self.inner)),
+            Action::MoreActivity => done(Inner::more_activity(&self.inner, None)),
+            Action::MoreHistory { key } => done(Inner::more_activity(&self.inner, Some(key))),
             Action::SignOut => {
                 Inner::sign_out(&self.inner);
                 done(Ok(Done::SignedOut));

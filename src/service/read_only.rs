@@ -32,6 +32,7 @@ impl Action {
             | Self::Machines
             | Self::Accounts { .. }
             | Self::MoreActivity
+            | Self::MoreHistory { .. }
             | Self::Verify
             | Self::Reload
             | Self::Rehearse { .. }

@@ -611,7 +611,7 @@ impl Fake {
             | Action::SettleHeld { .. }
             | Action::Freeze
             | Action::AcknowledgeLost => Done::Undone { summary: "done".to_owned() },
-            Action::MoreActivity => Done::ActivityAsked,
+            Action::MoreActivity | Action::MoreHistory { .. } => Done::ActivityAsked,
             Action::SetTraffic { traffic } => Done::Traffic { traffic },
             Action::TrainingLine { up } => Done::Line { up },
         })

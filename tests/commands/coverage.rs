@@ -28,7 +28,7 @@ fn of_action(action: &Action) -> Way {
         Action::Machines => By(&["devices list"]),
         Action::EraseMachine { .. } => By(&["devices erase"]),
         Action::Accounts { .. } => By(&["accounts status", "accounts sync", "accounts preservation-report"]),
-        Action::MoreActivity => By(&["activity"]),
+        Action::MoreActivity | Action::MoreHistory { .. } => By(&["activity"]),
         Action::ReadTaste | Action::KeepTaste { .. } => {
             Screen { why: "it is how this person's lists look; a command says its columns and its order" }
         }
@@ -97,6 +97,7 @@ fn actions() -> Vec<Action> {
         Action::Rehearse { intents: Vec::new() },
         Action::AcknowledgeLost,
         Action::MoreActivity,
+        Action::MoreHistory { key: Key::drone("x") },
         Action::ReadTaste,
         Action::Machines,
         Action::EraseMachine { user: uuid::Uuid::nil(), device: uuid::Uuid::nil() },

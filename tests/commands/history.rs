@@ -1,0 +1,60 @@
+//! Who did what, by commands: that nothing is left out without a word, also of one row and of one that is gone.
+
+use serde_json::Value;
+
+use super::kit::{Field, MAIN};
+
+/// More than the page of a row's history that is read at first.
+const CHANGES: usize = 60;
+
+/// How many lines there are, whether there are more, whether that is all.
+fn told(answer: &Value) -> (usize, bool, bool) {
+    let is = |name: &str| answer[name].as_bool().unwrap();
+    (answer["activity"].as_array().unwrap().len(), is("more"), is("complete"))
+}
+
+#[test]
+fn nothing_is_left_out_without_a_word() {
+    let field = Field::new();
+    let mut console = field.console(MAIN);
+    for turn in 0..=CHANGES / 2 {
+        let (model, status) = [("FlyOS_MQ5", "OFFLINE"), ("FlyOS_MQ9", "STANDBY")][turn % 2];
+        field
+            .bare(&[
+                "drones",
+                "set",
+                "drone-001",
+                "--model",
+                model,
+                "--status",
+                status,
+                "--wait",
+                "30",
+                "--json",
+            ])
+            .well();
+    }
+    // A row's history is read to its end as well, beside an open console and alone.
+    let ask = ["activity", "--drone", "drone-001", "--limit", "10000"];
+    let beside = field.bare(&[&ask[..], &["--json"]].concat()).well();
+    console.send("\x11");
+    assert_eq!(console.ended(), 0);
+    let row = field.json(MAIN, &ask);
+    let (lines, more, complete) = told(&row);
+    assert!(lines >= CHANGES, "{lines}");
+    assert_eq!((more, complete), (false, true), "{}", row["missing"]);
+    assert_eq!(told(&beside), (lines, false, true), "{}", beside["missing"]);
+    let ids = row["activity"].as_array().unwrap().iter().map(|line| line["id"].as_i64().unwrap());
+    let ids: Vec<i64> = ids.collect();
+    assert!(ids.windows(2).all(|pair| pair[0] > pair[1]), "newest first, and none twice");
+    let some = field.json(MAIN, &["activity", "--drone", "drone-001", "--limit", "55"]);
+    assert_eq!(told(&some), (55, true, false));
+
+    let few = field.json(MAIN, &["activity", "--limit", "2"]);
+    assert_eq!(told(&few), (2, true, false), "{few}");
+    let words = few["missing"].as_str().unwrap();
+    assert!(words.contains("older lines") && words.contains("--limit"), "{words}");
+    field.by(MAIN, &["activity", "--limit", "2"]).says(0, words);
+    let all = field.json(MAIN, &["activity", "--limit", "10000"]);
+    assert_eq!((told(&all).1, told(&all).2, &all["missing"]), (false, true, &Value::Null), "{all}");
+}
