@@ -1,4 +1,5 @@
-//! Who did what, by commands: that nothing is left out without a word, also of one row and of one that is gone.
+//! Who did what, by commands: that nothing is left out without a word, also of one row and of one that is gone; and the
+//! keys in JSON, which scripts meet beside it.
 
 use serde_json::Value;
 
@@ -57,4 +58,13 @@ fn nothing_is_left_out_without_a_word() {
     field.by(MAIN, &["activity", "--limit", "2"]).says(0, words);
     let all = field.json(MAIN, &["activity", "--limit", "10000"]);
     assert_eq!((told(&all).1, told(&all).2, &all["missing"]), (false, true, &Value::Null), "{all}");
+}
+
+#[test]
+fn the_keys_in_json_are_an_answer_like_any_other() {
+    let told = Field::new().bare(&["keys", "--json"]);
+    assert!(told.out.starts_with(r#"{"success":true,"#), "{}", &told.out[..80]);
+    assert_eq!(told.out.lines().count(), 1);
+    let answer = told.well();
+    assert_eq!(answer["totalCount"], answer["keys"].as_array().unwrap().len());
 }

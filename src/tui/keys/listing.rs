@@ -26,6 +26,15 @@ struct Line {
     help: &'static str,
 }
 
+/// All of them as scripts read them: `success` comes first, as in every answer.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Lines {
+    success: bool,
+    total_count: usize,
+    keys: Vec<Line>,
+}
+
 impl Line {
     fn new(binding: &Binding) -> Self {
         Self {
@@ -43,9 +52,10 @@ pub fn listing(keys: Keymap, form: Form) -> String {
     match form {
         Form::Text => as_text(keys),
         Form::Json => {
-            let lines: Vec<Line> = keys.all().iter().map(Line::new).collect();
-            let count = lines.len();
-            format!("{}\n", serde_json::json!({ "success": true, "keys": lines, "totalCount": count }))
+            let keys: Vec<Line> = keys.all().iter().map(Line::new).collect();
+            let lines = Lines { success: true, total_count: keys.len(), keys };
+            // Words alone, which can always be written.
+            format!("{}\n", serde_json::to_string(&lines).unwrap_or_default())
         }
         Form::Toml => as_toml(keys),
     }
