@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const STEP: Duration = Duration::from_millis(50);
 /// Lines at most: what a console keeps.
 const LINES_MAX: usize = 10_000;
+const DELETED: &str = "The history of one that was deleted is asked for by its id. flyos activity --json tells it, in key.pk, \
+                       where the deed is among its lines (--limit).";
 const OLDER: &str = "There are older lines: --limit N shows more.";
 const OLDEST: &str =
     "There are older lines, which no console reads; --drone, --user, --region tell one row's.";
@@ -72,12 +74,11 @@ impl Activity {
         };
         match door.query(Query::Row { kind, name: name.clone() })? {
             Answer::Row(Some(data)) => Ok(Some(data.row.key)),
-            // Its history may be there still.
-            Answer::Row(None) if kind == Kind::Drone => Ok(Some(Key::drone(name))),
-            Answer::Row(None) => {
+            // Its history may be there still, and goes by its id.
+            Answer::Row(None) => Key::known(kind, name).map(Some).ok_or_else(|| {
                 let message = format!("There is no {} {name} that you may see.", kind.noun());
-                Err(ServiceError::new(ErrorKind::Refused, message))
-            }
+                ServiceError::new(ErrorKind::Refused, message).hint(DELETED)
+            }),
             other => Err(unexpected(&other)),
         }
     }

@@ -61,6 +61,31 @@ fn nothing_is_left_out_without_a_word() {
 }
 
 #[test]
+fn the_history_of_what_was_deleted_is_asked_for_by_its_id() {
+    let field = Field::new();
+    let person =
+        ["--username", "pia_l", "--full-name", "Pia", "--mail", "pia@flyos.mil", "--role", "OPERATOR"];
+    field.json(MAIN, &[&["users", "create"], &person[..], &["--region", "Eastern"]].concat());
+    field.json(MAIN, &["regions", "create", "--name", "Far", "--area", "North", "--commander", "Kim"]);
+    for (things, flag, name) in [("users", "--user", "pia_l"), ("regions", "--region", "Far")] {
+        field.json(MAIN, &[things, "delete", name, "--yes"]);
+        let refused = field.by(MAIN, &["activity", flag, name, "--json"]).badly(4);
+        let hint = refused["hints"][0].as_str().unwrap_or_default();
+        assert!(hint.contains("by its id") && hint.contains("flyos activity --json"), "{refused}");
+        // As the hint says: the id stands there.
+        let all = field.json(MAIN, &["activity", "--limit", "100"]);
+        let gone = all["activity"].as_array().unwrap().iter().find(|line| {
+            line["what"] == "deleted" && line["label"].as_str().is_some_and(|label| label.contains(name))
+        });
+        let id = gone.unwrap_or_else(|| panic!("{all}"))["key"]["pk"].as_str().unwrap();
+        let history = field.json(MAIN, &["activity", flag, id]);
+        assert_eq!(history["activity"][0]["what"], "deleted", "{history}");
+        let upper = field.json(MAIN, &["activity", flag, &id.to_uppercase()]);
+        assert_eq!(upper["activity"], history["activity"]);
+    }
+}
+
+#[test]
 fn the_keys_in_json_are_an_answer_like_any_other() {
     let told = Field::new().bare(&["keys", "--json"]);
     assert!(told.out.starts_with(r#"{"success":true,"#), "{}", &told.out[..80]);
