@@ -1,5 +1,8 @@
-//! Who did what, by commands: that nothing is left out without a word, also of one row and of one that is gone; and the
-//! keys in JSON, which scripts meet beside it.
+//! Who did what, by commands: that nothing is left out without a word, also of one row and of one that is gone; and two
+//! things that scripts meet beside it, the keys in JSON and the unit by which systemd syncs.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -92,4 +95,28 @@ fn the_keys_in_json_are_an_answer_like_any_other() {
     assert_eq!(told.out.lines().count(), 1);
     let answer = told.well();
     assert_eq!(answer["totalCount"], answer["keys"].as_array().unwrap().len());
+}
+
+/// systemd starts it with a path of its own, on which `~/.cargo/bin` is not.
+#[test]
+fn the_unit_finds_the_program_where_it_is_installed() {
+    let unit = include_str!("../../config/systemd/flyos-sync.service");
+    let of = |name: &str| unit.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    let home = tempfile::tempdir().unwrap();
+    let path = of("Environment=PATH=").replace("%h", home.path().to_str().unwrap());
+    let words: Vec<&str> = of("ExecStart=").split(' ').collect();
+    for folder in [".cargo/bin", ".local/bin"] {
+        let folder = home.path().join(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let program = folder.join("flyos");
+        std::fs::write(&program, "#!/bin/sh\necho \"$0 $*\"\n").unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let told = Command::new(words[0]).args(&words[1..]).env_clear().env("PATH", &path).output().unwrap();
+        let told = String::from_utf8(told.stdout).unwrap();
+        assert_eq!(told, format!("{} sync --wait 300\n", program.display()), "{path}");
+        std::fs::remove_file(&program).unwrap();
+    }
+    for folder in ["/usr/local/bin", "/usr/bin", "/bin"] {
+        assert!(path.split(':').any(|known| known == folder), "{path}");
+    }
 }
