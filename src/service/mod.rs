@@ -360,7 +360,14 @@ impl Service {
         let lines = |replica: &Replica| {
             replica.outbox().rev().map(|pending| words::outbox_line(replica, pending)).collect()
         };
-        self.inner.look(lines).unwrap_or_default()
+        let mut lines: Vec<OutboxLine> = self.inner.look(lines).unwrap_or_default();
+        // One that has its ids for sending, as a backup gives them, is on no way while there is no line.
+        if !matches!(self.status().link, Link::Online | Link::Loading { .. }) {
+            for line in lines.iter_mut().filter(|line| line.state == EditState::Sending) {
+                line.state = EditState::Waiting;
+            }
+        }
+        lines
     }
 
     /// What the line was used for in this session, newest first.

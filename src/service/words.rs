@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 use super::cells::{region_name, user_name, value_text};
 use super::{EditState, ErrorKind, OutboxLine, ServiceError};
 use crate::domain::merge::Clash;
@@ -134,12 +136,17 @@ pub fn still_so(world: &World, key: &Key, seen: &Fields) -> Result<(), ServiceEr
     let Some((field, was)) = seen.iter().find(|(field, was)| record.get(field) != **was) else {
         return Ok(());
     };
+    // For a form that stays open: what all of them are now, as stored and in words.
+    let text = |field: &str| value_text(world, field, &record.get(field));
+    let now: serde_json::Map<_, _> =
+        seen.keys().map(|field| (field.clone(), json!([record.get(field), text(field)]))).collect();
+    let beside = Some(Box::new(json!({ "now": now })));
     let title = key.kind.field(field).map_or(field.as_str(), |field| field.title);
     let (now, was) = (value_text(world, field, &record.get(field)), value_text(world, field, was));
     let message = format!("{title} became {now} meanwhile (it was {was}). Nothing was changed.");
     let error = ServiceError::new(ErrorKind::Refused, message)
         .hint("Leave this and open it again to see the row as it is.");
-    Err(ServiceError { field: Some(field.clone()), ..error })
+    Err(ServiceError { field: Some(field.clone()), beside, ..error })
 }
 
 const NO_DRONE: &str = "No drone is assigned to them.";

@@ -241,6 +241,9 @@ pub fn not_loaded(kind: Kind, status: &Status) -> String {
     format!("No {kind} is here yet: {why}.")
 }
 
+/// Somebody changed what a form that is open is about to change.
+pub const SAVE_OVER: &str = "Save once more to put yours over it; Esc leaves it as it is.";
+
 /// A range of marks was begun; the keys are those that end it.
 pub fn range_begun(range: &str, mark: &str) -> String {
     format!("A range begins here: move, then {range} or {mark} marks it. Esc leaves it.")

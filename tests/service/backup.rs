@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use flyos::service::backup::{self, Outcome};
 use flyos::service::transfer::Door;
-use flyos::service::{Answer, Config, CopyQuery, Folders, Front, Query, ServiceError};
+use flyos::service::{Answer, Config, CopyQuery, EditState, Folders, Front, Query, ServiceError};
 use flyos::store::AccountFolder;
 use flyos::vault::KdfParams;
 use secrecy::SecretString;
@@ -58,6 +58,8 @@ fn a_restored_account_opens_without_a_line_and_nothing_is_applied_twice() {
     let path = out.path().join("one.backup");
     let (path, rows, edits) = made(&first, &path).unwrap();
     assert_eq!((rows > 3, edits), (true, 1));
+    let lines = first.service.outbox(&first.service.ctx(Front::Test));
+    assert_eq!(lines[0].state, EditState::Waiting, "it has its ids, and is on no way");
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let bytes = std::fs::read(&path).unwrap();
     for secret in ["drone-001", "operator1", &server.url] {

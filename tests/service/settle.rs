@@ -656,3 +656,17 @@ fn very_many_edits_with_long_reasons_are_saved_and_taken_back() {
     run(person, Action::Undo).unwrap();
     assert_eq!(person.service.status().waiting, 0);
 }
+
+#[test]
+fn a_change_of_what_is_otherwise_by_now_is_refused_and_told_what_it_is() {
+    let (server, home) = (Server::start(), home());
+    let person = Person::in_sync(home.path(), &server, "main@flyos.mil");
+    person.set(drone("drone-001"), "status", "MAINTENANCE").unwrap();
+    let fields = |status: &str| Fields::from([("status".to_owned(), Some(status.to_owned()))]);
+    let intent = Intent::Update { key: drone("drone-001"), set: fields("OFFLINE") };
+    let edit = |seen: &str| Action::Edit { intent: intent.clone(), reason: None, seen: fields(seen) };
+    let error = run(&person, edit("ACTIVE")).unwrap_err();
+    assert_eq!(error.field.as_deref(), Some("status"), "{error:?}");
+    assert_eq!(error.beside.unwrap()["now"]["status"], serde_json::json!(["MAINTENANCE", "MAINTENANCE"]));
+    run(&person, edit("MAINTENANCE")).unwrap();
+}

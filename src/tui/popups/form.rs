@@ -233,8 +233,12 @@ impl Form {
     }
 
     /// It could not be saved: beside the field it is about, or below.
-    pub fn failed(&mut self, error: ServiceError) {
+    pub fn failed(&mut self, mut error: ServiceError) {
         self.saving = None;
+        if let Some(now) = error.beside.as_ref().and_then(|beside| beside.get("now")) {
+            self.fields.iter_mut().for_each(|field| field.became(now));
+            error.hints = vec![texts::SAVE_OVER.to_owned()];
+        }
         let about = |field: &FormField| Some(field.name) == error.field.as_deref();
         let at = self.fields.iter().position(about).filter(|at| !self.cell || *at == self.at);
         match at.and_then(|at| self.fields.get_mut(at)) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ratatui::style::Modifier;
 
 use crate::domain::{Fields, Intent, Key, Kind, Role};
-use crate::service::{Action, Event};
+use crate::service::{Action, Event, ServiceError};
 use crate::tui::app::Msg;
 use crate::tui::decode::Decoder;
 use crate::tui::keys::{Context, with_own};
@@ -232,4 +232,25 @@ fn hints_tell_the_persons_own_keys() {
     assert!(bench.keys("Esc X").text().contains("Ctrl+E exports"), "{}", bench.text());
     bench.keys("Esc 1 F2 Enter");
     assert!(bench.text().contains("F11 save") && !bench.text().contains("Ctrl+S"), "{}", bench.text());
+}
+
+#[test]
+fn a_form_goes_on_where_somebody_changed_what_it_is_about() {
+    let mut bench = as_role(Role::MainHq);
+    bench.keys("e Down Right");
+    assert!(!bench.text().contains("FlyOS_MQ9"), "{}", bench.text());
+    let now = serde_json::json!({ "status": ["OFFLINE", "OFFLINE"], "model": ["FlyOS_MQ9", "FlyOS_MQ9"] });
+    let refusal = refusal(Some("status"), "Status became OFFLINE meanwhile.");
+    bench.fake.refusal =
+        Some(ServiceError { beside: Some(Box::new(serde_json::json!({ "now": now }))), ..refusal });
+    bench.keys("Ctrl+S");
+    let (_, mine, seen) = edit(&bench);
+    assert_ne!(seen, set("status", "OFFLINE"));
+    let text = bench.text();
+    assert!(text.contains("Status became OFFLINE meanwhile. Save once more"), "{text}");
+    assert!(text.contains("FlyOS_MQ9"), "what nobody set here is shown as it is by now: {text}");
+    bench.fake.refusal = None;
+    bench.keys("Ctrl+S");
+    let (_, again, seen) = edit(&bench);
+    assert_eq!((again, seen), (mine, set("status", "OFFLINE")));
 }

@@ -85,6 +85,24 @@ impl FormField {
         }
     }
 
+    /// Takes what it became meanwhile for what it was: as it is shown, too, unless somebody has set it here.
+    pub(super) fn became(&mut self, now: &serde_json::Value) {
+        let Some((value, text)) = now.get(self.name).and_then(|now| Some((now.get(0)?, now.get(1)?))) else {
+            return;
+        };
+        let (value, text) = (value.as_str().map(str::to_owned), text.as_str().unwrap_or_default());
+        if !self.is_changed() {
+            match &mut self.entry {
+                Entry::Choice { value: shown, label } => {
+                    let text = if text.is_empty() { "-" } else { text };
+                    (*shown, *label) = (value.clone(), text.to_owned());
+                }
+                Entry::Text(field) => field.set(value.as_deref().unwrap_or_default()),
+            }
+        }
+        self.before = value;
+    }
+
     pub(super) fn is_changed(&self) -> bool {
         self.raw() != self.before
     }
