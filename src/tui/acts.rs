@@ -99,7 +99,7 @@ impl App {
             return self.start(verb);
         }
         if let Some(why) = self.act_why_not(act) {
-            self.toast = Some(why);
+            self.refuse(why);
             return Vec::new();
         }
         if let Some(effects) = self.place_act(act) {
@@ -215,7 +215,7 @@ impl App {
     /// Starts a verb on the row, or says why not.
     fn start(&mut self, verb: Verb) -> Effects {
         if let Some(why) = self.why_not(verb) {
-            self.toast = Some(why);
+            self.refuse(why);
             return Vec::new();
         }
         if verb == Verb::Create {

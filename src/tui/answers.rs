@@ -139,7 +139,7 @@ impl App {
                     why,
                     Why::Edit | Why::Cell(_) | Why::Unassign(_) | Why::Pick(..) | Why::Delete(..)
                 ) {
-                    self.popups.push(Popup::Message(Message::new("Not possible", error)));
+                    self.popups.push(Popup::Message(Message::new(texts::NOT_POSSIBLE, error)));
                 }
                 return Vec::new();
             }

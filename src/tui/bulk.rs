@@ -39,7 +39,7 @@ impl App {
         let kind = keys.first().map_or(Kind::Drone, |key| key.kind);
         match Form::several(kind, keys, locked) {
             Ok(form) => self.popups.push(Popup::Form(form)),
-            Err(why) => self.toast = Some(why),
+            Err(why) => self.refuse(why),
         }
     }
 

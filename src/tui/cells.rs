@@ -80,7 +80,7 @@ impl App {
         let title = screens::column(shown.row.key.kind, column).map_or(column, |column| column.title);
         match Form::cell(shown, column) {
             None => self.toast = Some(texts::not_set(title)),
-            Some(Err(why)) => self.toast = Some(why),
+            Some(Err(why)) => self.refuse(why),
             Some(Ok(form)) => {
                 let chosen = form.choice().is_some();
                 self.popups.push(Popup::Form(form));

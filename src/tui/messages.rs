@@ -6,6 +6,7 @@ use super::app::App;
 use super::popups::picker::Goal;
 use super::popups::{Message, Picker, Popup};
 use super::texts;
+use super::widgets::columns;
 use crate::domain::Stamp;
 use crate::service::{Choice, ErrorKind, ServiceError, status};
 
@@ -55,6 +56,16 @@ impl App {
         {
             let (title, error) = (message.title.clone(), message.error.clone());
             self.messages.add(Said { at: self.now, title, error });
+        }
+    }
+
+    /// Says why something is not possible here: where the line has no room for all of it, in a message.
+    pub(super) fn refuse(&mut self, why: String) {
+        if columns(&why).saturating_add(2) <= self.size.0 {
+            self.toast = Some(why);
+        } else {
+            let error = ServiceError::new(ErrorKind::Refused, why);
+            self.popups.push(Popup::Message(Message::new(texts::NOT_POSSIBLE, error)));
         }
     }
 

@@ -51,7 +51,7 @@ impl App {
         let Some(Popup::Menu(menu)) = self.popups.last() else { return Vec::new() };
         let Some(entry) = menu.selected().cloned() else { return Vec::new() };
         if let Some(why) = entry.why_not {
-            self.toast = Some(why);
+            self.refuse(why);
             return Vec::new();
         }
         self.popups.pop();

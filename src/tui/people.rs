@@ -31,7 +31,7 @@ impl App {
     /// What can be done about the account of the user who is selected.
     pub(super) fn open_sign_in_account(&mut self) {
         if let Some(why) = self.account_why_not() {
-            self.toast = Some(why);
+            self.refuse(why);
             return;
         }
         let Some(key) = self.subject() else { return };

@@ -244,6 +244,8 @@ pub fn not_loaded(kind: Kind, status: &Status) -> String {
 /// Somebody changed what a form that is open is about to change.
 pub const SAVE_OVER: &str = "Save once more to put yours over it; Esc leaves it as it is.";
 
+pub const NOT_POSSIBLE: &str = "Not possible";
+
 /// A range of marks was begun; the keys are those that end it.
 pub fn range_begun(range: &str, mark: &str) -> String {
     format!("A range begins here: move, then {range} or {mark} marks it. Esc leaves it.")

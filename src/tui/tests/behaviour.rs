@@ -505,3 +505,17 @@ fn what_is_lost_is_told_until_somebody_has_seen_it() {
     bench.keys("! Down Enter");
     assert_eq!(bench.fake.actions, [Action::AcknowledgeLost]);
 }
+
+#[test]
+fn why_something_is_not_possible_is_said_in_full_however_narrow_it_is() {
+    let why = "To change who operates a drone needs the role MAIN_HQ or REGIONAL_HQ of its region.";
+    for width in [60, 120] {
+        let mut bench = Bench::signed_in(width, 15);
+        bench.app.verbs.iter_mut().for_each(|verb| verb.why_not = Some(why.to_owned()));
+        bench.keys("a");
+        let text = bench.text().split(['│', '\n']).map(str::trim).collect::<Vec<_>>().join(" ");
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(why), "{text}");
+        assert_eq!(bench.app.popups.len(), usize::from(width == 60));
+    }
+}
