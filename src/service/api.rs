@@ -19,7 +19,7 @@ pub use super::control::{InUse, Whois};
 pub use super::detail::{Detail, DetailLine, Related};
 pub use super::devices::Machine;
 pub use super::held::DiskState;
-pub use super::line::RunView;
+pub use super::line::{RunView, Verdict};
 pub use super::metrics::SessionMetrics;
 pub use super::outbox::*;
 pub use super::overview::{Figure, Group, Overview};
@@ -36,7 +36,6 @@ pub use super::unlinked::AccountsView;
 use crate::domain::{Fields, Intent, Key, Kind, Stamp};
 pub use crate::session::Shut;
 pub use crate::store::{Gap, Holder};
-pub use crate::sync::history::Verdict;
 
 /// Which front speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,8 +104,7 @@ pub enum Action {
     SettleHeld {
         send: bool,
     },
-    /// Gives the edits that wait their ids for sending, so that whoever sends them, from here or from a copy, they go by
-    /// one name and are applied once.
+    /// Gives the edits that wait their ids for sending: by one name they are applied once, whoever sends them.
     Freeze,
     /// The person has seen which entries of the journal are lost: they are not told again.
     AcknowledgeLost,

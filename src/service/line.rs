@@ -8,7 +8,8 @@ use super::status::thousands;
 use super::words::plural;
 use super::{ErrorKind, Event, ServiceError, Traffic, explain, read, write};
 use crate::domain::Stamp;
-use crate::sync::history::{History, Run, Verdict, What};
+pub use crate::sync::history::Verdict;
+use crate::sync::history::{History, Run, What};
 use crate::sync::runner::{Ask, Mode};
 
 /// One exchange with the server, or several in a row that came to nothing.

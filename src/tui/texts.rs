@@ -3,14 +3,15 @@
 
 mod asked;
 mod held;
+mod line;
 mod sealed;
 
 pub use asked::*;
 pub use held::*;
+pub use line::*;
 pub use sealed::*;
 
 use crate::domain::Kind;
-use crate::service::{Done, Link, Status, Traffic};
 
 pub const PROJECT_NEEDED: &str = "No project is known on this machine yet. Which one?";
 pub const PROJECT_NAME_HINT: &str = "What you call it here, such as field or training";
@@ -30,24 +31,6 @@ pub fn not_set(column: &str) -> String {
 }
 
 pub const NO_TRAINING: &str = "Only the training server has a line to take away.";
-const SYNC_ASKED: &str = "Asking the server for news, and sending what waits.";
-const VERIFY_ASKED: &str = "Comparing all rows with the server's: what comes of it is told.";
-const RELOAD_ASKED: &str = "Loading all rows anew; what is here stays until they are in.";
-
-/// What was asked of the server; without a line it waits for one.
-pub fn asked_of_server(done: &Done, link: &Link) -> String {
-    let (now, later) = match done {
-        Done::VerifyAsked => (VERIFY_ASKED, "Rows are compared"),
-        Done::ReloadAsked => (RELOAD_ASKED, "Rows are loaded anew"),
-        _ => return SYNC_ASKED.to_owned(),
-    };
-    match link {
-        Link::Offline { .. } | Link::ServerFault { .. } => {
-            format!("There is no line now. {later} once there is.")
-        }
-        _ => now.to_owned(),
-    }
-}
 pub const NO_WAY_BACK: &str = "There is nothing to go back to.";
 pub const LIST_COMING: &str = "Loading the list.";
 pub const WINDOW_TOO_SMALL: &str = "window too small";
@@ -229,18 +212,6 @@ pub fn rows_of_any(count: usize) -> String {
     if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
 }
 
-/// Nothing of that kind is here, and not everything came yet.
-pub fn not_loaded(kind: Kind, status: &Status) -> String {
-    let why = match status.link {
-        _ if status.traffic == Traffic::Held => {
-            "the line is held before everything was loaded; P lets it go on"
-        }
-        Link::Loading { .. } => "rows are still being loaded",
-        _ => "not everything was received from the server",
-    };
-    format!("No {kind} is here yet: {why}.")
-}
-
 /// Somebody changed what a form that is open is about to change.
 pub const SAVE_OVER: &str = "Save once more to put yours over it; Esc leaves it as it is.";
 
@@ -398,7 +369,6 @@ pub fn bulk(saved: usize, refused: usize) -> String {
 
 // ---- the places beside the lists ----
 
-pub const STILL_LOADING: &str = "Not everything was received yet: the figures are of what is here.";
 pub const COUNTING: &str = "Counting.";
 /// As the service calls the group.
 pub const SINCE: &str = "Since you were here";

@@ -12,7 +12,7 @@ use crate::tui::activity::stands_for;
 use crate::tui::screens::activity;
 use crate::tui::texts;
 use crate::tui::theme::{Theme, row_mark};
-use crate::tui::widgets::{Pen, after, columns, line, table, wrap};
+use crate::tui::widgets::{Pen, after, columns, line, table, wrap, wrap_all};
 
 /// How many steps back are kept.
 const TRAIL_MAX: usize = 50;
@@ -115,11 +115,11 @@ fn row_lines(theme: Theme, detail: &service::Detail, now: Stamp, zone: &TimeZone
     }
     for value in &detail.lines {
         let changed = if value.was.is_some() { "  ~" } else { "" };
-        out.push(Line::new(
-            &value.title,
-            format!("{}{changed}", word(theme, zone, &value.title, &value.text)),
-            Tone::Plain,
-        ));
+        let text = format!("{}{changed}", word(theme, zone, &value.title, &value.text));
+        let mut pieces = wrap_all(&text, width.saturating_sub(TITLE_WIDTH - 2)).into_iter();
+        out.push(Line::new(&value.title, pieces.next().unwrap_or_default(), Tone::Plain));
+        let indent = " ".repeat(usize::from(TITLE_WIDTH));
+        out.extend(pieces.map(|piece| Line::new("", format!("{indent}{piece}"), Tone::Plain)));
         if let Some(was) = &value.was {
             let was = format!("was {}, unsent", word(theme, zone, &value.title, was));
             for text in wrap(&was, width.saturating_sub(TITLE_WIDTH - 2)) {

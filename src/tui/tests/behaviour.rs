@@ -519,3 +519,25 @@ fn why_something_is_not_possible_is_said_in_full_however_narrow_it_is() {
         assert_eq!(bench.app.popups.len(), usize::from(width == 60));
     }
 }
+
+#[test]
+fn what_a_row_has_is_read_in_full_in_its_details() {
+    use crate::tui::widgets::{columns, wrap_all};
+    let text = "a.lindqvist-of-the-eastern-seaboard@flyos.mil 東京都千代田区丸の内 e\u{301}e\u{301}e\u{301}";
+    for width in 2..60 {
+        let lines = wrap_all(text, width);
+        assert!(lines.iter().all(|line| columns(line) <= width && !line.starts_with('\u{301}')), "{lines:?}");
+        assert_eq!(lines.concat().replace(' ', ""), text.replace(' ', ""), "{width}");
+    }
+    assert_eq!(wrap_all("東", 1), ["東"]);
+    let mut bench = Bench::signed_in(60, 24);
+    for row in bench.fake.rows.get_mut(&Kind::User).expect("users") {
+        row.cells.insert(
+            "email".to_owned(),
+            "somebody.with.a.long.name@a-unit-of-many-words.flyos.mil".to_owned(),
+        );
+    }
+    bench.keys("1 Enter");
+    let whole: String = bench.text().chars().filter(|c| !c.is_whitespace()).collect();
+    assert!(whole.contains("somebody.with.a.long.name@a-unit-of-many-words.flyos.mil"), "{}", bench.text());
+}

@@ -199,6 +199,31 @@ pub fn scroll(at: usize, count: usize, room: usize) -> usize {
     at.saturating_sub(room / 2).min(count.saturating_sub(room))
 }
 
+/// A text that is to be read whole: as it is where it fits, else in lines, with words in pieces that have no room in one.
+pub fn wrap_all(text: &str, width: u16) -> Vec<String> {
+    if columns(text) <= width {
+        return vec![text.to_owned()];
+    }
+    let room = usize::from(width.max(2));
+    let mut lines = Vec::new();
+    for mut line in wrap(text, width) {
+        while line.width() > room {
+            let mut end = 0;
+            let fits = |(at, sign): &(usize, char)| line[..at + sign.len_utf8()].width() <= room;
+            if let Some((at, sign)) = line.char_indices().take_while(fits).last() {
+                end = at + sign.len_utf8();
+            }
+            // A sign that is wider than the room goes all the same.
+            let end = end.max(line.chars().next().map_or(0, char::len_utf8));
+            let rest = line.split_off(end);
+            lines.push(line);
+            line = rest;
+        }
+        lines.push(line);
+    }
+    lines
+}
+
 /// A text in lines of at most that width, broken between words.
 pub fn wrap(text: &str, width: u16) -> Vec<String> {
     let width = usize::from(width.max(1));
