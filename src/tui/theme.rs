@@ -202,6 +202,17 @@ pub const fn row_mark(mark: Option<Mark>, needs_you: bool) -> &'static str {
     }
 }
 
+/// The same in a word, for a column of nine.
+pub const fn row_word(mark: Option<Mark>, needs_you: bool) -> Option<&'static str> {
+    match (needs_you, mark) {
+        (true, _) => Some("needs you"),
+        (_, Some(Mark::New)) => Some("new"),
+        (_, Some(Mark::Changed)) => Some("unsent"),
+        (_, Some(Mark::Deleted)) => Some("deleted"),
+        (_, None) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,7 @@ use crate::domain::{Key, Kind, Stamp};
 use crate::service::{ColumnLook, ListPage, ListQuery, Look, RowView, SORTS_MAX, Status, columns, status};
 use crate::tui::layout::Shape;
 use crate::tui::texts;
-use crate::tui::theme::{Theme, row_mark};
+use crate::tui::theme::{Theme, row_mark, row_word};
 use crate::tui::widgets::table::{self, Column, Focus, Row};
 use crate::tui::widgets::text_field::TextField;
 use crate::tui::widgets::{Pen, after, columns as width_of, line, wrap};
@@ -230,7 +230,11 @@ fn by_name(kind: Kind) -> Vec<(&'static str, bool)> {
 fn cell(theme: Theme, row: &RowView, column: &str, now: Stamp, zone: &TimeZone) -> String {
     let text = row.cells.get(column).map_or("-", String::as_str);
     match column {
-        "changed" => row.changed.map(|at| status::age(at, now, zone)).unwrap_or_default(),
+        // Of what is not sent yet that is said, in the place of when the server had it changed last.
+        "changed" => row_word(row.mark, row.needs_you).map_or_else(
+            || row.changed.map(|at| status::age(at, now, zone)).unwrap_or_default(),
+            str::to_owned,
+        ),
         "status" => table::status_cell(theme, text),
         "model" => text.strip_prefix("FlyOS_").unwrap_or(text).to_owned(),
         _ => text.to_owned(),

@@ -541,3 +541,20 @@ fn what_a_row_has_is_read_in_full_in_its_details() {
     let whole: String = bench.text().chars().filter(|c| !c.is_whitespace()).collect();
     assert!(whole.contains("somebody.with.a.long.name@a-unit-of-many-words.flyos.mil"), "{}", bench.text());
 }
+
+#[test]
+fn what_is_not_sent_is_marked_in_its_row_by_a_sign_and_a_word() {
+    use crate::service::Mark;
+    let mut bench = Bench::signed_in(80, 24);
+    let rows = bench.fake.rows.get_mut(&Kind::Drone).expect("drones");
+    let marks =
+        [(Some(Mark::New), false), (Some(Mark::Changed), false), (Some(Mark::Deleted), false), (None, true)];
+    for (row, (mark, needs_you)) in rows.iter_mut().zip(marks) {
+        (row.mark, row.needs_you) = (mark, needs_you);
+    }
+    bench.tell(Msg::Service(Event::Data));
+    let text = bench.text();
+    for told in ["new +", "unsent ~", "deleted -", "needs you ?!"] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+}
