@@ -66,11 +66,11 @@ impl Import {
         })?;
         // Read before the account is opened: who writes it may need the account for that. Where the password is the input's
         // first line, that comes first.
-        let file = match (piped, place.access.password_stdin) {
-            (false, _) => Some(import::read_file(&self.file)?),
-            (true, false) => Some(import::read_from(io::stdin(), "the input")?),
-            (true, true) => None,
+        let later = piped && place.access.password_stdin;
+        let read = || {
+            if piped { import::read_from(io::stdin(), "the input") } else { import::read_file(&self.file) }
         };
+        let early = if later { None } else { Some(read()?) };
         let how = import::Import {
             kind: self
                 .kind
@@ -85,7 +85,7 @@ impl Import {
         };
         let door = Door::open(place)?;
         let before = needing(&door)?;
-        let bytes = file.map_or_else(|| import::read_from(io::stdin(), "the input"), Ok)?;
+        let bytes = early.map_or_else(read, Ok)?;
         let mut shown = Progress::new();
         let told = through(&door, |door| {
             let progress =

@@ -179,17 +179,34 @@ mod tests {
     use std::os::unix::fs::OpenOptionsExt as _;
     use std::time::{Duration, Instant};
 
-    use portable_pty::{PtySize, native_pty_system};
+    use portable_pty::{PtyPair, PtySize, native_pty_system};
     use rustix::fs::OFlags;
 
     use super::*;
 
-    /// The terminal takes no more output: whoever asked before typing is unseen would never come so far.
-    #[test]
-    fn nothing_is_asked_before_what_is_typed_is_unseen_and_kept() {
+    /// A terminal: its other side, and the side of programs.
+    fn terminal() -> (PtyPair, File) {
         let pty = native_pty_system().openpty(PtySize::default()).expect("a pty");
         let name = pty.master.tty_name().expect("its name");
         let terminal = OpenOptions::new().read(true).write(true).open(&name).expect("the terminal");
+        (pty, terminal)
+    }
+
+    /// Reads what it shows until that is at the end.
+    fn shown(pty: &PtyPair, end: &[u8]) {
+        let mut screen = pty.master.try_clone_reader().expect("its screen");
+        let (mut shown, mut piece) = (Vec::new(), [0; 4096]);
+        while !shown.ends_with(end) {
+            let read = screen.read(&mut piece).expect("what is shown");
+            shown.extend_from_slice(&piece[..read]);
+        }
+    }
+
+    /// The terminal takes no more output: whoever asked before typing is unseen would never come so far.
+    #[test]
+    fn nothing_is_asked_before_what_is_typed_is_unseen_and_kept() {
+        let (pty, terminal) = terminal();
+        let name = pty.master.tty_name().expect("its name");
         let flags = i32::try_from(OFlags::NONBLOCK.bits()).expect("a flag");
         let mut full = OpenOptions::new().write(true).custom_flags(flags).open(&name).expect("the terminal");
         while full.write(&[b'x'; 512]).is_ok() {}
@@ -203,13 +220,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(5));
         }
         pty.master.take_writer().expect("its keys").write_all(b"secret\n").expect("typed");
-        let mut screen = pty.master.try_clone_reader().expect("its screen");
-        let mut shown = Vec::new();
-        let mut piece = [0; 4096];
-        while !shown.ends_with(b"Password: \r\n") {
-            let read = screen.read(&mut piece).expect("what is shown");
-            shown.extend_from_slice(&piece[..read]);
-        }
+        shown(&pty, b"Password: \r\n");
         let line = asking.join().expect("an end").expect("an answer");
         assert_eq!(line.expose_secret(), "secret");
         assert!(tcgetattr(&terminal).expect("its modes").local_modes.contains(LocalModes::ECHO));
@@ -217,19 +228,11 @@ mod tests {
 
     #[test]
     fn an_interrupt_leaves_the_question_at_once() {
-        let pty = native_pty_system().openpty(PtySize::default()).expect("a pty");
-        let name = pty.master.tty_name().expect("its name");
-        let terminal = OpenOptions::new().read(true).write(true).open(&name).expect("the terminal");
+        let (pty, terminal) = terminal();
         let asks = terminal.try_clone().expect("the terminal");
         let (ended, end) = std::sync::mpsc::channel();
         std::thread::spawn(move || ended.send(asked(&asks, "Password: ").map_err(|error| error.kind())));
-        let mut screen = pty.master.try_clone_reader().expect("its screen");
-        let mut shown = Vec::new();
-        let mut piece = [0; 64];
-        while !shown.ends_with(b"Password: ") {
-            let read = screen.read(&mut piece).expect("what is shown");
-            shown.extend_from_slice(&piece[..read]);
-        }
+        shown(&pty, b"Password: ");
         // No Enter after it, as the end of the keys would be.
         let mut keys = pty.master.take_writer().expect("its keys");
         keys.write_all(b"half\x03").expect("typed");

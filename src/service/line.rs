@@ -9,7 +9,7 @@ use super::words::plural;
 use super::{ErrorKind, Event, ServiceError, Traffic, explain, read, write};
 use crate::domain::Stamp;
 pub use crate::sync::history::Verdict;
-use crate::sync::history::{History, Run, What};
+use crate::sync::history::{Run, What};
 use crate::sync::runner::{Ask, Mode};
 
 /// One exchange with the server, or several in a row that came to nothing.
@@ -33,11 +33,6 @@ pub struct RunView {
     /// Of a comparison with the server that was not cut short.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
-}
-
-/// The runs of a session, newest first.
-pub(super) fn views(history: &History) -> Vec<RunView> {
-    history.runs().rev().map(view).collect()
 }
 
 /// What a comparison with the server is called.
@@ -124,7 +119,7 @@ pub(super) const fn mode(traffic: Traffic) -> Mode {
 impl Inner {
     /// The runs of this session, newest first.
     pub(super) fn runs(&self) -> Vec<RunView> {
-        read(&self.state, |state| views(&state.history))
+        read(&self.state, |state| state.history.runs().rev().map(view).collect())
     }
 
     pub(super) fn set_traffic(&self, traffic: Traffic) -> Result<(), ServiceError> {

@@ -142,7 +142,7 @@ pub fn still_so(world: &World, key: &Key, seen: &Fields) -> Result<(), ServiceEr
         seen.keys().map(|field| (field.clone(), json!([record.get(field), text(field)]))).collect();
     let beside = Some(Box::new(json!({ "now": now })));
     let title = key.kind.field(field).map_or(field.as_str(), |field| field.title);
-    let (now, was) = (value_text(world, field, &record.get(field)), value_text(world, field, was));
+    let (now, was) = (text(field), value_text(world, field, was));
     let message = format!("{title} became {now} meanwhile (it was {was}). Nothing was changed.");
     let error = ServiceError::new(ErrorKind::Refused, message)
         .hint("Leave this and open it again to see the row as it is.");

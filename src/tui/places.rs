@@ -208,15 +208,12 @@ impl App {
     }
 
     fn leave_way(&mut self, kind: Kind, to_row: bool) {
-        let place = self.place;
-        let Some(to) = Place::of(kind) else { return };
+        let Some(list) = self.lists.iter().find(|list| list.kind == kind) else { return };
+        let (filter, key) = (list.filter.text().to_owned(), list.key.clone());
         if self.ways.len() == WAYS_MAX {
             self.ways.remove(0);
         }
-        self.place = to;
-        let (filter, key) = (self.list().filter.text().to_owned(), self.list().key.clone());
-        self.place = place;
-        self.ways.push(Way { place, kind, filter, key, to_row });
+        self.ways.push(Way { place: self.place, kind, filter, key, to_row });
     }
 
     /// Back to what was open before.
@@ -234,13 +231,13 @@ impl App {
     /// The list to which the way led is again as it was.
     fn walk(&mut self, way: Way) -> Effects {
         self.leave_detail();
-        self.place = Place::of(way.kind).unwrap_or(self.place);
-        let list = self.list_mut();
-        if list.filter.text() != way.filter {
-            list.filter.set(&way.filter);
-            list.restart();
+        if let Some(list) = self.lists.iter_mut().find(|list| list.kind == way.kind) {
+            if list.filter.text() != way.filter {
+                list.filter.set(&way.filter);
+                list.restart();
+            }
+            list.key = way.key;
         }
-        list.key = way.key;
         self.turn_to(way.place)
     }
 

@@ -11,6 +11,8 @@ pub use held::*;
 pub use line::*;
 pub use sealed::*;
 
+use std::fmt::Display;
+
 use crate::domain::Kind;
 
 pub const PROJECT_NEEDED: &str = "No project is known on this machine yet. Which one?";
@@ -203,13 +205,8 @@ pub fn not_for(kind: Kind) -> String {
 }
 
 /// So many of a kind.
-pub fn rows(count: usize, kind: Kind) -> String {
-    if count == 1 { format!("1 {kind}") } else { format!("{count} {kind}s") }
-}
-
-/// So many rows.
-pub fn rows_of_any(count: usize) -> String {
-    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
+pub fn rows(count: usize, what: impl Display) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// Somebody changed what a form that is open is about to change.

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixListener;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use flyos::domain::{Fields, Intent, Key, Kind};
@@ -183,16 +184,20 @@ fn who_is_about_to_be_done_is_waited_for_and_nobody_is_asked() {
     });
     console.service.close();
 
-    // One that has the account and hangs up, as a console does that is ending.
+    let hanging_up = hangs_up(&home);
+    Person::at(home.path(), &server).sign_in("operator1@flyos.mil", PASSWORD).unwrap();
+    hanging_up.join().unwrap();
+}
+
+/// One that has the account at that home, and hangs up when it is asked who it is, as a console does that is ending.
+pub fn hangs_up(home: &tempfile::TempDir) -> JoinHandle<()> {
     let folder = AccountFolder::all(&Folders::under(home.path()).data).unwrap().remove(0);
     let lock = folder.lock().unwrap();
     let door = UnixListener::bind(folder.path().join("control.sock")).unwrap();
-    let hanging_up = std::thread::spawn(move || {
+    std::thread::spawn(move || {
         drop(door.accept().unwrap());
         drop((door, lock));
-    });
-    Person::at(home.path(), &server).sign_in("operator1@flyos.mil", PASSWORD).unwrap();
-    hanging_up.join().unwrap();
+    })
 }
 
 /// An account that somebody has who is played by the test: its lock, its socket, and what a real one says of itself.

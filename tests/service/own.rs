@@ -3,20 +3,17 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use flyos::domain::{Key, Kind};
 use flyos::sandbox::MailFor;
 use flyos::service::own::field;
-use flyos::service::{
-    Action, Answer, Enrolling, ErrorKind, Event, Folders, Front, Link, Own, OwnDone, Query, Redeem,
-};
-use flyos::store::AccountFolder;
+use flyos::service::{Action, Answer, Enrolling, ErrorKind, Event, Front, Link, Own, OwnDone, Query, Redeem};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::Server;
+use crate::beside::hangs_up;
 use crate::door::{Address, PASSWORD, PATIENCE, Person, home};
 use crate::totp;
 
@@ -403,12 +400,17 @@ fn opens_by_a_new_password(person: &Person) {
     });
 }
 
-/// Sets a new password by a code that is mailed; a sign-in with what it gave is under way then.
-fn redeem(person: &Person, server: &Server) {
+/// Has a code mailed; what sets a new password by it.
+fn by_mail(person: &Person, server: &Server) -> Redeem {
     let (project, email) = ("p".to_owned(), WHO.to_owned());
     person.own(Own::MailCode { project: project.clone(), email: email.clone() }).unwrap();
     let code = secret(&mailed(server, MailFor::Recovery));
-    let wish = Redeem { project, email, invited: false, code, new: secret(NEW), second: None };
+    Redeem { project, email, invited: false, code, new: secret(NEW), second: None }
+}
+
+/// Sets a new password by a code that is mailed; a sign-in with what it gave is under way then.
+fn redeem(person: &Person, server: &Server) {
+    let wish = by_mail(person, server);
     assert!(matches!(person.own(Own::Redeem(wish)), Ok(OwnDone::PasswordSet)));
 }
 
@@ -419,14 +421,7 @@ fn what_a_mailed_code_gave_is_good_once_the_account_is_free() {
     let before = Person::in_sync(home.path(), &server, WHO);
     opens_by_a_new_password(&before);
     drop(before);
-    // One that has the account, and ends when it is asked who it is.
-    let folder = AccountFolder::all(&Folders::under(home.path()).data).unwrap().remove(0);
-    let lock = folder.lock().unwrap();
-    let door = UnixListener::bind(folder.path().join("control.sock")).unwrap();
-    let ending = std::thread::spawn(move || {
-        drop(door.accept().unwrap());
-        drop((door, lock));
-    });
+    let ending = hangs_up(&home);
     let person = Person::at(home.path(), &server);
     redeem(&person, &server);
     signed_in(&person);
@@ -471,10 +466,7 @@ fn what_a_mailed_code_gave_is_kept_where_the_line_breaks_before_it_is_checked() 
     let home = home();
     let (address, cut) = front(&server);
     let person = Person::at(home.path(), &address);
-    let (project, email) = ("p".to_owned(), WHO.to_owned());
-    person.own(Own::MailCode { project: project.clone(), email: email.clone() }).unwrap();
-    let code = secret(&mailed(&server, MailFor::Recovery));
-    let wish = Redeem { project, email, invited: false, code, new: secret(NEW), second: None };
+    let wish = by_mail(&person, &server);
     cut.store(true, Ordering::SeqCst);
     let error = person.own(Own::Redeem(wish.clone())).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Offline, "{error:?}");
@@ -532,15 +524,7 @@ fn a_forgotten_password_needs_the_second_factor_too() {
     let (here, there) = (home(), home());
     let shared = enrol(&Person::in_sync(here.path(), &server, WHO));
     let person = Person::at(there.path(), &server);
-    person.own(Own::MailCode { project: "p".to_owned(), email: WHO.to_owned() }).unwrap();
-    let mut redeem = Redeem {
-        project: "p".to_owned(),
-        email: WHO.to_owned(),
-        invited: false,
-        code: secret(&mailed(&server, MailFor::Recovery)),
-        new: secret(NEW),
-        second: None,
-    };
+    let mut redeem = by_mail(&person, &server);
     let refused = person.own(Own::Redeem(redeem.clone())).unwrap_err();
     assert_eq!(refused.field.as_deref(), Some(field::SECOND), "{refused}");
     redeem.second = Some(secret(&totp::code(&shared)));

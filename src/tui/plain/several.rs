@@ -98,7 +98,7 @@ impl Dialogue {
         let same = rows.len() - count - closed;
         self.talk.say(&format!(
             "{}: {count} will be changed, {closed} cannot be done, already so: {same}.",
-            texts::rows_of_any(rows.len())
+            texts::rows(rows.len(), "row")
         ))?;
         self.talk.say_all(told)?;
         let wishes: Vec<Intent> =

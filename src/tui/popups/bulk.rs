@@ -258,11 +258,11 @@ impl Bulk {
         let saved = came(&|came| *came == Came::Saved);
         match self.stage {
             Stage::Judging => texts::LOOKING.to_owned(),
-            Stage::Shown if doable == 0 => format!("{}: none would change.", texts::rows_of_any(count)),
+            Stage::Shown if doable == 0 => format!("{}: none would change.", texts::rows(count, "row")),
             Stage::Shown => {
                 let rest = more(&[(closed, "cannot be done"), (same, "already so")]);
                 let will = if self.word.is_some() { "deleted" } else { "changed" };
-                format!("{}: {doable} will be {will}{rest}.", texts::rows_of_any(count))
+                format!("{}: {doable} will be {will}{rest}.", texts::rows(count, "row"))
             }
             Stage::Making { stop } => {
                 let stopping = if stop { " Stopping after those under way." } else { " Esc stops." };

@@ -208,13 +208,8 @@ pub fn wrap_all(text: &str, width: u16) -> Vec<String> {
     let mut lines = Vec::new();
     for mut line in wrap(text, width) {
         while line.width() > room {
-            let mut end = 0;
-            let fits = |(at, sign): &(usize, char)| line[..at + sign.len_utf8()].width() <= room;
-            if let Some((at, sign)) = line.char_indices().take_while(fits).last() {
-                end = at + sign.len_utf8();
-            }
-            // A sign that is wider than the room goes all the same.
-            let end = end.max(line.chars().next().map_or(0, char::len_utf8));
+            let ends = line.char_indices().map(|(at, _)| at).skip(1);
+            let end = ends.take_while(|end| line[..*end].width() <= room).last().unwrap_or(line.len());
             let rest = line.split_off(end);
             lines.push(line);
             line = rest;
